@@ -1,0 +1,187 @@
+//! One run of an operation, as the worker's parts share it: the executor's safe points write progress into it, the
+//! roads of a cancel write the stop into it, the checkpoint flusher and the runner read it.
+
+use operation::{Cleanup, Fence, Kind, Progress, Road};
+use serde_json::Value;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// Why an attempt must stop at its next safe point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// The worker shuts down.
+    Drain,
+    /// A pause was requested.
+    Pause,
+    /// A cancel was requested.
+    Cancel,
+    /// The fence does not stand any more: somebody else has the operation, or nobody may.
+    LeaseLost,
+}
+
+/// When and where the attempt stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Observed {
+    /// When.
+    pub at: Instant,
+    /// The safe point's name.
+    pub safe_point: &'static str,
+}
+
+/// When and how the attempt heard of its cancel.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivered {
+    /// When.
+    pub at: Instant,
+    /// By which road.
+    pub road: Road,
+}
+
+/// What the flusher stores.
+#[derive(Debug, Clone, Default)]
+pub struct Position {
+    /// How far it has come.
+    pub progress: Progress,
+    /// What the next attempt can resume from.
+    pub checkpoint: Option<Value>,
+    /// Whether something changed since it was last stored.
+    pub dirty: bool,
+}
+
+/// One run of an operation.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What every write for it carries.
+    pub fence: Fence,
+    /// What sort of work it is.
+    pub kind: Kind,
+    stop: watch::Sender<Option<Stop>>,
+    position: Mutex<Position>,
+    last_safe_point: Mutex<Instant>,
+    delivered: OnceLock<Delivered>,
+    observed: OnceLock<Observed>,
+    cleanup: OnceLock<Cleanup>,
+}
+
+impl Attempt {
+    /// An attempt that starts now.
+    pub fn new(fence: Fence, kind: Kind) -> Self {
+        Self {
+            fence,
+            kind,
+            stop: watch::Sender::new(None),
+            position: Mutex::default(),
+            last_safe_point: Mutex::new(Instant::now()),
+            delivered: OnceLock::new(),
+            observed: OnceLock::new(),
+            cleanup: OnceLock::new(),
+        }
+    }
+
+    /// Asks it to stop. The stronger stop wins: nothing takes back a lost lease.
+    pub fn stop(&self, stop: Stop) {
+        self.stop.send_if_modified(|now| {
+            let stronger = now.is_none_or(|now| stop > now);
+            if stronger {
+                *now = Some(stop);
+            }
+            stronger
+        });
+    }
+
+    /// A cancel was heard by this road. The first road counts.
+    pub fn deliver_cancel(&self, road: Road) {
+        if self.delivered.set(Delivered { at: Instant::now(), road }).is_ok() {
+            self.stop(Stop::Cancel);
+        }
+    }
+
+    /// Whether and why it must stop.
+    pub fn stopping(&self) -> Option<Stop> {
+        *self.stop.borrow()
+    }
+
+    /// Tells when a stop is asked for.
+    pub fn stop_signal(&self) -> watch::Receiver<Option<Stop>> {
+        self.stop.subscribe()
+    }
+
+    /// When and how its cancel was heard.
+    pub fn delivered(&self) -> Option<Delivered> {
+        self.delivered.get().copied()
+    }
+
+    /// Notes where it stopped. The first safe point that saw the stop counts.
+    pub fn observe(&self, safe_point: &'static str) {
+        // A second safe point may see the stop while the executor unwinds: the first one is the truth.
+        let _ = self.observed.set(Observed { at: Instant::now(), safe_point });
+    }
+
+    /// Where it stopped.
+    pub fn observed(&self) -> Option<Observed> {
+        self.observed.get().copied()
+    }
+
+    /// Notes what became of its output.
+    pub fn cleaned(&self, cleanup: Cleanup) {
+        let _ = self.cleanup.set(cleanup);
+    }
+
+    /// What became of its output.
+    pub fn cleanup(&self) -> Option<&Cleanup> {
+        self.cleanup.get()
+    }
+
+    /// What the flusher stores and the safe point writes.
+    pub fn position(&self) -> MutexGuard<'_, Position> {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a safe point was reached and returns when the one before it was.
+    pub fn passed_safe_point(&self) -> Instant {
+        let mut last = self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut last, Instant::now())
+    }
+
+    /// When the last safe point was reached.
+    pub fn last_safe_point(&self) -> Instant {
+        *self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use operation::{AttemptNumber, Nonce, OperationId};
+    use uuid::Uuid;
+
+    fn attempt() -> Attempt {
+        let fence = Fence {
+            id: OperationId::from_uuid(Uuid::nil()),
+            attempt: AttemptNumber(1),
+            nonce: Nonce::from_uuid(Uuid::nil()),
+        };
+        Attempt::new(fence, Kind::DemoSteps)
+    }
+
+    #[test]
+    fn the_stronger_stop_wins() {
+        let attempt = attempt();
+        attempt.stop(Stop::Drain);
+        attempt.deliver_cancel(Road::Push);
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel));
+        attempt.stop(Stop::Pause);
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel));
+        attempt.stop(Stop::LeaseLost);
+        assert_eq!(attempt.stopping(), Some(Stop::LeaseLost));
+    }
+
+    #[test]
+    fn the_first_road_of_a_cancel_counts() {
+        let attempt = attempt();
+        attempt.deliver_cancel(Road::Renewal);
+        attempt.deliver_cancel(Road::Push);
+        assert_eq!(attempt.delivered().map(|d| d.road), Some(Road::Renewal));
+    }
+}

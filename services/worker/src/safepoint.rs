@@ -1,0 +1,188 @@
+//! What the author of an executor writes against: where an attempt may stop, and what it stores there.
+
+use crate::attempt::{Attempt, Stop};
+use crate::metrics;
+use operation::{Cleanup, Failure, Fence, Progress, Road};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{CommitAnswer, Store};
+
+/// Why an executor ended without a response. Both unwind by `?` to the runner, which alone makes a state of it.
+#[derive(Debug)]
+pub enum Ended {
+    /// Asked to stop, and stopped at a safe point.
+    Stop(Stop),
+    /// Failed.
+    Failure(Failure),
+}
+
+impl From<Stop> for Ended {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// An executor's hold on its attempt.
+///
+/// Effects are never raced against a stop: the stop is looked at *between* steps, with [`Safepoint::reach`]. Only
+/// waits that are safe to drop race it, with [`Safepoint::or_stop`].
+#[derive(Debug)]
+pub struct Safepoint {
+    attempt: Arc<Attempt>,
+    store: Store,
+    resumed_from: Option<Value>,
+}
+
+impl Safepoint {
+    /// A hold on an attempt that resumes from a stored checkpoint, where there is one.
+    pub fn new(attempt: Arc<Attempt>, store: Store, resumed_from: Option<Value>) -> Self {
+        Self { attempt, store, resumed_from }
+    }
+
+    /// The operation, the attempt's number and nonce: for names of temporary outputs.
+    pub fn fence(&self) -> Fence {
+        self.attempt.fence
+    }
+
+    /// What the attempt before this one stored.
+    ///
+    /// # Errors
+    /// A checkpoint that this binary can't read (INTERNAL, retryable: a newer worker may).
+    pub fn checkpoint<C: DeserializeOwned>(&self) -> Result<Option<C>, Failure> {
+        self.resumed_from.clone().map(serde_json::from_value).transpose().map_err(|_| Failure {
+            code: operation::Code::Internal,
+            message: "the checkpoint was written by another version of this executor".to_owned(),
+            retryable: true,
+        })
+    }
+
+    /// A safe point: notes how far the work has come (stored within about a second, in a batch with others) and
+    /// says go on, or stop.
+    ///
+    /// # Errors
+    /// [`Stop`]: unwind now, leaving no output behind.
+    pub fn reach(&self, name: &'static str, progress: Progress) -> Result<(), Stop> {
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point().elapsed());
+        {
+            let mut position = self.attempt.position();
+            position.progress = progress;
+            position.dirty = true;
+        }
+        self.go_on(name)
+    }
+
+    /// A safe point with a checkpoint: what the next attempt can resume from, stored with the progress.
+    ///
+    /// # Errors
+    /// [`Stop`] as with [`Safepoint::reach`]; INTERNAL if the checkpoint can't be written as JSON.
+    pub fn reach_with<C: Serialize>(
+        &self,
+        name: &'static str,
+        checkpoint: &C,
+        progress: Progress,
+    ) -> Result<(), Ended> {
+        let checkpoint = to_json(checkpoint)?;
+        self.attempt.position().checkpoint = Some(checkpoint);
+        Ok(self.reach(name, progress)?)
+    }
+
+    /// Stores a checkpoint *before* it returns: for what must be known should this worker die in the next step, such
+    /// as the id of an upload.
+    ///
+    /// # Errors
+    /// [`Stop::LeaseLost`] when fenced; UNAVAILABLE when the database does not answer.
+    pub async fn save<C: Serialize>(&self, checkpoint: &C) -> Result<(), Ended> {
+        let checkpoint = to_json(checkpoint)?;
+        let progress = {
+            let mut position = self.attempt.position();
+            position.checkpoint = Some(checkpoint.clone());
+            position.progress
+        };
+        let stored = self.store.checkpoint_one(self.attempt.fence, Some(checkpoint), progress).await;
+        match stored {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.attempt.stop(Stop::LeaseLost);
+                Err(Stop::LeaseLost.into())
+            }
+            Err(error) => {
+                tracing::warn!(operation.id = %self.attempt.fence.id, %error, "the checkpoint could not be stored");
+                Err(Failure::passing("the checkpoint could not be stored").into())
+            }
+        }
+    }
+
+    /// Waits for a future that is safe to drop, or for a stop, whichever is first.
+    ///
+    /// # Errors
+    /// [`Stop`]: the future was dropped.
+    pub async fn or_stop<F: Future>(&self, name: &'static str, wait: F) -> Result<F::Output, Stop> {
+        let mut signal = self.attempt.stop_signal();
+        tokio::select! {
+            biased;
+            _ = signal.wait_for(Option::is_some) => {}
+            output = wait => return Ok(output),
+        }
+        self.go_on(name)?;
+        unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
+    }
+
+    /// Sleeps, or stops.
+    ///
+    /// # Errors
+    /// [`Stop`].
+    pub async fn sleep(&self, name: &'static str, duration: Duration) -> Result<(), Stop> {
+        self.or_stop(name, tokio::time::sleep(duration)).await
+    }
+
+    /// The last look at the fence and at the cancel request before output becomes visible. What follows must be one
+    /// quick step: a cancel that comes later comes too late.
+    ///
+    /// # Errors
+    /// [`Ended`]: publish nothing.
+    pub async fn commit_point(&self) -> Result<(), Ended> {
+        let name = "commit point";
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point().elapsed());
+        self.go_on(name)?;
+        match self.store.commit_point(self.attempt.fence).await {
+            Ok(CommitAnswer::GoOn) => {}
+            Ok(CommitAnswer::CancelRequested) => self.attempt.deliver_cancel(Road::Checkpoint),
+            Ok(CommitAnswer::Fenced) => self.attempt.stop(Stop::LeaseLost),
+            Err(error) => {
+                tracing::warn!(operation.id = %self.attempt.fence.id, %error, "the commit point could not be passed");
+                return Err(Failure::passing("the commit point could not be passed").into());
+            }
+        }
+        Ok(self.go_on(name)?)
+    }
+
+    /// Notes for the receipt what became of the output begun.
+    pub fn cleaned(&self, cleanup: Cleanup) {
+        self.attempt.cleaned(cleanup);
+    }
+
+    fn go_on(&self, name: &'static str) -> Result<(), Stop> {
+        match self.attempt.stopping() {
+            None => Ok(()),
+            Some(stop) => {
+                self.attempt.observe(name);
+                Err(stop)
+            }
+        }
+    }
+}
+
+fn to_json<C: Serialize>(checkpoint: &C) -> Result<Value, Failure> {
+    serde_json::to_value(checkpoint)
+        .map_err(|_| Failure::fatal(operation::Code::Internal, "the checkpoint cannot be written as JSON"))
+}

@@ -1,0 +1,24 @@
+//! The operation and its protocol, pure: no I/O, no async, no clock, no randomness.
+//!
+//! Everything that *decides* stands here; `store` writes the decisions as SQL, `worker` and `api` act on them.
+//! Start with [`transition`]: it is the whole life of an operation in one function.
+
+mod failure;
+mod id;
+mod lease;
+mod progress;
+mod receipt;
+mod retry;
+mod spec;
+mod state;
+mod transition;
+
+pub use failure::{Code, Failure};
+pub use id::{AttemptNumber, Fence, InvalidId, Kind, Nonce, OperationId, ProjectId, WorkerId};
+pub use lease::{InvalidLease, LeaseTerms};
+pub use progress::Progress;
+pub use receipt::{Cleanup, CleanupStatus, Road};
+pub use retry::retry_delay;
+pub use spec::{CsvFormat, DemoSteps, ExportFormat, PostgresExport, Spec, SqlDump};
+pub use state::State;
+pub use transition::{Event, Next, Notice, Outcome, Refused, Snapshot, transition};

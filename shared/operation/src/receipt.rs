@@ -1,0 +1,54 @@
+//! The parts of a cancel's receipt that a worker tells.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The road by which a request reached the worker that runs the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Road {
+    /// A message on the worker's own queue.
+    Push,
+    /// The answer to the renewal of the worker's lease.
+    Renewal,
+    /// The answer to the attempt's own checkpoint or commit point.
+    Checkpoint,
+}
+
+impl Road {
+    /// The name in rows, metrics and the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Renewal => "renewal",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+}
+
+impl fmt::Display for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What became of the output that a stopped attempt had begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CleanupStatus {
+    /// Nothing had been written, or all of it is gone.
+    Removed,
+    /// It was left on purpose.
+    Kept,
+    /// The worker died or the destination did not answer: look at the names.
+    Unknown,
+}
+
+/// What became of the output that a stopped attempt had begun, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// What became of it.
+    pub status: CleanupStatus,
+    /// The names of the partial outputs.
+    pub outputs: Vec<String>,
+}

@@ -1,0 +1,102 @@
+//! The typed parameters of each kind of operation, as they are stored.
+//!
+//! Adding a kind: one variant here, one in [`Kind`], a dialect folder in `api`, an executor folder in `worker`.
+
+use crate::Kind;
+use serde::{Deserialize, Serialize};
+
+/// What an operation is to do. Stored as JSON: fields are added with a default, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Spec {
+    /// See [`PostgresExport`].
+    #[serde(rename = "postgres.export")]
+    PostgresExport(PostgresExport),
+    /// See [`DemoSteps`].
+    #[serde(rename = "demo.steps")]
+    DemoSteps(DemoSteps),
+}
+
+impl Spec {
+    /// The kind this spec belongs to.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::PostgresExport(_) => Kind::PostgresExport,
+            Self::DemoSteps(_) => Kind::DemoSteps,
+        }
+    }
+}
+
+/// Rows or a dump of one database of a configured cluster into one object of a configured bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresExport {
+    /// The cluster's resource name: `projects/*/locations/*/clusters/*`.
+    pub cluster: String,
+    /// The database's name, as `SELECT current_database()` tells it.
+    pub database: String,
+    /// The bucket's configured name.
+    pub bucket: String,
+    /// The object's name in the bucket; one that ends in `.gz` is compressed.
+    pub object: String,
+    /// What to write.
+    pub format: ExportFormat,
+}
+
+/// What an export writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ExportFormat {
+    /// The rows of one query.
+    Csv(CsvFormat),
+    /// A plain SQL dump that `psql` restores.
+    Sql(SqlDump),
+}
+
+/// Comma-separated values, as `COPY … (FORMAT csv)` writes them: UTF-8, no header line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CsvFormat {
+    /// Exactly one SELECT; run read-only.
+    pub select_query: String,
+    /// Between two fields: one ASCII character.
+    pub delimiter: char,
+    /// Around a field that needs it: one ASCII character.
+    pub quote: char,
+    /// Before a quote inside a quoted field: one ASCII character.
+    pub escape: char,
+}
+
+/// What `pg_dump` is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SqlDump {
+    /// Only these tables, by exact name, `table` or `schema.table`; all where empty.
+    #[serde(default)]
+    pub tables: Vec<String>,
+    /// No rows.
+    #[serde(default)]
+    pub schema_only: bool,
+    /// `DROP` before each `CREATE`.
+    #[serde(default)]
+    pub clean_target_objects: bool,
+    /// `DROP … IF EXISTS`; goes with `clean_target_objects` alone.
+    #[serde(default)]
+    pub if_exist_target_objects: bool,
+}
+
+/// N steps of M milliseconds, each appending one line to an object of a bucket, where one is named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DemoSteps {
+    /// How many steps.
+    pub steps: u32,
+    /// How long each takes, in milliseconds.
+    pub step_millis: u32,
+    /// Fail at this step (1-based), on each attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_at: Option<u32>,
+    /// Panic at this step (1-based), on each attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panic_at: Option<u32>,
+}

@@ -1,0 +1,211 @@
+//! What an operator configures: one TOML file for all processes, secrets by the environment.
+
+use operation::{InvalidLease, LeaseTerms, ProjectId};
+use serde::Deserialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A text that must not be seen: it has no `Display`, its `Debug` is a placeholder, and it can't be serialized.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text that must not be seen.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the configuration file {path:?} cannot be read")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what it should be; the source names line, column and field.
+    #[error("the configuration file {path:?} is not valid: {source}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Why, with line and field.
+        source: Box<toml::de::Error>,
+    },
+    /// A cluster names a variable that is not set.
+    #[error("the cluster {cluster} takes its password from the environment variable {variable}, which is not set")]
+    MissingPassword {
+        /// The cluster.
+        cluster: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The lease can't hold.
+    #[error("[worker] {0}")]
+    Lease(#[from] InvalidLease),
+    /// A token's hash is not one.
+    #[error("the token {name:?} has no valid sha256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)")]
+    TokenHash {
+        /// The token's name.
+        name: String,
+    },
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who may call.
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+    /// Postgres servers that may be exported.
+    #[serde(default)]
+    pub clusters: Vec<Cluster>,
+    /// Where exports may go.
+    #[serde(default)]
+    pub buckets: Vec<Bucket>,
+    /// How a worker works.
+    #[serde(default)]
+    pub worker: WorkerConfig,
+}
+
+/// A static bearer token: only its hash is known to us.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Who it is; recorded as the requester.
+    pub name: String,
+    /// SHA-256 of the token, in hexadecimal.
+    pub sha256: String,
+    /// The projects it may act in.
+    pub projects: Vec<ProjectId>,
+}
+
+/// A Postgres server that may be exported.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Its resource name: `projects/*/locations/*/clusters/*`.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    #[serde(default = "postgres_port")]
+    pub port: u16,
+    /// The role exports run as: not a superuser, no rights to files of the server.
+    pub user: String,
+    /// The environment variable that holds the role's password, where it has one.
+    #[serde(default)]
+    pub password_env: Option<String>,
+    /// The password, filled in from `password_env`.
+    #[serde(skip)]
+    pub password: Option<Secret>,
+}
+
+/// Where exports may go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// The name in `gs://name/object`.
+    pub name: String,
+    /// `file:///folder/`, `s3://bucket/prefix` or `gs://bucket/prefix`; credentials of the latter two come from
+    /// the environment, as `object_store` reads it.
+    pub url: String,
+    /// The projects that may write to it.
+    pub projects: Vec<ProjectId>,
+}
+
+/// How a worker works.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// How many operations of one kind run at a time.
+    pub slots: u32,
+    /// Seconds between two renewals of the lease.
+    pub renew_every_seconds: f64,
+    /// Seconds after which a silent worker is given up.
+    pub lease_ttl_seconds: f64,
+    /// Seconds that running operations get to reach a safe point after SIGTERM.
+    pub drain_seconds: u64,
+    /// Whether the kind `demo.steps` may be created and run. Off in production.
+    pub demo_steps: bool,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self { slots: 16, renew_every_seconds: 2.0, lease_ttl_seconds: 10.0, drain_seconds: 25, demo_steps: false }
+    }
+}
+
+impl WorkerConfig {
+    /// The terms of the lease.
+    ///
+    /// # Errors
+    /// A lease too short for its renewals.
+    pub fn lease_terms(&self) -> Result<LeaseTerms, InvalidLease> {
+        LeaseTerms::new(
+            Duration::from_secs_f64(self.renew_every_seconds.clamp(0.0, 3600.0)),
+            Duration::from_secs_f64(self.lease_ttl_seconds.clamp(0.0, 3600.0)),
+        )
+    }
+}
+
+const fn postgres_port() -> u16 {
+    5432
+}
+
+impl Config {
+    /// Reads the file, and the passwords from the environment through `env`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the line and the field.
+    pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        for cluster in &mut config.clusters {
+            if let Some(variable) = &cluster.password_env {
+                let password = env(variable).ok_or_else(|| ConfigError::MissingPassword {
+                    cluster: cluster.name.clone(),
+                    variable: variable.clone(),
+                })?;
+                cluster.password = Some(Secret::new(password));
+            }
+        }
+        for token in &config.tokens {
+            if token.sha256.len() != 64 || !token.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(ConfigError::TokenHash { name: token.name.clone() });
+            }
+        }
+        config.worker.lease_terms()?;
+        Ok(config)
+    }
+
+    /// The cluster with this resource name.
+    pub fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    /// The bucket with this name, if the project may write to it.
+    pub fn bucket(&self, project: &ProjectId, name: &str) -> Option<&Bucket> {
+        self.buckets.iter().find(|bucket| bucket.name == name && bucket.projects.contains(project))
+    }
+}

@@ -1,0 +1,17 @@
+UPDATE operations SET
+    cancel_requested_at = clock_timestamp(),
+    cancel_requested_by = $3,
+    cancel_reason       = $4,
+    -- Nobody runs it: it ends here and now, in its own answer. A running one ends when its worker has stopped.
+    state               = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'CANCELLED' ELSE state END,
+    finish_time         = CASE WHEN state IN ('PENDING', 'PAUSED') THEN clock_timestamp() END,
+    error_code          = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 1 END,
+    error_message       = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'The operation was cancelled before it ran.' END,
+    cancel_cleanup      = CASE WHEN state IN ('PENDING', 'PAUSED') THEN '{"status": "removed", "outputs": []}'::jsonb END,
+    pause_requested_at  = CASE WHEN state = 'RUNNING' THEN pause_requested_at END,
+    update_time         = clock_timestamp(),
+    revision            = revision + 1
+WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+  -- A second cancel, and one that comes after the end, change nothing.
+  AND NOT done AND cancel_requested_at IS NULL
+RETURNING *

@@ -1,0 +1,57 @@
+WITH RECURSIVE alive AS MATERIALIZED (
+    -- The lease must stand, and the sweeper (FOR UPDATE) can't end it while this claim is under way.
+    SELECT id FROM workers WHERE id = $1 AND expires_at > clock_timestamp() FOR KEY SHARE
+), waiting (project_id, n) AS (
+    -- The projects with pending work, one index probe each, at most 100 from the cursor on.
+    (SELECT project_id, 1 FROM operations
+     WHERE state = 'PENDING' AND kind = $2 AND project_id >= $5
+     ORDER BY project_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.project_id FROM operations o
+            WHERE o.state = 'PENDING' AND o.kind = $2 AND o.project_id > w.project_id
+            ORDER BY o.project_id LIMIT 1), w.n + 1
+    FROM waiting w WHERE w.project_id IS NOT NULL AND w.n < 100
+), candidates AS MATERIALIZED (
+    SELECT c.id, c.priority,
+           -- The n-th of a project counts behind what the project has running: the least served comes first.
+           c.place + (SELECT count(*) FROM operations r
+                      WHERE r.state = 'RUNNING' AND r.project_id = w.project_id) AS turn
+    FROM waiting w
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.priority, row_number() OVER (ORDER BY o.priority DESC, o.id) AS place
+        FROM operations o
+        WHERE o.state = 'PENDING' AND o.kind = $2 AND o.project_id = w.project_id
+          AND (o.not_before IS NULL OR o.not_before <= clock_timestamp())
+        ORDER BY o.priority DESC, o.id
+        -- More than asked for: other workers may hold some of them.
+        LIMIT $3 * 4
+    ) c
+    ORDER BY turn, c.priority DESC, c.id
+    LIMIT $3 * 4
+), taken AS MATERIALIZED (
+    SELECT o.id FROM candidates c JOIN operations o ON o.id = c.id
+    WHERE o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)
+    ORDER BY c.turn, c.priority DESC, c.id
+    LIMIT $3
+    FOR UPDATE OF o SKIP LOCKED
+), numbered AS MATERIALIZED (
+    SELECT id, row_number() OVER () AS n FROM taken
+)
+UPDATE operations o SET
+    state       = 'RUNNING',
+    attempt     = o.attempt + 1,
+    -- One fresh nonce for each row, made by the worker.
+    nonce       = ($4::uuid[])[numbered.n],
+    worker_id   = $1,
+    claim_time  = clock_timestamp(),
+    start_time  = coalesce(o.start_time, clock_timestamp()),
+    not_before  = NULL,
+    items_done  = 0,
+    items_total = NULL,
+    bytes_done  = 0,
+    update_time = clock_timestamp(),
+    revision    = o.revision + 1
+FROM numbered
+WHERE o.id = numbered.id AND o.state = 'PENDING'
+RETURNING o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
+          extract(epoch FROM clock_timestamp() - o.create_time)::float8 AS waited_seconds

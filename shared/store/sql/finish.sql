@@ -1,0 +1,50 @@
+-- Many attempts of one worker at once. The worker says how the attempt ended; the row's own facts decide what that
+-- makes of the operation, as `operation::transition` does. What does not come back is fenced.
+UPDATE operations o SET (
+    state, finish_time, response, error_code, error_message, not_before,
+    cancel_observed_at, cancel_observed_safe_point, cancel_cleanup
+) = (
+    -- A sub-select of the row itself: evaluated anew should a cancel have come between our look and our lock.
+    SELECT n.state,
+           CASE WHEN n.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') THEN clock_timestamp() END,
+           CASE WHEN n.state = 'SUCCEEDED' THEN i.response END,
+           CASE n.state WHEN 'CANCELLED' THEN 1 WHEN 'FAILED' THEN i.code END,
+           CASE n.state WHEN 'CANCELLED' THEN 'The operation was cancelled.' WHEN 'FAILED' THEN i.message END,
+           CASE WHEN n.state = 'PENDING' AND i.outcome = 'RETRY'
+                THEN clock_timestamp() + make_interval(secs => i.delay) END,
+           -- The worker tells how long ago on its monotonic clock; the time is ours.
+           CASE WHEN n.state = 'CANCELLED' THEN clock_timestamp() - make_interval(secs => i.observed_ago) END,
+           CASE WHEN n.state = 'CANCELLED' THEN i.safe_point END,
+           CASE WHEN n.state = 'CANCELLED'
+                THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb) END
+    FROM (SELECT CASE
+        WHEN i.outcome IN ('SUCCEEDED', 'FAILED')                          THEN i.outcome
+        WHEN o.cancel_requested_at IS NOT NULL                             THEN 'CANCELLED'
+        WHEN i.outcome = 'RETRY' AND o.failures + 1 >= o.failure_limit     THEN 'FAILED'
+        WHEN o.pause_requested_at IS NOT NULL                              THEN 'PAUSED'
+        ELSE 'PENDING'
+    END AS state) n
+),
+    nonce = NULL, worker_id = NULL, pause_requested_at = NULL,
+    failures    = o.failures + CASE WHEN i.outcome IN ('FAILED', 'RETRY') THEN 1 ELSE 0 END,
+    checkpoint  = coalesce(i.checkpoint, o.checkpoint),
+    items_done  = i.items_done,
+    items_total = i.items_total,
+    bytes_done  = i.bytes_done,
+    cancel_delivered_at = CASE WHEN o.cancel_requested_at IS NOT NULL
+                               THEN clock_timestamp() - make_interval(secs => i.delivered_ago) END,
+    cancel_delivered_by = CASE WHEN o.cancel_requested_at IS NOT NULL THEN i.delivered_by END,
+    update_time = clock_timestamp(),
+    revision    = o.revision + 1
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::jsonb[], $6::int[], $7::text[], $8::float8[],
+            $9::jsonb[], $10::bigint[], $11::bigint[], $12::bigint[],
+            $13::float8[], $14::text[], $15::float8[], $16::text[], $17::jsonb[])
+     AS i (id, attempt, nonce, outcome, response, code, message, delay,
+           checkpoint, items_done, items_total, bytes_done,
+           delivered_ago, delivered_by, observed_ago, safe_point, cleanup)
+WHERE o.id = i.id AND o.attempt = i.attempt AND o.nonce = i.nonce AND o.state = 'RUNNING'
+  -- Nobody gets CANCELLED who was not cancelled.
+  AND (i.outcome <> 'CANCELLED' OR o.cancel_requested_at IS NOT NULL)
+RETURNING o.id, o.state, o.kind, o.cancel_delivered_by,
+          extract(epoch FROM o.finish_time - o.cancel_requested_at)::float8 AS cancel_seconds,
+          extract(epoch FROM o.cancel_delivered_at - o.cancel_requested_at)::float8 AS delivered_seconds

@@ -1,0 +1,8 @@
+UPDATE operations SET
+    state              = CASE WHEN state = 'PENDING' THEN 'PAUSED' ELSE state END,
+    pause_requested_at = CASE WHEN state = 'RUNNING' THEN clock_timestamp() END,
+    update_time        = clock_timestamp(),
+    revision           = revision + 1
+WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+  AND state IN ('PENDING', 'RUNNING') AND pause_requested_at IS NULL
+RETURNING *

@@ -1,0 +1,10 @@
+UPDATE operations SET
+    state              = CASE WHEN state = 'PAUSED' THEN 'PENDING' ELSE state END,
+    -- A running one has not stopped yet: the request is taken back.
+    pause_requested_at = NULL,
+    not_before         = NULL,
+    update_time        = clock_timestamp(),
+    revision           = revision + 1
+WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+  AND (state = 'PAUSED' OR (state = 'RUNNING' AND pause_requested_at IS NOT NULL))
+RETURNING *

@@ -1,0 +1,83 @@
+//! The pools. Each lane (requests, renewals, final writes) has its own, so that load on one can't starve another.
+
+use crate::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How a pool behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// What it is for; shown by Postgres as `application_name`.
+    pub name: &'static str,
+    /// At most so many connections. More than about 8 make Postgres slower on small machines.
+    pub connections: u32,
+    /// How long the server lets one statement run. Limits are the server's: a statement dropped by its caller would
+    /// leave the connection in the middle of an answer.
+    pub statement_timeout: Duration,
+}
+
+impl PoolSettings {
+    /// A pool for requests: 8 connections, 5 s a statement.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            connections: 8,
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// The same with another number of connections.
+    pub const fn connections(self, connections: u32) -> Self {
+        Self { connections, ..self }
+    }
+}
+
+/// Our own database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+impl Store {
+    /// A pool that connects when it is first needed: a process starts, and says "not ready", without its database.
+    ///
+    /// # Errors
+    /// A URL that is none. Its text is not repeated: it holds a password.
+    pub fn new(database_url: &str, settings: PoolSettings) -> Result<Self, StoreError> {
+        let millis = settings.statement_timeout.as_millis().to_string();
+        let options = PgConnectOptions::from_str(database_url)?
+            .application_name(settings.name)
+            .options([
+                ("statement_timeout", millis.as_str()),
+                ("lock_timeout", "2000"),
+                // No statement of ours opens a transaction; should one ever stand open, the server ends it.
+                ("idle_in_transaction_session_timeout", "5000"),
+                // A connection whose worker is gone must not hold row locks.
+                ("tcp_user_timeout", "10000"),
+                ("client_connection_check_interval", "2000"),
+            ])
+            .statement_cache_capacity(64);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections)
+            .acquire_timeout(Duration::from_secs(2))
+            .max_lifetime(Duration::from_secs(30 * 60))
+            .idle_timeout(Duration::from_secs(5 * 60))
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes the pool: waits for statements under way.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

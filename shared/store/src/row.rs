@@ -1,0 +1,156 @@
+//! An operation as it is stored.
+
+use crate::StoreError;
+use operation::{AttemptNumber, Cleanup, Kind, OperationId, ProjectId, Snapshot, Spec, State, WorkerId};
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The story of a cancel: who asked, when the worker heard it and by which road, where it stopped, what is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelReceipt {
+    /// When the request was committed.
+    pub requested_at: OffsetDateTime,
+    /// Who asked.
+    pub requested_by: String,
+    /// Why, in the requester's words.
+    pub reason: Option<String>,
+    /// When the worker heard of it; `None` where no worker had to, or none did in time.
+    pub delivered_at: Option<OffsetDateTime>,
+    /// By which road: `push`, `renewal` or `checkpoint`.
+    pub delivered_by: Option<String>,
+    /// When a safe point saw it.
+    pub observed_at: Option<OffsetDateTime>,
+    /// That safe point's name.
+    pub safe_point: Option<String>,
+    /// When the operation had ended, cancelled or not.
+    pub stopped_at: Option<OffsetDateTime>,
+    /// What became of its partial output; `None` while it runs, or when it was not cancelled after all.
+    pub cleanup: Option<Cleanup>,
+}
+
+/// An operation as it is stored.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the columns are documented in migrations/V1__operations.sql")]
+pub struct Operation {
+    pub id: OperationId,
+    pub project: ProjectId,
+    pub collection: String,
+    pub kind: Kind,
+    pub target: String,
+    pub spec: Spec,
+    pub priority: i16,
+    pub state: State,
+    pub revision: i64,
+    pub attempt: AttemptNumber,
+    pub worker: Option<WorkerId>,
+    pub nonce: Option<Uuid>,
+    pub failures: u32,
+    pub failure_limit: u32,
+    pub create_time: OffsetDateTime,
+    pub start_time: Option<OffsetDateTime>,
+    pub claim_time: Option<OffsetDateTime>,
+    pub update_time: OffsetDateTime,
+    pub finish_time: Option<OffsetDateTime>,
+    pub checkpoint: Option<Value>,
+    pub items_done: u64,
+    pub items_total: Option<u64>,
+    pub bytes_done: u64,
+    pub response: Option<Value>,
+    pub error_code: Option<i32>,
+    pub error_message: Option<String>,
+    pub pause_requested_at: Option<OffsetDateTime>,
+    pub cancel: Option<CancelReceipt>,
+    pub trace_parent: Option<String>,
+}
+
+impl Operation {
+    /// The facts that decide what may happen to it.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            state: self.state,
+            attempt: self.attempt,
+            nonce: self.nonce.map(operation::Nonce::from_uuid),
+            failures: self.failures,
+            failure_limit: self.failure_limit,
+            cancel_requested: self.cancel.is_some(),
+            pause_requested: self.pause_requested_at.is_some(),
+        }
+    }
+
+    /// Reads a row of `operations`.
+    pub(crate) fn read(row: &PgRow) -> Result<Self, StoreError> {
+        let id: Uuid = row.try_get("id")?;
+        let unreadable = |what| StoreError::Unreadable { id, what };
+        Ok(Self {
+            id: OperationId::from_uuid(id),
+            project: row
+                .try_get::<String, _>("project_id")?
+                .parse()
+                .map_err(|_| unreadable("project_id"))?,
+            collection: row.try_get("collection")?,
+            kind: row
+                .try_get::<&str, _>("kind")?
+                .parse()
+                .map_err(|_| unreadable("kind"))?,
+            target: row.try_get("target")?,
+            spec: serde_json::from_value(row.try_get("spec")?).map_err(|_| unreadable("spec"))?,
+            priority: row.try_get("priority")?,
+            state: row
+                .try_get::<&str, _>("state")?
+                .parse()
+                .map_err(|()| unreadable("state"))?,
+            revision: row.try_get("revision")?,
+            attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
+            worker: row.try_get::<Option<Uuid>, _>("worker_id")?.map(WorkerId::from_uuid),
+            nonce: row.try_get("nonce")?,
+            failures: row.try_get::<i32, _>("failures")?.unsigned_abs(),
+            failure_limit: row.try_get::<i32, _>("failure_limit")?.unsigned_abs(),
+            create_time: row.try_get("create_time")?,
+            start_time: row.try_get("start_time")?,
+            claim_time: row.try_get("claim_time")?,
+            update_time: row.try_get("update_time")?,
+            finish_time: row.try_get("finish_time")?,
+            checkpoint: row.try_get("checkpoint")?,
+            items_done: row.try_get::<i64, _>("items_done")?.unsigned_abs(),
+            items_total: row.try_get::<Option<i64>, _>("items_total")?.map(i64::unsigned_abs),
+            bytes_done: row.try_get::<i64, _>("bytes_done")?.unsigned_abs(),
+            response: row.try_get("response")?,
+            error_code: row.try_get("error_code")?,
+            error_message: row.try_get("error_message")?,
+            pause_requested_at: row.try_get("pause_requested_at")?,
+            cancel: receipt(row).map_err(|error| error.unwrap_or_else(|| unreadable("cancel_cleanup")))?,
+            trace_parent: row.try_get("trace_parent")?,
+        })
+    }
+}
+
+fn receipt(row: &PgRow) -> Result<Option<CancelReceipt>, Option<StoreError>> {
+    let wrong = |error: sqlx::Error| Some(StoreError::from(error));
+    let Some(requested_at) = row
+        .try_get::<Option<OffsetDateTime>, _>("cancel_requested_at")
+        .map_err(wrong)?
+    else {
+        return Ok(None);
+    };
+    let cleanup: Option<Value> = row.try_get("cancel_cleanup").map_err(wrong)?;
+    Ok(Some(CancelReceipt {
+        requested_at,
+        requested_by: row.try_get("cancel_requested_by").map_err(wrong)?,
+        reason: row.try_get("cancel_reason").map_err(wrong)?,
+        delivered_at: row.try_get("cancel_delivered_at").map_err(wrong)?,
+        delivered_by: row.try_get("cancel_delivered_by").map_err(wrong)?,
+        observed_at: row.try_get("cancel_observed_at").map_err(wrong)?,
+        safe_point: row.try_get("cancel_observed_safe_point").map_err(wrong)?,
+        stopped_at: row.try_get("finish_time").map_err(wrong)?,
+        cleanup: cleanup.map(serde_json::from_value).transpose().map_err(|_| None)?,
+    }))
+}
+
+impl FromRow<'_, PgRow> for Operation {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Self::read(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    }
+}

@@ -1,0 +1,93 @@
+//! What goes on when workers are gone: the sweep, and the depth of the queue.
+
+use crate::{Store, StoreError};
+use operation::{AttemptNumber, Kind, OperationId, State};
+use sqlx::Row;
+
+pub(crate) const SWEEP: &str = include_str!("../sql/sweep.sql");
+pub(crate) const BURY: &str = include_str!("../sql/bury.sql");
+pub(crate) const QUEUE: &str = include_str!("../sql/queue.sql");
+
+/// An operation taken from a lost worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// The operation.
+    pub id: OperationId,
+    /// The attempt that ended with its worker.
+    pub attempt: AttemptNumber,
+    /// Its kind, as the row names it.
+    pub kind: String,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What waits and runs, of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueDepth {
+    /// The kind.
+    pub kind: Kind,
+    /// How many wait.
+    pub pending: u64,
+    /// How many run.
+    pub running: u64,
+    /// How many of those are asked to cancel.
+    pub cancelling: u64,
+    /// The age of the oldest that waits, in seconds.
+    pub oldest_pending_seconds: f64,
+}
+
+impl Store {
+    /// Ends at most `limit` attempts of workers whose lease has ended: cancelled ones become CANCELLED, others wait
+    /// again, or fail at their limit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
+        let rows = sqlx::query(SWEEP).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let id = row.try_get("id")?;
+                Ok(Swept {
+                    id: OperationId::from_uuid(id),
+                    attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
+                    kind: row.try_get("kind")?,
+                    state: row
+                        .try_get::<&str, _>("state")?
+                        .parse()
+                        .map_err(|()| StoreError::Unreadable { id, what: "state" })?,
+                })
+            })
+            .collect()
+    }
+
+    /// Forgets workers whose lease ended long ago and that own nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bury_workers(&self) -> Result<u64, StoreError> {
+        Ok(sqlx::query(BURY).execute(&self.pool).await?.rows_affected())
+    }
+
+    /// What waits and runs, by kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
+        let rows = sqlx::query(QUEUE).fetch_all(&self.pool).await?;
+        let mut depths = Vec::new();
+        for row in &rows {
+            // A kind that a newer version knows is not ours to count.
+            let Ok(kind) = row.try_get::<&str, _>("kind")?.parse() else {
+                continue;
+            };
+            depths.push(QueueDepth {
+                kind,
+                pending: row.try_get::<i64, _>("pending")?.unsigned_abs(),
+                running: row.try_get::<i64, _>("running")?.unsigned_abs(),
+                cancelling: row.try_get::<i64, _>("cancelling")?.unsigned_abs(),
+                oldest_pending_seconds: row.try_get("oldest_pending_seconds")?,
+            });
+        }
+        Ok(depths)
+    }
+}

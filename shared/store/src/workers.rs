@@ -1,0 +1,87 @@
+//! Leases: one row a worker, whatever it runs.
+
+use crate::{Store, StoreError};
+use operation::{AttemptNumber, LeaseTerms, OperationId, WorkerId};
+use sqlx::Row;
+use uuid::Uuid;
+
+pub(crate) const REGISTER: &str = include_str!("../sql/register.sql");
+pub(crate) const RENEW: &str = include_str!("../sql/renew.sql");
+pub(crate) const RETIRE: &str = include_str!("../sql/retire.sql");
+
+/// An operation of the renewing worker that somebody asks to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requested {
+    /// The operation.
+    pub id: OperationId,
+    /// The attempt that stood when the row was read.
+    pub attempt: AttemptNumber,
+    /// Whether a cancel is requested.
+    pub cancel: bool,
+    /// Whether a pause is requested.
+    pub pause: bool,
+}
+
+/// The worker's lease has ended: everything it ran may be running elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of this worker has ended")]
+pub struct LeaseLost;
+
+impl Store {
+    /// Registers a worker with a fresh id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn register_worker(&self, id: WorkerId, host: &str, terms: LeaseTerms) -> Result<(), StoreError> {
+        sqlx::query(REGISTER)
+            .bind(id.as_uuid())
+            .bind(host)
+            .bind(terms.ttl().as_secs_f64())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Renews a worker's lease, and tells which of its operations are asked to stop: the road of a cancel that works
+    /// without the broker.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the inner [`LeaseLost`] is final.
+    pub async fn renew_worker(
+        &self,
+        id: WorkerId,
+        terms: LeaseTerms,
+    ) -> Result<Result<Vec<Requested>, LeaseLost>, StoreError> {
+        let rows = sqlx::query(RENEW)
+            .bind(id.as_uuid())
+            .bind(terms.ttl().as_secs_f64())
+            .fetch_all(&self.pool)
+            .await?;
+        if rows.is_empty() {
+            return Ok(Err(LeaseLost));
+        }
+        let mut requested = Vec::new();
+        for row in &rows {
+            // The one row of a worker of which nothing is asked.
+            let Some(id) = row.try_get::<Option<Uuid>, _>("id")? else {
+                continue;
+            };
+            requested.push(Requested {
+                id: OperationId::from_uuid(id),
+                attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
+                cancel: row.try_get("cancel_requested")?,
+                pause: row.try_get("pause_requested")?,
+            });
+        }
+        Ok(Ok(requested))
+    }
+
+    /// Takes a worker's row away when it owns nothing any more. What it still owns is left to the sweeper.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retire_worker(&self, id: WorkerId) -> Result<bool, StoreError> {
+        let done = sqlx::query(RETIRE).bind(id.as_uuid()).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
