@@ -1,2 +1,104 @@
-//! .
-fn main() {}
+//! The keeper: the loops that must go on when workers are gone. Two or more replicas; each loop is safe to run in all
+//! of them at once.
+
+mod partitions;
+mod sweeper;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use runtime::admin::{self, Readiness};
+use runtime::broker::{BrokerSettings, Publisher};
+use runtime::config::Secret;
+use runtime::{lifecycle, telemetry};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::{PoolSettings, Store};
+
+/// Takes operations back from lost workers, makes partitions ahead of time, and migrates the database.
+#[derive(Debug, Parser)]
+#[command(name = "safepoint-keeper", version)]
+struct Settings {
+    /// Our own database: `postgres://user:password@host:port/name`. Better given by the environment.
+    #[arg(long, global = true, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, default_value = "")]
+    database_url: String,
+    /// What is logged, e.g. `info,keeper=debug`.
+    #[arg(long, global = true, env = "SAFEPOINT_LOG", default_value = "info")]
+    log: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    /// Runs the loops until SIGTERM (what is done without a subcommand).
+    Run(Run),
+    /// Brings the database to this version's schema, makes the partitions, and ends. Safe to run in many places at
+    /// once: one works, the others wait.
+    Migrate,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct Run {
+    /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
+    #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true)]
+    broker_url: String,
+    /// Stands before the names of exchanges, for several deployments on one broker.
+    #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", default_value = "safepoint")]
+    broker_namespace: String,
+    /// Where /healthz, /readyz and /metrics are served, e.g. 127.0.0.1:9201. Nowhere if absent.
+    #[arg(long, env = "SAFEPOINT_ADMIN_LISTEN")]
+    admin_listen: Option<SocketAddr>,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let settings = parse();
+    let _telemetry = telemetry::init("safepoint-keeper", &settings.log)?;
+    anyhow::ensure!(!settings.database_url.is_empty(), "SAFEPOINT_DATABASE_URL (or --database-url) is not set");
+    match settings.command.clone() {
+        Some(Command::Migrate) => migrate(&settings.database_url).await,
+        Some(Command::Run(command)) => run(&settings.database_url, command).await,
+        None => unreachable!("parse() puts `run` in its place"),
+    }
+}
+
+/// Without a subcommand it runs, with the arguments and environment of `run`.
+fn parse() -> Settings {
+    let settings = Settings::parse();
+    if settings.command.is_some() {
+        return settings;
+    }
+    Settings::parse_from(std::env::args_os().chain(["run".into()]))
+}
+
+async fn migrate(database_url: &str) -> anyhow::Result<()> {
+    let applied = store::migrate(database_url).await.context("the database was not migrated")?;
+    for name in &applied {
+        tracing::info!(migration = name, "applied");
+    }
+    let store = Store::new(database_url, PoolSettings::new("safepoint migrate").connections(1))?;
+    let partitions = store.ensure_partitions(runtime::clock::now(), partitions::WEEKS_AHEAD).await?;
+    tracing::info!(migrations = applied.len(), partitions, "the database is up to date");
+    Ok(())
+}
+
+async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
+    let shutdown = lifecycle::shutdown_signal()?;
+    let store = Store::new(database_url, PoolSettings::new("safepoint keeper").connections(2))
+        .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")?;
+    let broker =
+        BrokerSettings { url: Secret::new(command.broker_url), namespace: command.broker_namespace, process: "keeper" };
+    let publisher = Publisher::start(broker, shutdown.clone())?;
+    if let Some(address) = command.admin_listen {
+        let (store, publisher) = (store.clone(), publisher.clone());
+        let probe: admin::Probe = Arc::new(move || {
+            let (store, broker_up) = (store.clone(), publisher.is_up());
+            Box::pin(async move { Readiness::of(store.ping().await.is_ok(), broker_up) })
+        });
+        admin::serve(address, probe, shutdown.clone()).await.context("the admin listener")?;
+    }
+    tracing::info!("the keeper runs");
+    tokio::join!(sweeper::sweep(store.clone(), publisher, shutdown.clone()), partitions::keep_ahead(store, shutdown),);
+    tracing::info!("the keeper has ended");
+    Ok(())
+}

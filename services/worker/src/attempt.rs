@@ -3,8 +3,9 @@
 
 use operation::{Cleanup, Fence, Kind, Progress, Road};
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Why an attempt must stop at its next safe point.
@@ -59,6 +60,7 @@ pub struct Attempt {
     stop: watch::Sender<Option<Stop>>,
     position: Mutex<Position>,
     last_safe_point: Mutex<Instant>,
+    waiting: AtomicBool,
     delivered: OnceLock<Delivered>,
     observed: OnceLock<Observed>,
     cleanup: OnceLock<Cleanup>,
@@ -73,6 +75,7 @@ impl Attempt {
             stop: watch::Sender::new(None),
             position: Mutex::default(),
             last_safe_point: Mutex::new(Instant::now()),
+            waiting: AtomicBool::new(false),
             delivered: OnceLock::new(),
             observed: OnceLock::new(),
             cleanup: OnceLock::new(),
@@ -144,9 +147,18 @@ impl Attempt {
         std::mem::replace(&mut last, Instant::now())
     }
 
-    /// When the last safe point was reached.
-    pub fn last_safe_point(&self) -> Instant {
-        *self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that it waits where it can be stopped at any moment, or that the wait is over.
+    pub fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Relaxed);
+        self.passed_safe_point();
+    }
+
+    /// How long it has gone without a safe point; nothing while it waits where it can be stopped.
+    pub fn without_safe_point(&self) -> Duration {
+        if self.waiting.load(Ordering::Relaxed) {
+            return Duration::ZERO;
+        }
+        self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }
 

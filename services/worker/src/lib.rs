@@ -1,1 +1,21 @@
-//! .
+//! The worker: claims operations, runs their executors, stops them at safe points, and writes how they ended.
+//!
+//! `worker.rs` puts the parts together. A cancel comes in by `cancel_listener.rs` (push) or `lease.rs` (renewal), is
+//! seen by the executor in `safepoint.rs`, and is written by `runner.rs` through `finisher.rs`.
+
+pub mod attempt;
+mod cancel_listener;
+mod checkpoints;
+mod claims;
+pub mod executor;
+mod finisher;
+mod lease;
+mod metrics;
+mod registry;
+mod runner;
+pub mod safepoint;
+mod settings;
+mod worker;
+
+pub use settings::Settings;
+pub use worker::{StartError, Worker};

@@ -128,13 +128,20 @@ impl Safepoint {
     /// [`Stop`]: the future was dropped.
     pub async fn or_stop<F: Future>(&self, name: &'static str, wait: F) -> Result<F::Output, Stop> {
         let mut signal = self.attempt.stop_signal();
-        tokio::select! {
+        self.attempt.set_waiting(true);
+        let output = tokio::select! {
             biased;
-            _ = signal.wait_for(Option::is_some) => {}
-            output = wait => return Ok(output),
+            _ = signal.wait_for(Option::is_some) => None,
+            output = wait => Some(output),
+        };
+        self.attempt.set_waiting(false);
+        match output {
+            Some(output) => Ok(output),
+            None => {
+                self.go_on(name)?;
+                unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
+            }
         }
-        self.go_on(name)?;
-        unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
     }
 
     /// Sleeps, or stops.

@@ -86,19 +86,11 @@ pub struct Failure {
 impl Failure {
     /// A failure that no further attempt can mend.
     pub fn fatal(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            retryable: false,
-        }
+        Self { code, message: message.into(), retryable: false }
     }
 
     /// A failure that may pass: code UNAVAILABLE.
     pub fn passing(message: impl Into<String>) -> Self {
-        Self {
-            code: Code::Unavailable,
-            message: message.into(),
-            retryable: true,
-        }
+        Self { code: Code::Unavailable, message: message.into(), retryable: true }
     }
 }

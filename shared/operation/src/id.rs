@@ -31,9 +31,7 @@ impl FromStr for ProjectId {
     fn from_str(value: &str) -> Result<Self, InvalidId> {
         // Google allows "example.com:project" for domain-scoped projects; nobody needs more than these characters.
         let valid = (1..=100).contains(&value.len())
-            && value
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
+            && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
         if valid {
             Ok(Self(value.to_owned()))
         } else {
@@ -146,7 +144,7 @@ pub enum Kind {
     /// Rows or a dump of a Postgres database into a bucket.
     #[serde(rename = "postgres.export")]
     PostgresExport,
-    /// N steps of M milliseconds, each one line in a file: for tests, benchmarks and authors of executors.
+    /// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
     #[serde(rename = "demo.steps")]
     DemoSteps,
 }
@@ -167,13 +165,10 @@ impl Kind {
 impl FromStr for Kind {
     type Err = InvalidId;
     fn from_str(value: &str) -> Result<Self, InvalidId> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == value)
-            .ok_or_else(|| InvalidId {
-                value: value.chars().take(120).collect(),
-                expected: "a kind of operation: postgres.export or demo.steps",
-            })
+        Self::ALL.into_iter().find(|kind| kind.as_str() == value).ok_or_else(|| InvalidId {
+            value: value.chars().take(120).collect(),
+            expected: "a kind of operation: postgres.export or demo.steps",
+        })
     }
 }
 

@@ -29,17 +29,9 @@ impl LeaseTerms {
     pub fn new(renew_every: Duration, ttl: Duration) -> Result<Self, InvalidLease> {
         let margin = ttl / 5;
         if renew_every.is_zero() || ttl < renew_every * 3 + margin {
-            return Err(InvalidLease {
-                ttl,
-                renew_every,
-                margin,
-            });
+            return Err(InvalidLease { ttl, renew_every, margin });
         }
-        Ok(Self {
-            renew_every,
-            ttl,
-            margin,
-        })
+        Ok(Self { renew_every, ttl, margin })
     }
 
     /// How often the worker renews.
@@ -62,11 +54,7 @@ impl LeaseTerms {
 impl Default for LeaseTerms {
     /// Renewed every 2 s, given up after 10 s.
     fn default() -> Self {
-        Self {
-            renew_every: Duration::from_secs(2),
-            ttl: Duration::from_secs(10),
-            margin: Duration::from_secs(2),
-        }
+        Self { renew_every: Duration::from_secs(2), ttl: Duration::from_secs(10), margin: Duration::from_secs(2) }
     }
 }
 

@@ -19,16 +19,8 @@ mod tests {
     #[test]
     fn delay_doubles_is_bounded_and_never_below_half() {
         for (failures, full) in [(0, 1), (1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (u32::MAX, 300)] {
-            assert_eq!(
-                retry_delay(failures, 1.0),
-                Duration::from_secs(full),
-                "after {failures} failures"
-            );
-            assert_eq!(
-                retry_delay(failures, 0.0),
-                Duration::from_secs(full) / 2,
-                "after {failures} failures"
-            );
+            assert_eq!(retry_delay(failures, 1.0), Duration::from_secs(full), "after {failures} failures");
+            assert_eq!(retry_delay(failures, 0.0), Duration::from_secs(full) / 2, "after {failures} failures");
         }
     }
 }

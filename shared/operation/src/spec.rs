@@ -85,7 +85,7 @@ pub struct SqlDump {
     pub if_exist_target_objects: bool,
 }
 
-/// N steps of M milliseconds, each appending one line to an object of a bucket, where one is named.
+/// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DemoSteps {

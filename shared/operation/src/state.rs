@@ -25,14 +25,8 @@ pub enum State {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 6] = [
-        Self::Pending,
-        Self::Running,
-        Self::Paused,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Paused, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     /// Whether the operation has ended. An ended operation never changes again (INV-4).
     pub const fn is_done(self) -> bool {

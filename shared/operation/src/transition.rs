@@ -134,11 +134,7 @@ pub fn transition(now: &Snapshot, event: Event) -> Result<Next, Refused> {
         Event::RequestCancel => request_cancel(now),
         Event::RequestPause => request_pause(now),
         Event::Resume => resume(now),
-        Event::Finish {
-            attempt,
-            nonce,
-            outcome,
-        } => finish(now, attempt, nonce, outcome),
+        Event::Finish { attempt, nonce, outcome } => finish(now, attempt, nonce, outcome),
         Event::OwnerLost => owner_lost(now),
     }
 }
@@ -149,29 +145,15 @@ fn claim(now: &Snapshot, nonce: Nonce) -> Result<Next, Refused> {
         return Err(Refused::WrongState);
     }
     let attempt = AttemptNumber(now.attempt.0 + 1);
-    quiet(Snapshot {
-        state: State::Running,
-        attempt,
-        nonce: Some(nonce),
-        ..*now
-    })
+    quiet(Snapshot { state: State::Running, attempt, nonce: Some(nonce), ..*now })
 }
 
 fn request_cancel(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
-        State::Pending | State::Paused => quiet(Snapshot {
-            cancel_requested: true,
-            ..stopped(now, State::Cancelled)
-        }),
+        State::Pending | State::Paused => quiet(Snapshot { cancel_requested: true, ..stopped(now, State::Cancelled) }),
         State::Running if now.cancel_requested => Err(Refused::AlreadyRequested),
         // Request, then confirm: only the owner, or its end, makes it CANCELLED.
-        State::Running => Ok(Next {
-            snapshot: Snapshot {
-                cancel_requested: true,
-                ..*now
-            },
-            notice: Notice::Owner,
-        }),
+        State::Running => Ok(Next { snapshot: Snapshot { cancel_requested: true, ..*now }, notice: Notice::Owner }),
         State::Succeeded | State::Failed | State::Cancelled => Err(Refused::Done),
     }
 }
@@ -180,13 +162,7 @@ fn request_pause(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
         State::Pending => quiet(stopped(now, State::Paused)),
         State::Running if now.pause_requested => Err(Refused::AlreadyRequested),
-        State::Running => Ok(Next {
-            snapshot: Snapshot {
-                pause_requested: true,
-                ..*now
-            },
-            notice: Notice::Owner,
-        }),
+        State::Running => Ok(Next { snapshot: Snapshot { pause_requested: true, ..*now }, notice: Notice::Owner }),
         State::Paused => Err(Refused::AlreadyRequested),
         State::Succeeded | State::Failed | State::Cancelled => Err(Refused::Done),
     }
@@ -194,15 +170,9 @@ fn request_pause(now: &Snapshot) -> Result<Next, Refused> {
 
 fn resume(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
-        State::Paused => Ok(Next {
-            snapshot: stopped(now, State::Pending),
-            notice: Notice::IdleWorkers,
-        }),
+        State::Paused => Ok(Next { snapshot: stopped(now, State::Pending), notice: Notice::IdleWorkers }),
         // It had not stopped yet. The worker may stop all the same; `finish` then makes it PENDING.
-        State::Running if now.pause_requested => quiet(Snapshot {
-            pause_requested: false,
-            ..*now
-        }),
+        State::Running if now.pause_requested => quiet(Snapshot { pause_requested: false, ..*now }),
         State::Pending | State::Running => Err(Refused::WrongState),
         State::Succeeded | State::Failed | State::Cancelled => Err(Refused::Done),
     }
@@ -222,32 +192,19 @@ fn finish(now: &Snapshot, attempt: AttemptNumber, nonce: Nonce, outcome: Outcome
 }
 
 fn owner_lost(now: &Snapshot) -> Result<Next, Refused> {
-    if now.state == State::Running {
-        Ok(after_failure(now))
-    } else {
-        Err(Refused::WrongState)
-    }
+    if now.state == State::Running { Ok(after_failure(now)) } else { Err(Refused::WrongState) }
 }
 
 /// An attempt failed in a way that another may not: cancel first, then the limit, then another try.
 fn after_failure(now: &Snapshot) -> Next {
     if now.cancel_requested {
-        return Next {
-            snapshot: failed(now, State::Cancelled),
-            notice: Notice::Nobody,
-        };
+        return Next { snapshot: failed(now, State::Cancelled), notice: Notice::Nobody };
     }
     if now.failures + 1 >= now.failure_limit {
-        return Next {
-            snapshot: failed(now, State::Failed),
-            notice: Notice::Nobody,
-        };
+        return Next { snapshot: failed(now, State::Failed), notice: Notice::Nobody };
     }
     Next {
-        snapshot: Snapshot {
-            failures: now.failures + 1,
-            ..after_stop(now).snapshot
-        },
+        snapshot: Snapshot { failures: now.failures + 1, ..after_stop(now).snapshot },
         notice: after_stop(now).notice,
     }
 }
@@ -261,32 +218,18 @@ fn after_stop(now: &Snapshot) -> Next {
     } else {
         (State::Pending, Notice::IdleWorkers)
     };
-    Next {
-        snapshot: stopped(now, state),
-        notice,
-    }
+    Next { snapshot: stopped(now, state), notice }
 }
 
 fn failed(now: &Snapshot, state: State) -> Snapshot {
-    Snapshot {
-        failures: now.failures + 1,
-        ..stopped(now, state)
-    }
+    Snapshot { failures: now.failures + 1, ..stopped(now, state) }
 }
 
 /// No attempt stands any more; what was asked of it is settled, but for a cancel, which is history.
 fn stopped(now: &Snapshot, state: State) -> Snapshot {
-    Snapshot {
-        state,
-        nonce: None,
-        pause_requested: false,
-        ..*now
-    }
+    Snapshot { state, nonce: None, pause_requested: false, ..*now }
 }
 
 fn quiet(snapshot: Snapshot) -> Result<Next, Refused> {
-    Ok(Next {
-        snapshot,
-        notice: Notice::Nobody,
-    })
+    Ok(Next { snapshot, notice: Notice::Nobody })
 }

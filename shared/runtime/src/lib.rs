@@ -1,1 +1,9 @@
-//! .
+//! What makes a process a process: configuration, clock, telemetry, broker, health, life and death.
+
+pub mod admin;
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod lifecycle;
+pub mod metrics;
+pub mod telemetry;

@@ -157,24 +157,9 @@ impl Store {
             .bind(fences.ids)
             .bind(fences.attempts)
             .bind(fences.nonces)
-            .bind(
-                positions
-                    .iter()
-                    .map(|p| signed(p.progress.items_done))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                positions
-                    .iter()
-                    .map(|p| p.progress.items_total.map(signed))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                positions
-                    .iter()
-                    .map(|p| signed(p.progress.bytes_done))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(positions.iter().map(|p| signed(p.progress.items_done)).collect::<Vec<_>>())
+            .bind(positions.iter().map(|p| p.progress.items_total.map(signed)).collect::<Vec<_>>())
+            .bind(positions.iter().map(|p| signed(p.progress.bytes_done)).collect::<Vec<_>>())
             .bind(positions.iter().map(|p| p.checkpoint.clone()).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;
@@ -199,14 +184,7 @@ impl Store {
         checkpoint: Option<Value>,
         progress: Progress,
     ) -> Result<bool, StoreError> {
-        Ok(!self
-            .checkpoint(&[Position {
-                fence,
-                progress,
-                checkpoint,
-            }])
-            .await?
-            .is_empty())
+        Ok(!self.checkpoint(&[Position { fence, progress, checkpoint }]).await?.is_empty())
     }
 
     /// The last look at the fence and at the cancel request before output becomes visible.
@@ -239,74 +217,19 @@ impl Store {
             .bind(fences.attempts)
             .bind(fences.nonces)
             .bind(finished.iter().map(|f| outcome(&f.ending)).collect::<Vec<_>>())
-            .bind(column(|f| {
-                if let Ending::Succeeded(response) = &f.ending {
-                    Some(response.clone())
-                } else {
-                    None
-                }
-            }))
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| failure(&f.ending).map(|f| f.code.number()))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| failure(&f.ending).map(|f| f.message.clone()))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(column(|f| if let Ending::Succeeded(response) = &f.ending { Some(response.clone()) } else { None }))
+            .bind(finished.iter().map(|f| failure(&f.ending).map(|f| f.code.number())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| failure(&f.ending).map(|f| f.message.clone())).collect::<Vec<_>>())
             .bind(finished.iter().map(|f| delay(&f.ending)).collect::<Vec<_>>())
             .bind(column(|f| f.checkpoint.clone()))
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| signed(f.progress.items_done))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| f.progress.items_total.map(signed))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| signed(f.progress.bytes_done))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| f.delivered.map(|(ago, _)| ago.as_secs_f64()))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| f.delivered.map(|(_, road)| road.as_str()))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64()))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                finished
-                    .iter()
-                    .map(|f| f.observed.map(|(_, name)| name))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(column(|f| {
-                f.cleanup
-                    .as_ref()
-                    .and_then(|cleanup| serde_json::to_value(cleanup).ok())
-            }))
+            .bind(finished.iter().map(|f| signed(f.progress.items_done)).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| f.progress.items_total.map(signed)).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| signed(f.progress.bytes_done)).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| f.delivered.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| f.delivered.map(|(_, road)| road.as_str())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
+            .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(settled).collect()
@@ -319,11 +242,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn reconcile(&self, worker: WorkerId, known: &[OperationId]) -> Result<u64, StoreError> {
         let known: Vec<Uuid> = known.iter().map(|id| id.as_uuid()).collect();
-        let given_back = sqlx::query(RECONCILE)
-            .bind(worker.as_uuid())
-            .bind(known)
-            .fetch_all(&self.pool)
-            .await?;
+        let given_back = sqlx::query(RECONCILE).bind(worker.as_uuid()).bind(known).fetch_all(&self.pool).await?;
         Ok(given_back.len() as u64)
     }
 }
@@ -368,19 +287,12 @@ fn claimed(row: &PgRow, kind: Kind) -> Result<Claimed, StoreError> {
 
 fn settled(row: &PgRow) -> Result<Settled, StoreError> {
     let id: Uuid = row.try_get("id")?;
-    let seconds = |name| {
-        Ok::<_, StoreError>(
-            row.try_get::<Option<f64>, _>(name)?
-                .map(|s| Duration::from_secs_f64(s.max(0.0))),
-        )
-    };
+    let seconds =
+        |name| Ok::<_, StoreError>(row.try_get::<Option<f64>, _>(name)?.map(|s| Duration::from_secs_f64(s.max(0.0))));
     let road: Option<String> = row.try_get("cancel_delivered_by")?;
     Ok(Settled {
         id: OperationId::from_uuid(id),
-        state: row
-            .try_get::<&str, _>("state")?
-            .parse()
-            .map_err(|()| StoreError::Unreadable { id, what: "state" })?,
+        state: row.try_get::<&str, _>("state")?.parse().map_err(|()| StoreError::Unreadable { id, what: "state" })?,
         cancel_latency: seconds("cancel_seconds")?,
         delivery_latency: seconds("delivered_seconds")?.zip(road),
     })

@@ -28,11 +28,7 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_unavailable(&error) {
-            Self::Unavailable(error)
-        } else {
-            Self::Unexpected(error)
-        }
+        if is_unavailable(&error) { Self::Unavailable(error) } else { Self::Unexpected(error) }
     }
 }
 
@@ -41,9 +37,7 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         // Class 08 connection, 53 resources (too many connections, disk full), 57 shutdown and timeouts, 58 I/O;
         // 40 is a deadlock or a serialization failure; 55P03 a lock timeout; 28 is a rotated password.
         return database.code().is_some_and(|code| {
-            ["08", "53", "57", "58", "40", "55P03", "28"]
-                .iter()
-                .any(|class| code.starts_with(class))
+            ["08", "53", "57", "58", "40", "55P03", "28"].iter().any(|class| code.starts_with(class))
         });
     }
     matches!(

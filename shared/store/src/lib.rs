@@ -42,6 +42,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("reconcile", attempts::RECONCILE),
     ("register", workers::REGISTER),
     ("renew", workers::RENEW),
+    ("requests", workers::REQUESTS),
     ("retire", workers::RETIRE),
     ("sweep", sweep::SWEEP),
     ("bury", sweep::BURY),

@@ -58,11 +58,7 @@ impl Store {
         // One row more than asked for tells whether there is another page.
         let more = operations.len() > limit as usize;
         operations.truncate(limit as usize);
-        let next = if more {
-            operations.last().map(|operation| operation.id)
-        } else {
-            None
-        };
+        let next = if more { operations.last().map(|operation| operation.id) } else { None };
         Ok(Page { operations, next })
     }
 }
@@ -84,10 +80,7 @@ fn statement<'a>(
         query.push(" AND collection = ").push_bind(collection.clone());
     }
     if let Some(prefix) = &filter.collection_prefix {
-        query
-            .push(" AND starts_with(collection, ")
-            .push_bind(prefix.clone())
-            .push(")");
+        query.push(" AND starts_with(collection, ").push_bind(prefix.clone()).push(")");
     }
     if let Some(target) = &filter.target {
         query.push(" AND target = ").push_bind(target.clone());

@@ -28,9 +28,7 @@ pub enum MigrateError {
 /// [`MigrateError`].
 pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
     let mut config: tokio_postgres::Config = database_url.parse().map_err(MigrateError::Connect)?;
-    config
-        .application_name("safepoint migrate")
-        .connect_timeout(Duration::from_secs(10));
+    config.application_name("safepoint migrate").connect_timeout(Duration::from_secs(10));
     let (mut client, connection) = config.connect(NoTls).await.map_err(MigrateError::Connect)?;
     let connection = tokio::spawn(connection);
     // The lock goes with the session, so a killed migrator never leaves it behind.

@@ -88,10 +88,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
     pub async fn create(&self, new: &NewOperation) -> Result<(), StoreError> {
-        let spec = serde_json::to_value(&new.spec).map_err(|_| StoreError::Unreadable {
-            id: new.id.as_uuid(),
-            what: "spec",
-        })?;
+        let spec = serde_json::to_value(&new.spec)
+            .map_err(|_| StoreError::Unreadable { id: new.id.as_uuid(), what: "spec" })?;
         sqlx::query(INSERT)
             .bind(new.id.as_uuid())
             .bind(new.project.as_str())
@@ -112,11 +110,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, project: &ProjectId, id: OperationId) -> Result<Option<Operation>, StoreError> {
-        let row = sqlx::query(GET)
-            .bind(project.as_str())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(GET).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
         row.as_ref().map(Operation::read).transpose()
     }
 
@@ -153,11 +147,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pause(&self, project: &ProjectId, id: OperationId) -> Result<PauseAnswer, StoreError> {
-        let row = sqlx::query(PAUSE)
-            .bind(project.as_str())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(PAUSE).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
         if let Some(row) = row {
             return Ok(PauseAnswer::Recorded(Operation::read(&row)?));
         }
@@ -173,11 +163,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn resume(&self, project: &ProjectId, id: OperationId) -> Result<ResumeAnswer, StoreError> {
-        let row = sqlx::query(RESUME)
-            .bind(project.as_str())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(RESUME).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
         if let Some(row) = row {
             return Ok(ResumeAnswer::Resumed(Operation::read(&row)?));
         }
@@ -193,11 +179,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete(&self, project: &ProjectId, id: OperationId) -> Result<bool, StoreError> {
-        let done = sqlx::query(DELETE)
-            .bind(project.as_str())
-            .bind(id.as_uuid())
-            .execute(&self.pool)
-            .await?;
+        let done = sqlx::query(DELETE).bind(project.as_str()).bind(id.as_uuid()).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -52,10 +52,7 @@ impl Store {
     }
 
     async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there")
-            .bind(name)
-            .fetch_one(&self.pool)
-            .await?;
+        let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name).fetch_one(&self.pool).await?;
         Ok(row.try_get("there")?)
     }
 }

@@ -20,11 +20,7 @@ pub struct PoolSettings {
 impl PoolSettings {
     /// A pool for requests: 8 connections, 5 s a statement.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            connections: 8,
-            statement_timeout: Duration::from_secs(5),
-        }
+        Self { name, connections: 8, statement_timeout: Duration::from_secs(5) }
     }
 
     /// The same with another number of connections.

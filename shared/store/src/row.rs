@@ -86,22 +86,13 @@ impl Operation {
         let unreadable = |what| StoreError::Unreadable { id, what };
         Ok(Self {
             id: OperationId::from_uuid(id),
-            project: row
-                .try_get::<String, _>("project_id")?
-                .parse()
-                .map_err(|_| unreadable("project_id"))?,
+            project: row.try_get::<String, _>("project_id")?.parse().map_err(|_| unreadable("project_id"))?,
             collection: row.try_get("collection")?,
-            kind: row
-                .try_get::<&str, _>("kind")?
-                .parse()
-                .map_err(|_| unreadable("kind"))?,
+            kind: row.try_get::<&str, _>("kind")?.parse().map_err(|_| unreadable("kind"))?,
             target: row.try_get("target")?,
             spec: serde_json::from_value(row.try_get("spec")?).map_err(|_| unreadable("spec"))?,
             priority: row.try_get("priority")?,
-            state: row
-                .try_get::<&str, _>("state")?
-                .parse()
-                .map_err(|()| unreadable("state"))?,
+            state: row.try_get::<&str, _>("state")?.parse().map_err(|()| unreadable("state"))?,
             revision: row.try_get("revision")?,
             attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
             worker: row.try_get::<Option<Uuid>, _>("worker_id")?.map(WorkerId::from_uuid),
@@ -129,10 +120,7 @@ impl Operation {
 
 fn receipt(row: &PgRow) -> Result<Option<CancelReceipt>, Option<StoreError>> {
     let wrong = |error: sqlx::Error| Some(StoreError::from(error));
-    let Some(requested_at) = row
-        .try_get::<Option<OffsetDateTime>, _>("cancel_requested_at")
-        .map_err(wrong)?
-    else {
+    let Some(requested_at) = row.try_get::<Option<OffsetDateTime>, _>("cancel_requested_at").map_err(wrong)? else {
         return Ok(None);
     };
     let cleanup: Option<Value> = row.try_get("cancel_cleanup").map_err(wrong)?;

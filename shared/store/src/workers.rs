@@ -3,10 +3,12 @@
 use crate::{Store, StoreError};
 use operation::{AttemptNumber, LeaseTerms, OperationId, WorkerId};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 pub(crate) const REGISTER: &str = include_str!("../sql/register.sql");
 pub(crate) const RENEW: &str = include_str!("../sql/renew.sql");
+pub(crate) const REQUESTS: &str = include_str!("../sql/requests.sql");
 pub(crate) const RETIRE: &str = include_str!("../sql/retire.sql");
 
 /// An operation of the renewing worker that somebody asks to stop.
@@ -33,12 +35,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn register_worker(&self, id: WorkerId, host: &str, terms: LeaseTerms) -> Result<(), StoreError> {
-        sqlx::query(REGISTER)
-            .bind(id.as_uuid())
-            .bind(host)
-            .bind(terms.ttl().as_secs_f64())
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(REGISTER).bind(id.as_uuid()).bind(host).bind(terms.ttl().as_secs_f64()).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -52,28 +49,21 @@ impl Store {
         id: WorkerId,
         terms: LeaseTerms,
     ) -> Result<Result<Vec<Requested>, LeaseLost>, StoreError> {
-        let rows = sqlx::query(RENEW)
-            .bind(id.as_uuid())
-            .bind(terms.ttl().as_secs_f64())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(RENEW).bind(id.as_uuid()).bind(terms.ttl().as_secs_f64()).fetch_all(&self.pool).await?;
         if rows.is_empty() {
             return Ok(Err(LeaseLost));
         }
-        let mut requested = Vec::new();
-        for row in &rows {
-            // The one row of a worker of which nothing is asked.
-            let Some(id) = row.try_get::<Option<Uuid>, _>("id")? else {
-                continue;
-            };
-            requested.push(Requested {
-                id: OperationId::from_uuid(id),
-                attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
-                cancel: row.try_get("cancel_requested")?,
-                pause: row.try_get("pause_requested")?,
-            });
-        }
-        Ok(Ok(requested))
+        Ok(Ok(requested(&rows)?))
+    }
+
+    /// What is asked of these operations of a worker: the look that follows a hint, since the row decides.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn requests(&self, id: WorkerId, operations: &[OperationId]) -> Result<Vec<Requested>, StoreError> {
+        let operations: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
+        let rows = sqlx::query(REQUESTS).bind(id.as_uuid()).bind(operations).fetch_all(&self.pool).await?;
+        requested(&rows)
     }
 
     /// Takes a worker's row away when it owns nothing any more. What it still owns is left to the sweeper.
@@ -84,4 +74,19 @@ impl Store {
         let done = sqlx::query(RETIRE).bind(id.as_uuid()).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
     }
+}
+
+fn requested(rows: &[PgRow]) -> Result<Vec<Requested>, StoreError> {
+    let mut requested = Vec::new();
+    for row in rows {
+        // A renewal's one row for a worker of which nothing is asked.
+        let Some(id) = row.try_get::<Option<Uuid>, _>("id")? else { continue };
+        requested.push(Requested {
+            id: OperationId::from_uuid(id),
+            attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
+            cancel: row.try_get("cancel_requested")?,
+            pause: row.try_get("pause_requested")?,
+        });
+    }
+    Ok(requested)
 }

@@ -1,0 +1,34 @@
+//! Makes the partitions of `operations` ahead of time.
+
+use runtime::clock;
+use std::time::Duration;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+/// A keeper that is down for less than this many weeks is not missed.
+pub const WEEKS_AHEAD: u8 = 4;
+
+const EVERY: Duration = Duration::from_secs(3600);
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// Looks once an hour until `shutdown`.
+pub async fn keep_ahead(store: Store, shutdown: CancellationToken) {
+    loop {
+        let wait = match store.ensure_partitions(clock::now(), WEEKS_AHEAD).await {
+            Ok(made) => {
+                if made > 0 {
+                    tracing::info!(made, "partitions made");
+                }
+                EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "partitions could not be made; trying again");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait.mul_f64(0.5 + clock::jitter())) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Stores how far attempts have come: one statement for many, about twice a second. Its answer is one more road of a
+//! cancel, and tells which attempts are fenced. It also watches the executors' declared bounds.
+
+use crate::attempt::{Attempt, Stop};
+use crate::executor;
+use crate::metrics;
+use crate::registry::Registry;
+use operation::{Kind, Road};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Position, Requested, Store};
+use tokio_util::sync::CancellationToken;
+
+const EVERY: Duration = Duration::from_millis(500);
+const BATCH: usize = 256;
+
+/// Stores positions until `ended`.
+pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: CancellationToken) {
+    let mut warned = HashSet::new();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = ended.cancelled() => return,
+        }
+        let attempts = registry.all();
+        watch_bounds(&attempts, &mut warned);
+        let changed: Vec<_> = attempts.iter().filter_map(|attempt| changed(attempt)).collect();
+        for batch in changed.chunks(BATCH) {
+            store_batch(&store, &registry, batch).await;
+        }
+    }
+}
+
+/// What is to be stored of an attempt, if anything changed.
+fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
+    let mut position = attempt.position();
+    if !std::mem::take(&mut position.dirty) {
+        return None;
+    }
+    let stored =
+        Position { fence: attempt.fence, progress: position.progress, checkpoint: position.checkpoint.clone() };
+    drop(position);
+    Some((attempt.clone(), stored))
+}
+
+async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) {
+    let positions: Vec<Position> = batch.iter().map(|(_, position)| position.clone()).collect();
+    let heard = match store.checkpoint(&positions).await {
+        Ok(heard) => heard,
+        Err(error) => {
+            tracing::warn!(%error, attempts = batch.len(), "checkpoints could not be stored; trying again");
+            for (attempt, _) in batch {
+                attempt.position().dirty = true;
+            }
+            return;
+        }
+    };
+    let standing: HashSet<_> = heard.iter().map(|heard| heard.id).collect();
+    for (attempt, _) in batch {
+        if !standing.contains(&attempt.fence.id) {
+            // Fenced, or its end was written a moment ago: then nobody looks at the stop any more.
+            attempt.stop(Stop::LeaseLost);
+        }
+    }
+    for (attempt, heard) in batch.iter().filter_map(|(attempt, _)| {
+        heard.iter().find(|heard| heard.id == attempt.fence.id).map(|heard| (attempt, heard))
+    }) {
+        let (id, attempt) = (attempt.fence.id, attempt.fence.attempt);
+        registry.deliver(Requested { id, attempt, cancel: heard.cancel, pause: heard.pause }, Road::Checkpoint);
+    }
+}
+
+fn watch_bounds(attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence>) {
+    for kind in Kind::ALL {
+        let bound = executor::safe_point_bound(kind);
+        let late: Vec<_> =
+            attempts.iter().filter(|a| a.kind == kind && a.without_safe_point() > bound).collect();
+        metrics::overdue(kind, late.len());
+        for attempt in late {
+            if warned.insert(attempt.fence) {
+                tracing::warn!(
+                    operation.id = %attempt.fence.id, attempt = %attempt.fence.attempt, %kind, ?bound,
+                    "no safe point within the executor's bound: a cancel waits"
+                );
+            }
+        }
+    }
+    warned.retain(|fence| attempts.iter().any(|attempt| attempt.fence == *fence));
+}

@@ -1,0 +1,102 @@
+//! Takes work from the queue: woken by a hint or a free slot, else by looking about once a second.
+
+use crate::registry::Registry;
+use crate::runner::Runner;
+use operation::{Kind, WorkerId};
+use runtime::clock;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const RECONCILE_EVERY: Duration = Duration::from_secs(15);
+/// As many as one statement takes.
+const BATCH: u32 = 64;
+
+/// The loop that claims. It claims alone: while it reconciles, no claim of this worker is under way.
+pub struct Claims {
+    /// The lane for claims.
+    pub store: Store,
+    /// Under which identity.
+    pub identity: watch::Receiver<WorkerId>,
+    /// What runs.
+    pub registry: Arc<Registry>,
+    /// Runs what is claimed.
+    pub runner: Runner,
+    /// Which kinds, and how many of each at a time.
+    pub slots: Vec<(Kind, u32)>,
+    /// Rings when there may be work.
+    pub work: Arc<Notify>,
+}
+
+impl Claims {
+    /// Claims until `shutdown`.
+    pub async fn take(self, shutdown: CancellationToken) {
+        let mut reconciled = Instant::now();
+        let mut cursors = vec![String::new(); self.slots.len()];
+        while !shutdown.is_cancelled() {
+            let mut more = false;
+            for (&(kind, slots), cursor) in self.slots.iter().zip(&mut cursors) {
+                match self.claim(kind, slots, cursor).await {
+                    Ok(full) => more |= full,
+                    Err(error) => {
+                        tracing::warn!(%error, %kind, "could not claim");
+                        // The claim may have been written all the same: then nobody would run it.
+                        reconciled = Instant::now() - RECONCILE_EVERY;
+                    }
+                }
+            }
+            if reconciled.elapsed() >= RECONCILE_EVERY {
+                reconciled = if self.reconcile().await { Instant::now() } else { reconciled };
+            }
+            if !more {
+                self.wait(&shutdown).await;
+            }
+        }
+    }
+
+    /// Fills the free slots of a kind; true when there may be more to claim at once.
+    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut String) -> Result<bool, StoreError> {
+        let free = slots.saturating_sub(self.registry.running(kind)).min(BATCH);
+        if free == 0 {
+            return Ok(false);
+        }
+        let worker = *self.identity.borrow();
+        let claimed = self.store.claim(worker, kind, free, cursor).await?;
+        let full = claimed.len() == free as usize;
+        // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
+        let wrapped = claimed.is_empty() && !cursor.is_empty();
+        *cursor = claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().to_owned();
+        for operation in claimed {
+            self.runner.start(operation);
+        }
+        Ok(full || wrapped)
+    }
+
+    async fn reconcile(&self) -> bool {
+        let known: Vec<_> = self.registry.all().iter().map(|attempt| attempt.fence.id).collect();
+        let worker = *self.identity.borrow();
+        match self.store.reconcile(worker, &known).await {
+            Ok(0) => true,
+            Ok(given_back) => {
+                tracing::warn!(given_back, "operations were claimed without our knowing: given back");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not reconcile");
+                false
+            }
+        }
+    }
+
+    async fn wait(&self, shutdown: &CancellationToken) {
+        tokio::select! {
+            () = self.work.notified() => {}
+            () = self.registry.attempt_ended() => {}
+            () = tokio::time::sleep(LOOK_EVERY.mul_f64(0.5 + clock::jitter())) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The executors: one folder a kind, and the match that finds it.
+
+pub mod demo_steps;
+pub mod postgres_export;
+pub mod sink;
+
+use crate::safepoint::{Ended, Safepoint};
+use operation::{Code, Failure, Kind, ProjectId, Spec};
+use runtime::config::Config;
+use serde_json::Value;
+use std::time::Duration;
+
+/// What executors work on: the configured clusters and buckets.
+#[derive(Debug)]
+pub struct Executors {
+    config: Config,
+}
+
+impl Executors {
+    /// Executors on what is configured.
+    pub const fn new(config: Config) -> Self {
+        Self { config }
+    }
+}
+
+/// Runs a spec to its end or to a safe point.
+///
+/// # Errors
+/// [`Ended`]: a stop or a failure.
+pub async fn run(
+    executors: &Executors,
+    project: &ProjectId,
+    spec: &Spec,
+    safepoint: &Safepoint,
+) -> Result<Value, Ended> {
+    match spec {
+        Spec::PostgresExport(spec) => {
+            // Looked up at each attempt: what was taken out of the configuration since is not touched any more.
+            let cluster = executors.config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
+            let bucket = executors.config.bucket(project, &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
+            postgres_export::run(spec, cluster, bucket, safepoint).await
+        }
+        Spec::DemoSteps(spec) => demo_steps::run(spec, safepoint).await,
+    }
+}
+
+/// The longest that a kind's executor promises to go without a safe point. A watchdog reports what exceeds it.
+pub const fn safe_point_bound(kind: Kind) -> Duration {
+    match kind {
+        Kind::PostgresExport => postgres_export::SAFE_POINT_BOUND,
+        Kind::DemoSteps => demo_steps::SAFE_POINT_BOUND,
+    }
+}
+
+fn gone(what: &str, name: &str) -> Failure {
+    Failure::fatal(Code::FailedPrecondition, format!("The {what} {name} is no longer configured for this project."))
+}

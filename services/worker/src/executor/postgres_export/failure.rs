@@ -1,0 +1,261 @@
+//! What goes wrong at the cluster, as the user is to read it.
+//!
+//! The server's own message is told where it speaks of the user's query or data. It is not told where it could name
+//! hosts, roles or files of the operator.
+
+use super::query::position_in_query;
+use super::session::{LOCK_TIMEOUT_SECONDS, Wire};
+use operation::{Code, Failure};
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+/// The longest message of a server that is passed on, in bytes.
+const LONGEST: usize = 1000;
+
+/// A failed attempt to connect.
+pub(super) fn of_connect(cluster: &str, error: &Error) -> Failure {
+    if let Some(told) = error.as_db_error() {
+        return of_sqlstate(cluster, told.code().code(), told.message(), None);
+    }
+    // The driver's message may name the host: it is for the log, at the operator's.
+    tracing::warn!(cluster, %error, "the cluster cannot be reached");
+    Failure::passing(format!("the cluster {cluster} cannot be reached"))
+}
+
+/// A failed request, or one whose connection broke.
+pub(super) fn of_error(cluster: &str, error: &Error, wire: &Wire) -> Failure {
+    of_told(cluster, error, wire, Some)
+}
+
+/// A failed `COPY`: the position is told as one in the query.
+pub(super) fn of_copy(cluster: &str, error: &Error, wire: &Wire) -> Failure {
+    of_told(cluster, error, wire, position_in_query)
+}
+
+fn of_told(cluster: &str, error: &Error, wire: &Wire, position: impl Fn(u32) -> Option<u32>) -> Failure {
+    // When the server ends a session, its reason may stand in the connection's error instead of the request's.
+    let told = error.as_db_error().or_else(|| wire.broken().and_then(Error::as_db_error));
+    match told {
+        Some(told) => of_sqlstate(cluster, told.code().code(), told.message(), original_position(told).and_then(position)),
+        None if error.is_closed() || wire.broken().is_some() => {
+            Failure::passing(format!("the connection to the cluster {cluster} broke"))
+        }
+        None => {
+            tracing::warn!(cluster, %error, "the cluster was not understood");
+            Failure { code: Code::Internal, message: format!("the cluster {cluster} was not understood"), retryable: true }
+        }
+    }
+}
+
+fn original_position(told: &DbError) -> Option<u32> {
+    match told.position()? {
+        ErrorPosition::Original(position) => Some(*position),
+        ErrorPosition::Internal { .. } => None,
+    }
+}
+
+/// What the server's five characters mean to the user.
+pub(super) fn of_sqlstate(cluster: &str, sqlstate: &str, message: &str, position: Option<u32>) -> Failure {
+    let told = told(message, position);
+    let passing = |what: &str| Failure::passing(format!("the cluster {cluster} {what}"));
+    match sqlstate {
+        "3D000" | "57P04" => Failure::fatal(Code::NotFound, format!("the cluster {cluster} has no such database")),
+        "42501" => Failure::fatal(Code::PermissionDenied, told),
+        "25006" => Failure::fatal(Code::InvalidArgument, format!("an export only reads: {told}")),
+        "55P03" => passing(&format!("kept a table locked for longer than {LOCK_TIMEOUT_SECONDS} s")),
+        "57014" => Failure::fatal(Code::Aborted, format!("somebody cancelled the query in the cluster {cluster}")),
+        "57P01" | "57P02" | "57P03" => passing("is shutting down or starting up"),
+        "25P03" | "57P05" => passing("ended an idle session"),
+        // A limit set for the role: the same query would meet it again.
+        "53400" => Failure::fatal(Code::ResourceExhausted, told),
+        _ => of_class(cluster, sqlstate, told),
+    }
+}
+
+fn of_class(cluster: &str, sqlstate: &str, told: String) -> Failure {
+    let (class, _) = sqlstate.split_at_checked(2).unwrap_or((sqlstate, ""));
+    match class {
+        "08" => Failure::passing(format!("the connection to the cluster {cluster} broke")),
+        "28" => {
+            let message = format!("the cluster {cluster} refuses the role that exports run as: tell the operator");
+            Failure::fatal(Code::FailedPrecondition, message)
+        }
+        "40" => Failure { code: Code::Aborted, message: told, retryable: true },
+        "53" => {
+            let message = format!("the cluster {cluster} ran out of connections, memory or disk");
+            Failure { code: Code::ResourceExhausted, message, retryable: true }
+        }
+        // Not supported, wrong data, wrong names, too complex: the query's own faults.
+        "0A" | "21" | "22" | "23" | "2F" | "34" | "3F" | "42" | "54" => Failure::fatal(Code::InvalidArgument, told),
+        // Raised by the user's functions, or by foreign tables.
+        "P0" | "38" | "39" | "HV" | "55" | "25" => Failure::fatal(Code::FailedPrecondition, told),
+        "58" => Failure {
+            code: Code::Internal,
+            message: format!("the cluster {cluster} has trouble with its files"),
+            retryable: true,
+        },
+        "XX" if sqlstate != "XX000" => {
+            Failure::fatal(Code::DataLoss, format!("the cluster {cluster} found its data corrupted: {told}"))
+        }
+        _ => Failure::fatal(Code::Internal, format!("the cluster {cluster} failed: {told} (SQLSTATE {sqlstate})")),
+    }
+}
+
+fn told(message: &str, position: Option<u32>) -> String {
+    let message = &message[..message.floor_char_boundary(LONGEST)];
+    match position {
+        Some(position) => format!("{message} (at character {position} of the query)"),
+        None => message.to_owned(),
+    }
+}
+
+/// What `pg_dump` said when it failed. Its lines are told in part: they name hosts and ports.
+pub(super) fn of_pg_dump(cluster: &str, stderr: &str, killed: bool) -> Failure {
+    let line_with = |what: &str| stderr.lines().find_map(|line| line.split_once(what));
+    if let Some((_, versions)) = line_with("error: server version: ") {
+        let message = format!("the worker's pg_dump is too old for the cluster {cluster}: server version {versions}");
+        return Failure::fatal(Code::FailedPrecondition, message);
+    }
+    if line_with("no matching tables were found").is_some() {
+        return Failure::fatal(Code::NotFound, "a table to dump is not there any more");
+    }
+    if let Some((_, message)) = line_with("ERROR: ") {
+        return of_dump_error(cluster, message.trim());
+    }
+    let broken = ["FATAL: ", "closed the connection", "connection to server", "could not receive data", "SSL "];
+    if killed || broken.iter().any(|sign| stderr.contains(sign)) {
+        return Failure::passing(format!("the connection of pg_dump to the cluster {cluster} broke"));
+    }
+    Failure::fatal(Code::Internal, format!("pg_dump could not dump the database of the cluster {cluster}"))
+}
+
+/// `pg_dump` tells no SQLSTATE, only the server's words.
+fn of_dump_error(cluster: &str, message: &str) -> Failure {
+    let sqlstate = [
+        ("permission denied", "42501"),
+        ("must be owner", "42501"),
+        ("must be superuser", "42501"),
+        ("row-level security", "42501"),
+        ("due to lock timeout", "55P03"),
+        ("due to conflict with recovery", "40001"),
+        ("deadlock detected", "40P01"),
+        ("due to user request", "57014"),
+        ("due to administrator command", "57P01"),
+        ("No space left on device", "53100"),
+        ("out of memory", "53200"),
+        ("invalid page", "XX001"),
+    ];
+    let found = sqlstate.iter().find(|(words, _)| message.contains(words));
+    match found {
+        Some((_, sqlstate)) => of_sqlstate(cluster, sqlstate, message, None),
+        None => Failure::fatal(Code::FailedPrecondition, told(message, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLUSTER: &str = "projects/p/locations/l/clusters/c";
+
+    #[test]
+    fn each_sqlstate_has_a_code_and_says_whether_a_retry_helps() {
+        for (sqlstate, code, retryable) in [
+            ("3D000", Code::NotFound, false),
+            ("28P01", Code::FailedPrecondition, false),
+            ("28000", Code::FailedPrecondition, false),
+            ("42501", Code::PermissionDenied, false),
+            ("42601", Code::InvalidArgument, false),
+            ("42P01", Code::InvalidArgument, false),
+            ("42703", Code::InvalidArgument, false),
+            ("22012", Code::InvalidArgument, false),
+            ("0A000", Code::InvalidArgument, false),
+            ("25006", Code::InvalidArgument, false),
+            ("53100", Code::ResourceExhausted, true),
+            ("53200", Code::ResourceExhausted, true),
+            ("53300", Code::ResourceExhausted, true),
+            ("53400", Code::ResourceExhausted, false),
+            ("57P01", Code::Unavailable, true),
+            ("57P02", Code::Unavailable, true),
+            ("57P03", Code::Unavailable, true),
+            ("57P04", Code::NotFound, false),
+            ("57014", Code::Aborted, false),
+            ("55P03", Code::Unavailable, true),
+            ("40001", Code::Aborted, true),
+            ("40P01", Code::Aborted, true),
+            ("08006", Code::Unavailable, true),
+            ("58030", Code::Internal, true),
+            ("XX000", Code::Internal, false),
+            ("XX001", Code::DataLoss, false),
+            ("P0001", Code::FailedPrecondition, false),
+            ("HV000", Code::FailedPrecondition, false),
+            ("", Code::Internal, false),
+            ("ü", Code::Internal, false),
+        ] {
+            let failure = of_sqlstate(CLUSTER, sqlstate, "said the server", None);
+            assert_eq!((failure.code, failure.retryable), (code, retryable), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        let failure = of_sqlstate(CLUSTER, "42601", "syntax error at or near \"FRM\"", Some(10));
+        assert_eq!(failure.message, "syntax error at or near \"FRM\" (at character 10 of the query)");
+    }
+
+    #[test]
+    fn a_refused_login_names_no_role() {
+        let said = "password authentication failed for user \"exporter\"";
+        let failure = of_sqlstate(CLUSTER, "28P01", said, None);
+        assert!(!failure.message.contains("exporter") && failure.message.contains(CLUSTER), "{failure}");
+    }
+
+    #[test]
+    fn a_message_without_end_is_cut() {
+        assert_eq!(of_sqlstate(CLUSTER, "42601", &"ü".repeat(5000), None).message.len(), LONGEST);
+    }
+
+    #[test]
+    fn what_pg_dump_says_is_understood() {
+        for (stderr, code, retryable, contains) in [
+            (
+                "pg_dump: error: server version: 16.1; pg_dump version: 15.5\npg_dump: error: aborting because of server version mismatch\n",
+                Code::FailedPrecondition,
+                false,
+                "16.1; pg_dump version: 15.5",
+            ),
+            (
+                "pg_dump: error: query failed: ERROR:  permission denied for table secrets\npg_dump: detail: Query was: LOCK TABLE public.secrets IN ACCESS SHARE MODE\n",
+                Code::PermissionDenied,
+                false,
+                "permission denied for table secrets",
+            ),
+            (
+                "pg_dump: error: query failed: ERROR:  canceling statement due to lock timeout\n",
+                Code::Unavailable,
+                true,
+                "locked",
+            ),
+            (
+                "pg_dump: error: connection to server at \"10.1.2.3\", port 5432 failed: FATAL:  role \"exporter\" does not exist\n",
+                Code::Unavailable,
+                true,
+                CLUSTER,
+            ),
+            (
+                "pg_dump: error: Dumping the contents of table \"t\" failed: PQgetCopyData() failed.\npg_dump: detail: Error message from server: server closed the connection unexpectedly\n",
+                Code::Unavailable,
+                true,
+                "broke",
+            ),
+            ("pg_dump: error: no matching tables were found for pattern \"x\"\n", Code::NotFound, false, "table"),
+            ("pg_dump: error: something new\n", Code::Internal, false, CLUSTER),
+        ] {
+            let failure = of_pg_dump(CLUSTER, stderr, false);
+            assert_eq!((failure.code, failure.retryable), (code, retryable), "{stderr}");
+            assert!(failure.message.contains(contains), "{failure}");
+            assert!(!failure.message.contains("10.1.2.3") && !failure.message.contains("exporter"), "{failure}");
+        }
+        assert!(of_pg_dump(CLUSTER, "", true).retryable);
+    }
+}

@@ -1,0 +1,144 @@
+//! One connection to the cluster: opened, driven, and ended so that its query is seen gone.
+
+use super::failure;
+use operation::{Failure, OperationId};
+use runtime::config::Cluster;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{CancelToken, Client, Config, Connection, Error, NoTls, Socket};
+
+/// How long a query may wait for a lock on a table.
+pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
+/// How often a query is cancelled until it is seen gone: a cancel that comes between two statements is lost.
+const CANCEL_EVERY: Duration = Duration::from_millis(500);
+/// How long a cancelled query is waited for.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What every session sets. Long exports are wanted; idle or locked ones are not.
+///
+/// `client_connection_check_interval` (since Postgres 14) ends a silent query whose worker was killed.
+fn settings() -> String {
+    format!(
+        "SET standard_conforming_strings = on;
+         SET default_transaction_read_only = on;
+         SET statement_timeout = 0;
+         SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';
+         SET idle_in_transaction_session_timeout = '60s';
+         SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
+    )
+}
+
+/// A connection for one operation. It is never used for another: end it with [`Session::close`] or
+/// [`Session::abandon`].
+pub(super) struct Session {
+    /// Sends requests. Their answers come only while the wire is driven.
+    pub(super) client: Client,
+    /// Moves bytes between the client and the server.
+    pub(super) wire: Wire,
+    /// The cluster's resource name, for messages.
+    pub(super) cluster: String,
+    cancel: CancelToken,
+}
+
+impl Session {
+    /// Connects with the cluster's own role, and nothing from the environment.
+    pub(super) async fn connect(cluster: &Cluster, database: &str, operation: OperationId) -> Result<Self, Failure> {
+        let mut config = Config::new();
+        config
+            .host(&cluster.host)
+            .port(cluster.port)
+            .user(&cluster.user)
+            .dbname(database)
+            .application_name(format!("safepoint {operation}"))
+            .connect_timeout(Duration::from_secs(10))
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(3);
+        if let Some(password) = &cluster.password {
+            config.password(password.expose());
+        }
+        let connected = config.connect(NoTls).await;
+        let (client, connection) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
+        let cancel = client.cancel_token();
+        let mut wire = Wire { connection: Box::pin(connection), ended: None };
+        let set = wire.drive(client.batch_execute(&settings())).await;
+        set.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
+        Ok(Self { client, wire, cluster: cluster.name.clone(), cancel })
+    }
+
+    /// Says good-bye after the last answer.
+    pub(super) async fn close(self) {
+        self.end(CANCEL_EVERY).await;
+    }
+
+    /// Cancels what is under way, until the server is seen to have ended it.
+    pub(super) async fn abandon(self) {
+        self.end(Duration::ZERO).await;
+    }
+
+    /// Waits for the end of the connection, which comes after the answer to the last request; cancels that request
+    /// again and again. The wire is driven all the while: a server that is blocked in sending sees no cancel.
+    async fn end(self, first_cancel: Duration) {
+        let Self { client, mut wire, cluster, cancel } = self;
+        // Without a client the connection ends itself as soon as nothing is under way.
+        drop(client);
+        let mut given_up = pin!(sleep(GONE_WITHIN));
+        let mut repeat = interval_at(Instant::now() + first_cancel, CANCEL_EVERY);
+        repeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| wire.poll(cx)) => return,
+                () = &mut given_up => break,
+                _ = repeat.tick() => {
+                    let cancel = cancel.clone();
+                    // On a connection of its own. Whether it worked is seen on the wire.
+                    tokio::spawn(async move { cancel.cancel_query(NoTls).await });
+                }
+            }
+        }
+        tracing::warn!(cluster, "a cancelled query was not seen to end; its connection is cut");
+    }
+}
+
+/// The half of a connection that moves the bytes. Polled by whoever waits for an answer, in the same task: a row is
+/// not handed from thread to thread.
+pub(super) struct Wire {
+    connection: Pin<Box<Connection<Socket, NoTlsStream>>>,
+    ended: Option<Result<(), Error>>,
+}
+
+impl Wire {
+    /// Moves what can be moved. Ready when the connection has ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended.is_none()
+            && let Poll::Ready(ended) = self.connection.as_mut().poll(cx)
+        {
+            self.ended = Some(ended);
+        }
+        if self.ended.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// What broke the connection, if something did.
+    pub(super) fn broken(&self) -> Option<&Error> {
+        self.ended.as_ref().and_then(|ended| ended.as_ref().err())
+    }
+
+    /// Runs requests. Safe to drop: an answer that nobody waits for any more is skipped.
+    pub(super) async fn drive<F: Future>(&mut self, requests: F) -> F::Output {
+        let mut requests = pin!(requests);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = requests.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            // The connection's end shows in the requests: they fail.
+            let _ = self.poll(cx);
+            requests.as_mut().poll(cx)
+        })
+        .await
+    }
+}

@@ -1,0 +1,273 @@
+//! A bucket in S3 or GCS: an upload in parts, completed at the end.
+
+use super::connect::CloudStore;
+use super::{part_size, wait};
+use crate::safepoint::{Ended, Safepoint};
+use bytes::{Bytes, BytesMut};
+use object_store::multipart::PartId;
+use object_store::path::Path;
+use object_store::{Error, MultipartId, PutOptions};
+use operation::{Cleanup, CleanupStatus, Code, Failure, Progress};
+use serde::{Deserialize, Serialize};
+use tokio::task::{JoinError, JoinSet};
+
+/// How many parts are on their way at a time; one more is being filled.
+const IN_FLIGHT: usize = 2;
+
+/// What the next attempt needs to know of this one: its upload, lest its parts lie in the bucket for ever.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Checkpoint {
+    /// The object's path in the store.
+    path: String,
+    /// The ids of uploads not known to be gone.
+    uploads: Vec<MultipartId>,
+}
+
+/// An object on its way to a cloud store. While its upload is open, dropping this aborts it in the background.
+pub(super) struct CloudSink {
+    bucket: String,
+    store: CloudStore,
+    path: Path,
+    stage: Stage,
+    /// Uploads of earlier attempts that could not be aborted.
+    left_over: Vec<MultipartId>,
+    in_flight: JoinSet<Uploaded>,
+    parts: Vec<Option<PartId>>,
+    written: u64,
+    spare: Option<BytesMut>,
+}
+
+/// How far the object is.
+enum Stage {
+    /// Not one part is full.
+    Start,
+    /// The upload with this id is open.
+    Open(MultipartId),
+    /// All there is fits one request, which is made at the end.
+    Small(Bytes),
+    /// The request to complete this upload was made, and its answer is not known, or bad.
+    Completing(MultipartId),
+    /// The one request was made, and its answer is not known, or bad.
+    Putting,
+    /// Published, or aborted.
+    Over,
+}
+
+struct Uploaded {
+    index: usize,
+    bytes: u64,
+    part: object_store::Result<PartId>,
+    buffer: Bytes,
+}
+
+impl CloudSink {
+    /// Aborts what earlier attempts left open. The upload of this one begins with its first full part.
+    pub(super) async fn open(bucket: &str, store: CloudStore, path: Path, cx: &Safepoint) -> Result<Self, Ended> {
+        let former: Checkpoint = cx.checkpoint()?.unwrap_or_default();
+        let aborting = tokio::spawn(abort_former(store.clone(), bucket.to_owned(), former));
+        // Dropped at a stop, the wait leaves the task to finish; the checkpoint still names the uploads.
+        let left_over = wait(cx, "aborting earlier uploads", Progress::default(), aborting).await?.unwrap_or_default();
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            store,
+            path,
+            stage: Stage::Start,
+            left_over,
+            in_flight: JoinSet::new(),
+            parts: Vec::new(),
+            written: 0,
+            spare: None,
+        })
+    }
+
+    pub(super) fn part_size(&self) -> usize {
+        part_size::of_part(self.parts.len())
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) async fn write(
+        &mut self,
+        cx: &Safepoint,
+        progress: Progress,
+        part: BytesMut,
+    ) -> Result<BytesMut, Ended> {
+        let index = self.parts.len();
+        if index >= part_size::MOST_PARTS {
+            let message = "the export is larger than 460 GiB, the most that one object takes: export it in pieces";
+            return Err(Failure::fatal(Code::OutOfRange, message).into());
+        }
+        let id = self.begin(cx, progress).await?;
+        self.settle(cx, progress, IN_FLIGHT - 1).await?;
+        self.parts.push(None);
+        let (uploads, path, buffer) = (self.store.uploads.clone(), self.path.clone(), part.freeze());
+        self.in_flight.spawn(async move {
+            let part = uploads.put_part(&path, &id, index, buffer.clone().into()).await;
+            Uploaded { index, bytes: buffer.len() as u64, part, buffer }
+        });
+        Ok(self.spare.take().unwrap_or_default())
+    }
+
+    /// The id of the open upload. It is stored durably before the first part is sent.
+    async fn begin(&mut self, cx: &Safepoint, progress: Progress) -> Result<MultipartId, Ended> {
+        if let Stage::Open(id) = &self.stage {
+            return Ok(id.clone());
+        }
+        let (uploads, path) = (self.store.uploads.clone(), self.path.clone());
+        let mut creating = tokio::spawn(async move { uploads.create_multipart(&path).await });
+        let created = match wait(cx, "starting the upload", progress, &mut creating).await {
+            Ok(created) => created,
+            Err(stop) => {
+                // The request is on its way and may succeed: only its answer tells what is to be aborted.
+                if let Ok(Ok(id)) = creating.await {
+                    self.stage = Stage::Open(id);
+                }
+                return Err(stop.into());
+            }
+        };
+        let id = created.map_err(|error| died(&error))?.map_err(|error| failure(&self.bucket, &error))?;
+        self.stage = Stage::Open(id.clone());
+        let uploads = self.left_over.iter().chain([&id]).cloned().collect();
+        cx.save(&Checkpoint { path: self.path.to_string(), uploads }).await?;
+        Ok(id)
+    }
+
+    /// Waits until no more than `most` parts are on their way.
+    async fn settle(&mut self, cx: &Safepoint, progress: Progress, most: usize) -> Result<(), Ended> {
+        while self.in_flight.len() > most {
+            let uploaded =
+                wait(cx, "waiting for a part to be uploaded", progress, self.in_flight.join_next()).await?;
+            let Some(uploaded) = uploaded else { break };
+            let Uploaded { index, bytes, part, buffer } = uploaded.map_err(|error| died(&error))?;
+            self.parts[index] = Some(part.map_err(|error| failure(&self.bucket, &error))?);
+            self.written += bytes;
+            self.spare = buffer.try_into_mut().ok().map(|mut buffer| {
+                buffer.clear();
+                buffer
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn seal(&mut self, cx: &Safepoint, progress: Progress, last: BytesMut) -> Result<(), Ended> {
+        if matches!(self.stage, Stage::Start) {
+            self.written = last.len() as u64;
+            self.stage = Stage::Small(last.freeze());
+            return Ok(());
+        }
+        if !last.is_empty() {
+            self.write(cx, progress, last).await?;
+        }
+        self.settle(cx, progress, 0).await
+    }
+
+    pub(super) async fn publish(&mut self) -> Result<(), Failure> {
+        let published = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Small(whole) => {
+                self.stage = Stage::Putting;
+                self.store.objects.put_opts(&self.path, whole.into(), PutOptions::default()).await
+            }
+            Stage::Open(id) => {
+                self.stage = Stage::Completing(id.clone());
+                let parts = self.parts.iter().flatten().cloned().collect();
+                self.store.uploads.complete_multipart(&self.path, &id, parts).await
+            }
+            Stage::Start | Stage::Completing(_) | Stage::Putting | Stage::Over => return Err(out_of_order()),
+        };
+        published.map_err(|error| failure(&self.bucket, &error))?;
+        self.stage = Stage::Over;
+        Ok(())
+    }
+
+    pub(super) async fn abort(&mut self) -> Cleanup {
+        // A part that arrives after the abort would stay: first no part is on its way any more.
+        self.in_flight.shutdown().await;
+        let left = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Start | Stage::Small(_) | Stage::Over => None,
+            Stage::Open(id) => match self.abort_upload(&id).await {
+                Aborted::Now | Aborted::NotThere => None,
+                Aborted::Unknown => Some(format!("{} (upload {id})", self.path)),
+            },
+            // An upload that is not there may have been completed: then the object is, whole.
+            Stage::Completing(id) => match self.abort_upload(&id).await {
+                Aborted::Now => None,
+                Aborted::NotThere | Aborted::Unknown => Some(format!("{} (upload {id})", self.path)),
+            },
+            Stage::Putting => Some(self.path.to_string()),
+        };
+        let status = if left.is_none() { CleanupStatus::Removed } else { CleanupStatus::Unknown };
+        Cleanup { status, outputs: left.into_iter().collect() }
+    }
+
+    async fn abort_upload(&self, id: &MultipartId) -> Aborted {
+        abort_upload(&self.store, &self.bucket, &self.path, id).await
+    }
+}
+
+impl Drop for CloudSink {
+    fn drop(&mut self) {
+        if let Stage::Open(id) = std::mem::replace(&mut self.stage, Stage::Over)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (store, bucket, path) = (self.store.clone(), self.bucket.clone(), self.path.clone());
+            runtime.spawn(async move { abort_upload(&store, &bucket, &path, &id).await });
+        }
+    }
+}
+
+/// What became of an upload that was to be aborted.
+enum Aborted {
+    /// It was open.
+    Now,
+    /// It was completed, aborted before, or has expired.
+    NotThere,
+    /// The store did not answer, or refused.
+    Unknown,
+}
+
+/// Aborts the uploads of earlier attempts, whose workers are fenced; returns those that may still be open.
+async fn abort_former(store: CloudStore, bucket: String, former: Checkpoint) -> Vec<MultipartId> {
+    let Ok(path) = Path::parse(&former.path) else { return Vec::new() };
+    let mut left_over = Vec::new();
+    for id in former.uploads {
+        match abort_upload(&store, &bucket, &path, &id).await {
+            Aborted::Now | Aborted::NotThere => {}
+            Aborted::Unknown => left_over.push(id),
+        }
+    }
+    left_over
+}
+
+async fn abort_upload(store: &CloudStore, bucket: &str, path: &Path, id: &MultipartId) -> Aborted {
+    match store.uploads.abort_multipart(path, id).await {
+        Ok(()) => Aborted::Now,
+        Err(Error::NotFound { .. }) => Aborted::NotThere,
+        Err(error) => {
+            tracing::warn!(bucket, upload = id, %error, "an upload could not be aborted");
+            Aborted::Unknown
+        }
+    }
+}
+
+fn died(error: &JoinError) -> Failure {
+    tracing::error!(%error, "an upload's request died");
+    Failure { code: Code::Internal, message: "an upload's request died".to_owned(), retryable: true }
+}
+
+fn out_of_order() -> Failure {
+    Failure::fatal(Code::Internal, "the output was published before it was whole")
+}
+
+/// What a failed request means to the user.
+fn failure(bucket: &str, error: &Error) -> Failure {
+    tracing::warn!(bucket, %error, "the bucket's store failed");
+    if matches!(error, Error::NotFound { .. }) {
+        Failure::fatal(Code::NotFound, format!("the bucket {bucket} is not there in its store"))
+    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
+        Failure::fatal(Code::PermissionDenied, format!("the bucket {bucket} refuses the worker's credentials"))
+    } else {
+        Failure::passing(format!("the bucket {bucket} could not be written"))
+    }
+}

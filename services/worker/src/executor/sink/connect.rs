@@ -1,0 +1,91 @@
+//! From a bucket's configured URL to the place it names.
+
+use super::ObjectName;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use operation::{Code, Failure};
+use runtime::config::Bucket;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// A store that takes uploads in parts, by the two interfaces it has.
+#[derive(Clone)]
+pub(super) struct CloudStore {
+    /// Whole objects.
+    pub(super) objects: Arc<dyn ObjectStore>,
+    /// Uploads in parts.
+    pub(super) uploads: Arc<dyn MultipartStore>,
+}
+
+/// Where an object goes.
+pub(super) enum Place {
+    /// A folder on this machine, or one mounted on all workers.
+    Folder(PathBuf),
+    /// S3, GCS or what speaks their language.
+    Cloud {
+        /// The store.
+        store: CloudStore,
+        /// The object's full path there, with the bucket's prefix.
+        path: Path,
+    },
+}
+
+/// Requests are repeated for a minute at most: a store that is away for longer fails the attempt, and the operation's
+/// own retries take over.
+fn retry() -> RetryConfig {
+    RetryConfig { backoff: BackoffConfig::default(), max_retries: 8, retry_timeout: Duration::from_mins(1) }
+}
+
+/// Time for one request, unless the environment sets another: a part of 64 MiB at 1 MiB/s.
+const REQUEST_TIMEOUT: &str = "64 seconds";
+
+/// Finds the place of an object. Makes no request.
+pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Failure> {
+    let url = Url::parse(&bucket.url).map_err(|_| misconfigured(bucket))?;
+    if url.scheme() == "file" {
+        return Ok(Place::Folder(url.to_file_path().map_err(|()| misconfigured(bucket))?));
+    }
+    let store = match url.scheme() {
+        "s3" | "s3a" => s3(&url),
+        "gs" => gcs(&url),
+        _ => return Err(misconfigured(bucket)),
+    }
+    .map_err(|error| {
+        tracing::error!(bucket = bucket.name, %error, "the bucket's store cannot be set up");
+        misconfigured(bucket)
+    })?;
+    let prefix = Path::from_url_path(url.path()).map_err(|_| misconfigured(bucket))?;
+    let full = if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
+    let path = Path::parse(full)
+        .map_err(|_| Failure::fatal(Code::InvalidArgument, "the object's name is not valid in this bucket"))?;
+    Ok(Place::Cloud { store, path })
+}
+
+fn s3(url: &Url) -> object_store::Result<CloudStore> {
+    let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retry());
+    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+    if builder.get_config_value(&timeout).is_none() {
+        builder = builder.with_config(timeout, REQUEST_TIMEOUT);
+    }
+    let store = Arc::new(builder.build()?);
+    Ok(CloudStore { objects: store.clone(), uploads: store })
+}
+
+fn gcs(url: &Url) -> object_store::Result<CloudStore> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).with_retry(retry());
+    let timeout = GoogleConfigKey::Client(ClientConfigKey::Timeout);
+    if builder.get_config_value(&timeout).is_none() {
+        builder = builder.with_config(timeout, REQUEST_TIMEOUT);
+    }
+    let store = Arc::new(builder.build()?);
+    Ok(CloudStore { objects: store.clone(), uploads: store })
+}
+
+fn misconfigured(bucket: &Bucket) -> Failure {
+    Failure::fatal(Code::FailedPrecondition, format!("the bucket {} is not configured well: tell the operator", bucket.name))
+}

@@ -1,0 +1,200 @@
+//! A bucket that is a folder: a temporary file beside the object, renamed over its name at the end.
+
+use super::{ObjectName, wait};
+use crate::safepoint::{Ended, Safepoint};
+use bytes::BytesMut;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+use operation::{Cleanup, CleanupStatus, Code, Failure, Fence, Progress};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// A temporary file on its way to be an object.
+///
+/// Every path is opened beneath the bucket's root, whatever symlinks say. While a file is unfinished, dropping this
+/// removes it.
+pub(super) struct FolderSink {
+    bucket: String,
+    object: ObjectName,
+    place: Arc<OpenPlace>,
+    file: Arc<File>,
+    /// The part being written: its size, and its buffer when it is done.
+    in_flight: Option<(u64, JoinHandle<io::Result<BytesMut>>)>,
+    written: u64,
+    unfinished: bool,
+}
+
+/// The folders and names of one attempt's file.
+struct OpenPlace {
+    root: Dir,
+    folder: Dir,
+    temporary: String,
+}
+
+impl FolderSink {
+    /// Creates the temporary file and its folders; removes the files of earlier attempts, whose workers are fenced.
+    pub(super) async fn open(bucket: &str, root: PathBuf, object: &ObjectName, fence: Fence) -> Result<Self, Failure> {
+        let named = object.clone();
+        let opened = blocking(move || open_place(&root, &named, fence)).await;
+        let (place, file) = opened.map_err(|error| failure(bucket, &error))?;
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            object: object.clone(),
+            place: Arc::new(place),
+            file: Arc::new(file),
+            in_flight: None,
+            written: 0,
+            unfinished: true,
+        })
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) async fn write(
+        &mut self,
+        cx: &Safepoint,
+        progress: Progress,
+        mut part: BytesMut,
+    ) -> Result<BytesMut, Ended> {
+        let spare = self.settle(cx, progress).await?;
+        let file = Arc::clone(&self.file);
+        let bytes = part.len() as u64;
+        let writing = spawn_blocking(move || {
+            (&*file).write_all(&part)?;
+            part.clear();
+            Ok(part)
+        });
+        self.in_flight = Some((bytes, writing));
+        Ok(spare)
+    }
+
+    pub(super) async fn seal(&mut self, cx: &Safepoint, progress: Progress, last: BytesMut) -> Result<(), Ended> {
+        if !last.is_empty() {
+            self.write(cx, progress, last).await?;
+        }
+        self.settle(cx, progress).await?;
+        let file = Arc::clone(&self.file);
+        let sync = blocking(move || file.sync_all());
+        let synced = wait(cx, "waiting for the disk", progress, sync).await?;
+        Ok(synced.map_err(|error| failure(&self.bucket, &error))?)
+    }
+
+    /// Waits for the part being written; returns its emptied buffer.
+    async fn settle(&mut self, cx: &Safepoint, progress: Progress) -> Result<BytesMut, Ended> {
+        let Some((bytes, writing)) = &mut self.in_flight else { return Ok(BytesMut::new()) };
+        let written = wait(cx, "waiting for a part to be written", progress, writing).await?;
+        let bytes = *bytes;
+        self.in_flight = None;
+        let buffer = written.map_err(io::Error::other).flatten().map_err(|error| failure(&self.bucket, &error))?;
+        self.written += bytes;
+        Ok(buffer)
+    }
+
+    pub(super) async fn publish(&mut self) -> Result<(), Failure> {
+        let (place, object) = (Arc::clone(&self.place), self.object.clone());
+        let renamed = blocking(move || {
+            let (_, file) = object.folder_and_file();
+            place.folder.rename(&place.temporary, &place.folder, file)?;
+            Ok(sync_folders(&place.root, &object))
+        });
+        let synced = renamed.await.map_err(|error| failure(&self.bucket, &error))?;
+        self.unfinished = false;
+        synced.map_err(|error| failure(&self.bucket, &error))
+    }
+
+    pub(super) async fn abort(&mut self) -> Cleanup {
+        let name = match self.object.folder_and_file() {
+            (".", _) => self.place.temporary.clone(),
+            (folder, _) => format!("{folder}/{}", self.place.temporary),
+        };
+        if !self.unfinished {
+            // It was renamed, and then its folder could not be synced: the object is whole, but perhaps not durable.
+            return Cleanup { status: CleanupStatus::Kept, outputs: vec![self.object.as_str().to_owned()] };
+        }
+        let place = Arc::clone(&self.place);
+        // A write or sync under way goes on in a file without a name, which ends with it.
+        match blocking(move || remove(&place.folder, &place.temporary)).await {
+            Ok(()) => {
+                self.unfinished = false;
+                Cleanup { status: CleanupStatus::Removed, outputs: Vec::new() }
+            }
+            Err(error) => {
+                tracing::warn!(bucket = self.bucket, file = name, %error, "a partial output could not be removed");
+                Cleanup { status: CleanupStatus::Unknown, outputs: vec![name] }
+            }
+        }
+    }
+}
+
+impl Drop for FolderSink {
+    fn drop(&mut self) {
+        if self.unfinished
+            && let Err(error) = remove(&self.place.folder, &self.place.temporary)
+        {
+            tracing::warn!(bucket = self.bucket, %error, "a partial output could not be removed");
+        }
+    }
+}
+
+fn open_place(root: &Path, object: &ObjectName, fence: Fence) -> io::Result<(OpenPlace, File)> {
+    let root = Dir::open_ambient_dir(root, ambient_authority())?;
+    let (parent, _) = object.folder_and_file();
+    root.create_dir_all(parent)?;
+    let folder = root.open_dir(parent)?;
+    for earlier in 1..fence.attempt.0 {
+        let attempt = operation::AttemptNumber(earlier);
+        remove(&folder, &object.temporary_file(Fence { attempt, ..fence }))?;
+    }
+    let temporary = object.temporary_file(fence);
+    remove(&folder, &temporary)?;
+    let file = folder.open_with(&temporary, OpenOptions::new().write(true).create_new(true))?.into_std();
+    Ok((OpenPlace { root, folder, temporary }, file))
+}
+
+/// Removes a file; one that is not there counts as removed.
+fn remove(folder: &Dir, file: &str) -> io::Result<()> {
+    match folder.remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the object's name durable, and those of its folders, which may be new.
+fn sync_folders(root: &Dir, object: &ObjectName) -> io::Result<()> {
+    let (parent, _) = object.folder_and_file();
+    for folder in Path::new(parent).ancestors() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        root.open(folder)?.sync_all()?;
+    }
+    if parent == "." { Ok(()) } else { root.open(".")?.sync_all() }
+}
+
+async fn blocking<T: Send + 'static>(step: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    spawn_blocking(step).await.map_err(io::Error::other).flatten()
+}
+
+/// What a failed step means to the user. The path on our disk is not told.
+fn failure(bucket: &str, error: &io::Error) -> Failure {
+    tracing::warn!(bucket, %error, "the bucket's folder failed");
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) {
+        Failure::fatal(Code::ResourceExhausted, format!("the bucket {bucket} is full"))
+    } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+        let message = format!("the bucket {bucket} does not let the object be written, or its name leads out of it");
+        Failure::fatal(Code::PermissionDenied, message)
+    } else if matches!(kind, ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists) {
+        let message = format!("in the bucket {bucket} a folder stands where the object should be, or an object where its folder should be");
+        Failure::fatal(Code::FailedPrecondition, message)
+    } else if kind == ErrorKind::InvalidFilename {
+        Failure::fatal(Code::InvalidArgument, format!("a segment of the object's name is too long for the bucket {bucket}"))
+    } else if kind == ErrorKind::NotFound {
+        Failure::fatal(Code::FailedPrecondition, format!("the folder of the bucket {bucket} is not there: tell the operator"))
+    } else {
+        Failure::passing(format!("the bucket {bucket} could not be written"))
+    }
+}

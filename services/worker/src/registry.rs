@@ -1,0 +1,75 @@
+//! The attempts that this worker runs.
+
+use crate::attempt::{Attempt, Stop};
+use operation::{AttemptNumber, Kind, OperationId, Road};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::Requested;
+use tokio::sync::Notify;
+
+/// The attempts that this worker runs. An attempt stands here from its claim until its end is written.
+#[derive(Debug, Default)]
+pub struct Registry {
+    attempts: Mutex<HashMap<OperationId, Arc<Attempt>>>,
+    ended: Notify,
+}
+
+impl Registry {
+    /// An attempt begins.
+    pub fn insert(&self, attempt: Arc<Attempt>) {
+        self.lock().insert(attempt.fence.id, attempt);
+    }
+
+    /// An attempt has ended, and its end is written or is nobody's concern any more.
+    pub fn remove(&self, attempt: &Attempt) {
+        {
+            let mut attempts = self.lock();
+            // The same operation may have been claimed anew by this very worker.
+            if attempts.get(&attempt.fence.id).is_some_and(|standing| standing.fence == attempt.fence) {
+                attempts.remove(&attempt.fence.id);
+            }
+        }
+        self.ended.notify_one();
+    }
+
+    /// Waits until an attempt ends: a slot may be free.
+    pub async fn attempt_ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// How many attempts of a kind run.
+    pub fn running(&self, kind: Kind) -> u32 {
+        let running = self.lock().values().filter(|attempt| attempt.kind == kind).count();
+        u32::try_from(running).unwrap_or(u32::MAX)
+    }
+
+    /// All that run.
+    pub fn all(&self) -> Vec<Arc<Attempt>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Asks all that run to stop.
+    pub fn stop_all(&self, stop: Stop) {
+        for attempt in self.all() {
+            attempt.stop(stop);
+        }
+    }
+
+    /// What a row says of an operation reaches its attempt, if it is that attempt which runs here.
+    pub fn deliver(&self, requested: Requested, road: Road) {
+        let Some(attempt) = self.get(requested.id, requested.attempt) else { return };
+        if requested.cancel {
+            attempt.deliver_cancel(road);
+        } else if requested.pause {
+            attempt.stop(Stop::Pause);
+        }
+    }
+
+    fn get(&self, id: OperationId, number: AttemptNumber) -> Option<Arc<Attempt>> {
+        self.lock().get(&id).filter(|attempt| attempt.fence.attempt == number).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Arc<Attempt>>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,110 @@
+//! Runs one attempt from its claim to its written end. Here alone a stop or a failure becomes an ending.
+
+use crate::attempt::{Attempt, Stop};
+use crate::executor::{self, Executors};
+use crate::finisher::Finisher;
+use crate::metrics;
+use crate::registry::Registry;
+use crate::safepoint::{Ended, Safepoint};
+use operation::{Code, Failure, retry_delay};
+use runtime::{clock, telemetry};
+use serde_json::Value;
+use std::sync::Arc;
+use store::{Claimed, Ending, Store};
+use tracing::Instrument;
+
+/// What every attempt needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Runner {
+    /// For checkpoints and commit points.
+    pub store: Store,
+    /// What runs.
+    pub registry: Arc<Registry>,
+    /// Writes ends.
+    pub finisher: Finisher,
+    /// What the executors work on.
+    pub executors: Arc<Executors>,
+}
+
+impl Runner {
+    /// Starts an attempt. It is in the registry when this returns.
+    pub fn start(&self, claimed: Claimed) {
+        let attempt = Arc::new(Attempt::new(claimed.fence, claimed.kind));
+        self.registry.insert(attempt.clone());
+        metrics::began(claimed.kind, (claimed.failures == 0).then_some(claimed.waited));
+        let span = tracing::info_span!(
+            "attempt",
+            operation.id = %claimed.fence.id, attempt = %claimed.fence.attempt,
+            kind = %claimed.kind, project = %claimed.project
+        );
+        telemetry::link(&span, claimed.trace_parent.as_deref());
+        let runner = self.clone();
+        tokio::spawn(async move { runner.run(attempt, claimed).await }.instrument(span));
+    }
+
+    async fn run(self, attempt: Arc<Attempt>, claimed: Claimed) {
+        tracing::info!("attempt began");
+        let failures = claimed.failures;
+        let ended = self.execute(attempt.clone(), claimed).await;
+        let ending = ending(ended, failures, clock::jitter());
+        metrics::ended(attempt.kind, name(ending.as_ref()));
+        match ending {
+            Some(ending) => self.finisher.write(attempt.clone(), ending).await,
+            // Somebody else has it, or will: nothing of ours may be written.
+            None => tracing::warn!("the attempt is fenced: nothing is written"),
+        }
+        self.registry.remove(&attempt);
+    }
+
+    async fn execute(&self, attempt: Arc<Attempt>, claimed: Claimed) -> Result<Value, Ended> {
+        let spec = claimed.spec.map_err(|error| {
+            tracing::error!(error, "the spec cannot be read");
+            Failure {
+                code: Code::Internal,
+                message: "This version of the worker cannot read the operation's parameters.".to_owned(),
+                retryable: true,
+            }
+        })?;
+        let safepoint = Safepoint::new(attempt, self.store.clone(), claimed.checkpoint);
+        let executors = self.executors.clone();
+        let work = async move { executor::run(&executors, &claimed.project, &spec, &safepoint).await };
+        // A task of its own: a panic ends the attempt, not the worker.
+        match tokio::spawn(work.in_current_span()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Failure {
+                code: Code::Internal,
+                message: "The executor met an error of its own. The operator's log tells more.".to_owned(),
+                retryable: true,
+            }
+            .into()),
+        }
+    }
+}
+
+/// What an executor's end makes of the attempt; nothing where the fence is lost.
+fn ending(ended: Result<Value, Ended>, failures: u32, jitter: f64) -> Option<Ending> {
+    Some(match ended {
+        Ok(response) => Ending::Succeeded(response),
+        Err(Ended::Stop(Stop::Cancel)) => Ending::Cancelled,
+        Err(Ended::Stop(Stop::Pause)) => Ending::Paused,
+        Err(Ended::Stop(Stop::Drain)) => Ending::Released,
+        Err(Ended::Stop(Stop::LeaseLost)) => return None,
+        Err(Ended::Failure(failure)) => {
+            tracing::warn!(code = failure.code.name(), retryable = failure.retryable, reason = %failure, "attempt failed");
+            // JSON and text columns hold no NUL.
+            let failure = Failure { message: failure.message.replace('\0', "\u{fffd}"), ..failure };
+            Ending::Failed { failure, delay: retry_delay(failures + 1, jitter) }
+        }
+    })
+}
+
+fn name(ending: Option<&Ending>) -> &'static str {
+    match ending {
+        Some(Ending::Succeeded(_)) => "succeeded",
+        Some(Ending::Failed { .. }) => "failed",
+        Some(Ending::Cancelled) => "cancelled",
+        Some(Ending::Paused) => "paused",
+        Some(Ending::Released) => "released",
+        None => "fenced",
+    }
+}

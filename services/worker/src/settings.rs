@@ -1,0 +1,32 @@
+//! What a worker takes from its command line and environment.
+
+use clap::Parser;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Runs operations: claims them, executes them, stops them at safe points.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "safepoint-worker", version)]
+pub struct Settings {
+    /// The configuration file: clusters, buckets, slots.
+    #[arg(long, env = "SAFEPOINT_CONFIG", default_value = "safepoint.toml")]
+    pub config: PathBuf,
+    /// Our own database: `postgres://user:password@host:port/name`. Better given by the environment.
+    #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
+    #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true)]
+    pub broker_url: String,
+    /// Stands before the names of exchanges, for several deployments on one broker.
+    #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", default_value = "safepoint")]
+    pub broker_namespace: String,
+    /// Where /healthz, /readyz and /metrics are served, e.g. 127.0.0.1:9101. Nowhere if absent.
+    #[arg(long, env = "SAFEPOINT_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// How many operations of a kind run at a time; overrides `worker.slots` of the configuration.
+    #[arg(long, env = "SAFEPOINT_WORKER_SLOTS")]
+    pub slots: Option<u32>,
+    /// What is logged, e.g. `info,worker=debug`.
+    #[arg(long, env = "SAFEPOINT_LOG", default_value = "info")]
+    pub log: String,
+}

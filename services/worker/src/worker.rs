@@ -1,0 +1,160 @@
+//! Puts a worker together, and takes it down in order: stop claiming, drain to safe points, write the ends, and only
+//! then stop renewing.
+
+use crate::attempt::Stop;
+use crate::checkpoints;
+use crate::claims::Claims;
+use crate::executor::Executors;
+use crate::finisher::Finisher;
+use crate::lease::Lease;
+use crate::registry::Registry;
+use crate::runner::Runner;
+use crate::{Settings, cancel_listener};
+use operation::{InvalidLease, Kind};
+use runtime::admin::{self, Readiness};
+use runtime::broker::{BrokerSettings, BrokerUrlError, Listener};
+use runtime::clock;
+use runtime::config::{Config, Secret};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use store::{PoolSettings, Store, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Why a worker can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database's URL is not one.
+    #[error("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")]
+    Database(#[source] StoreError),
+    /// The broker's URL is not one.
+    #[error("SAFEPOINT_BROKER_URL is not valid")]
+    Broker(#[from] BrokerUrlError),
+    /// The lease can't hold.
+    #[error("the lease in [worker] is not valid")]
+    Lease(#[from] InvalidLease),
+    /// A thread or a port could not be had.
+    #[error("the machine refused a thread or a port")]
+    Machine(#[from] std::io::Error),
+}
+
+/// A worker that runs.
+pub struct Worker {
+    registry: Arc<Registry>,
+    drain: Duration,
+    shutdown: CancellationToken,
+    ended: CancellationToken,
+    claims: tokio::task::JoinHandle<()>,
+    lease: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts all its parts. Database and broker need not be there yet.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        settings: &Settings,
+        config: Config,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let open = |name, connections| {
+            let pool = PoolSettings::new(name).connections(connections);
+            Store::new(&settings.database_url, pool).map_err(StartError::Database)
+        };
+        // Each lane has its own connections: no load on one delays a cancel on another.
+        let (work, control, ends) =
+            (open("safepoint worker", 3)?, open("safepoint cancel", 1)?, open("safepoint finish", 2)?);
+        let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
+        let identity = watch::Sender::new(clock::new_worker_id());
+        let slots = slots(settings, &config);
+        let broker = BrokerSettings {
+            url: Secret::new(&settings.broker_url),
+            namespace: settings.broker_namespace.clone(),
+            process: "worker",
+        };
+        let kinds = slots.iter().map(|(kind, _)| *kind).collect();
+        let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
+        tokio::spawn(cancel_listener::listen(
+            listener.controls,
+            control,
+            identity.subscribe(),
+            registry.clone(),
+        ));
+        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
+        if let Some(address) = settings.admin_listen {
+            admin::serve(address, probe(work.clone(), listener.up.clone()), ended.clone()).await?;
+        }
+        let lease = Lease {
+            database_url: Secret::new(&settings.database_url),
+            host: host_name(),
+            terms: config.worker.lease_terms()?,
+            identity: identity.clone(),
+            registry: registry.clone(),
+            ended: ended.clone(),
+        };
+        let drain = Duration::from_secs(config.worker.drain_seconds);
+        let runner = Runner {
+            store: work.clone(),
+            registry: registry.clone(),
+            finisher: Finisher::start(ends),
+            executors: Arc::new(Executors::new(config)),
+        };
+        let claims = Claims {
+            store: work,
+            identity: identity.subscribe(),
+            registry: registry.clone(),
+            runner,
+            slots,
+            work: listener.work,
+        };
+        let lease = lease.start()?;
+        let claims = tokio::spawn(claims.take(shutdown.clone()));
+        Ok(Self { registry, drain, shutdown, ended, claims, lease })
+    }
+
+    /// Works until the shutdown signal, then ends in order.
+    pub async fn run(self) {
+        self.shutdown.cancelled().await;
+        // The claim under way, if any, has registered what it took when this returns.
+        let _ = self.claims.await;
+        self.registry.stop_all(Stop::Drain);
+        tracing::info!(attempts = self.registry.all().len(), "draining to safe points");
+        let drained = async {
+            while !self.registry.all().is_empty() {
+                self.registry.attempt_ended().await;
+            }
+        };
+        if tokio::time::timeout(self.drain, drained).await.is_err() {
+            tracing::warn!(attempts = self.registry.all().len(), "not drained in time: left to the sweeper");
+        }
+        self.ended.cancel();
+        let lease = self.lease;
+        let _ = tokio::task::spawn_blocking(move || lease.join()).await;
+    }
+}
+
+fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {
+    let slots = settings.slots.unwrap_or(config.worker.slots);
+    Kind::ALL
+        .into_iter()
+        .filter(|kind| match kind {
+            Kind::PostgresExport => true,
+            Kind::DemoSteps => config.worker.demo_steps,
+        })
+        .map(|kind| (kind, slots))
+        .collect()
+}
+
+fn probe(store: Store, broker_up: watch::Receiver<bool>) -> admin::Probe {
+    Arc::new(move || {
+        let (store, broker_up) = (store.clone(), *broker_up.borrow());
+        Box::pin(async move { Readiness::of(store.ping().await.is_ok(), broker_up) })
+    })
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}

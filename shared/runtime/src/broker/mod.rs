@@ -1,0 +1,82 @@
+//! Hints over AMQP. A hint says "look at operation X"; the row decides (rule 0). Every promise holds without the
+//! broker, slower.
+//!
+//! lapin's own recovery gives up after some tries and forgets channels; ours reconnects for ever, with a connection
+//! for publishing and one for consuming, so that a publisher held back by the broker does not hold back a cancel.
+
+mod link;
+mod listener;
+mod publisher;
+
+pub use link::BrokerUrlError;
+pub use listener::{Control, Listener};
+pub use publisher::Publisher;
+
+use crate::config::Secret;
+use operation::{AttemptNumber, Kind, OperationId, WorkerId};
+use serde::{Deserialize, Serialize};
+
+/// Where the broker is, and under which names we use it.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// `amqp://user:password@host:port/vhost`.
+    pub url: Secret,
+    /// Stands before the names of exchanges: several deployments can share a broker.
+    pub namespace: String,
+    /// What the broker shows as the connection's name.
+    pub process: &'static str,
+}
+
+impl BrokerSettings {
+    /// Requests to a worker: direct, by its id. Versioned, because a redeclaration with other arguments is refused.
+    pub(crate) fn control_exchange(&self) -> String {
+        format!("{}.control.v1", self.namespace)
+    }
+
+    /// "There is work of a kind": direct, by the kind.
+    pub(crate) fn work_exchange(&self) -> String {
+        format!("{}.work.v1", self.namespace)
+    }
+}
+
+/// A hint to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// To the owner: somebody asks to cancel this operation.
+    Cancel {
+        /// The owner.
+        worker: WorkerId,
+        /// The operation.
+        operation: OperationId,
+        /// The attempt that stood when it was asked.
+        attempt: AttemptNumber,
+        /// W3C traceparent of the request.
+        trace_parent: Option<String>,
+    },
+    /// To the owner: somebody asks to pause this operation.
+    Pause {
+        /// The owner.
+        worker: WorkerId,
+        /// The operation.
+        operation: OperationId,
+        /// The attempt that stood when it was asked.
+        attempt: AttemptNumber,
+        /// W3C traceparent of the request.
+        trace_parent: Option<String>,
+    },
+    /// To idle workers: there is work of this kind.
+    Work {
+        /// The kind.
+        kind: Kind,
+        /// W3C traceparent of the request.
+        trace_parent: Option<String>,
+    },
+}
+
+/// What stands in a control message: ids, never payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase")]
+pub(crate) enum ControlMessage {
+    Cancel { operation: OperationId, attempt: AttemptNumber },
+    Pause { operation: OperationId, attempt: AttemptNumber },
+}

@@ -1,0 +1,172 @@
+//! Sends hints, after the commit, in the background.
+
+use super::link::{self, BrokerUrlError, SessionEnd};
+use super::{BrokerSettings, ControlMessage, Hint};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, Event, ExchangeKind};
+use prometheus::{IntCounterVec, register_int_counter_vec};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Hints that wait to be sent. More than that are dropped: the other roads deliver them.
+const QUEUE: usize = 4096;
+/// Hints sent and not confirmed yet: a blocked connection must not fill our memory.
+const UNCONFIRMED: usize = 512;
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+
+static HINTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_hints_total",
+        "Hints by what became of them; only a confirmed one counts as sent",
+        &["hint", "result"]
+    )
+    .expect("the metric's name is ours alone")
+});
+
+/// Sends hints. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    queue: mpsc::Sender<Hint>,
+    up: watch::Receiver<bool>,
+}
+
+impl Publisher {
+    /// Starts the connection's keeper; returns at once, broker or not.
+    ///
+    /// # Errors
+    /// The URL is not one.
+    pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
+        let uri = link::parse(&settings)?;
+        let (queue, hints) = mpsc::channel(QUEUE);
+        let (up_sender, up) = watch::channel(false);
+        let hints = Arc::new(Mutex::new(hints));
+        let process = settings.process;
+        let settings = Arc::new(settings);
+        tokio::spawn(link::keep_up("publish", uri, process, up_sender, shutdown, move |connection, up| {
+            let (settings, hints) = (settings.clone(), hints.clone());
+            // Locked for the length of a session: there is only ever one.
+            async move { session(&settings, &connection, &up, &mut *hints.lock().await).await }
+        }));
+        Ok(Self { queue, up })
+    }
+
+    /// Sends a hint if it can be sent now. Never waits, never fails: a lost hint costs time, nothing else.
+    pub fn send(&self, hint: Hint) {
+        let name = name(&hint);
+        if !self.is_up() || self.queue.try_send(hint).is_err() {
+            HINTS.with_label_values(&[name, "dropped"]).inc();
+        }
+    }
+
+    /// Whether the connection stands and is not held back.
+    pub fn is_up(&self) -> bool {
+        *self.up.borrow()
+    }
+
+    /// Waits until the connection stands: for a process that wants to start with its broker, and for tests.
+    pub async fn wait_up(&mut self) {
+        // The sender lives as long as the keeper; when it is gone the process ends.
+        let _ = self.up.wait_for(|up| *up).await;
+    }
+}
+
+async fn session(
+    settings: &BrokerSettings,
+    connection: &Connection,
+    up: &watch::Sender<bool>,
+    hints: &mut mpsc::Receiver<Hint>,
+) -> Result<(), SessionEnd> {
+    let mut events = Box::pin(connection.events_listener());
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    declare(settings, &channel).await?;
+    // What was queued before a break is stale.
+    while hints.try_recv().is_ok() {}
+    link::mark_up("publish", up);
+    let mut unconfirmed = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            hint = hints.recv(), if unconfirmed.len() < UNCONFIRMED => {
+                let Some(hint) = hint else { return Ok(()) };
+                let name = name(&hint);
+                let confirm = publish(settings, &channel, hint).await?;
+                unconfirmed.push(async move { (name, tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await) });
+            }
+            Some((name, confirmed)) = unconfirmed.next() => {
+                let confirmed = confirmed.map_err(|_| SessionEnd::Timeout)??;
+                HINTS.with_label_values(&[name, result(&confirmed)]).inc();
+            }
+            event = events.next() => match event {
+                Some(Event::Error(error)) => return Err(error.into()),
+                Some(Event::ConnectionBlocked(_)) => { up.send_replace(false); }
+                Some(Event::ConnectionUnblocked) => { up.send_replace(true); }
+                Some(_) => {}
+                None => return Err(SessionEnd::ConsumerEnded),
+            },
+        }
+    }
+}
+
+/// Declares what both sides use; whoever comes first.
+pub(super) async fn declare(settings: &BrokerSettings, channel: &Channel) -> Result<(), SessionEnd> {
+    for exchange in [settings.control_exchange(), settings.work_exchange()] {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        channel.exchange_declare(exchange.into(), ExchangeKind::Direct, options, FieldTable::default()).await?;
+    }
+    Ok(())
+}
+
+async fn publish(
+    settings: &BrokerSettings,
+    channel: &Channel,
+    hint: Hint,
+) -> Result<lapin::PublisherConfirm, SessionEnd> {
+    let (exchange, key, body, trace_parent) = match hint {
+        Hint::Cancel { worker, operation, attempt, trace_parent } => (
+            settings.control_exchange(),
+            worker.to_string(),
+            control(ControlMessage::Cancel { operation, attempt }),
+            trace_parent,
+        ),
+        Hint::Pause { worker, operation, attempt, trace_parent } => (
+            settings.control_exchange(),
+            worker.to_string(),
+            control(ControlMessage::Pause { operation, attempt }),
+            trace_parent,
+        ),
+        Hint::Work { kind, trace_parent } => (settings.work_exchange(), kind.to_string(), Vec::new(), trace_parent),
+    };
+    let mut headers = FieldTable::default();
+    if let Some(trace_parent) = trace_parent {
+        headers.insert("traceparent".into(), AMQPValue::LongString(trace_parent.into()));
+    }
+    let properties = BasicProperties::default().with_content_type("application/json".into()).with_headers(headers);
+    // Mandatory: what no queue takes comes back, and does not count as sent.
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    Ok(channel.basic_publish(exchange.into(), key.into(), options, &body, properties).await?)
+}
+
+fn control(message: ControlMessage) -> Vec<u8> {
+    serde_json::to_vec(&message).expect("ids and numbers are always valid JSON")
+}
+
+fn result(confirmation: &Confirmation) -> &'static str {
+    match confirmation {
+        Confirmation::Ack(None) => "confirmed",
+        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => "returned",
+        Confirmation::Nack(None) => "refused",
+        Confirmation::NotRequested => "unconfirmed",
+    }
+}
+
+fn name(hint: &Hint) -> &'static str {
+    match hint {
+        Hint::Cancel { .. } => "cancel",
+        Hint::Pause { .. } => "pause",
+        Hint::Work { .. } => "work",
+    }
+}

@@ -1,0 +1,105 @@
+//! What the tests of this package share.
+
+use operation::{DemoSteps, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, Spec, WorkerId};
+use runtime::clock;
+use serde_json::json;
+use std::time::Duration;
+use store::{Claimed, Ending, Finished, NewOperation, Operation, Requester, Store};
+use testkit::TestDatabase;
+use tokio_postgres::Client;
+
+pub struct Fixture {
+    pub store: Store,
+    /// For looking at rows, and for doing what no statement of ours does.
+    pub client: Client,
+    pub database: TestDatabase,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        Self { store: database.store(), client: database.client().await, database }
+    }
+
+    pub async fn create_in(&self, project: &str) -> OperationId {
+        let id = clock::new_operation_id();
+        self.store.create(&new_operation(id, project)).await.expect("created");
+        id
+    }
+
+    pub async fn create(&self) -> OperationId {
+        self.create_in("p").await
+    }
+
+    pub async fn worker(&self) -> WorkerId {
+        let id = clock::new_worker_id();
+        self.store.register_worker(id, "test", LeaseTerms::default()).await.expect("registered");
+        id
+    }
+
+    /// Ends a worker's lease as if its TTL had passed.
+    pub async fn expire(&self, worker: WorkerId) {
+        let statement =
+            "UPDATE workers SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1::text::uuid";
+        let rows = self.client.execute(statement, &[&worker.to_string()]).await.expect("expired");
+        assert_eq!(rows, 1);
+    }
+
+    pub async fn claim(&self, worker: WorkerId, limit: u32) -> Vec<Claimed> {
+        self.store.claim(worker, Kind::DemoSteps, limit, "").await.expect("claimed")
+    }
+
+    pub async fn claim_one(&self, worker: WorkerId) -> Fence {
+        self.claim(worker, 1).await.first().expect("one to claim").fence
+    }
+
+    pub async fn get(&self, id: OperationId) -> Operation {
+        self.store.get(&project("p"), id).await.expect("read").expect("there")
+    }
+
+    pub async fn sql(&self, statement: &str) {
+        self.client.batch_execute(statement).await.expect("executed");
+    }
+}
+
+pub fn project(name: &str) -> ProjectId {
+    name.parse().expect("a project id")
+}
+
+pub fn requester() -> Requester {
+    Requester { name: "tester".to_owned(), reason: Some("because".to_owned()) }
+}
+
+pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
+    NewOperation {
+        id,
+        project: project(in_project),
+        collection: "native".to_owned(),
+        target: "nothing".to_owned(),
+        spec: Spec::DemoSteps(DemoSteps { steps: 1, step_millis: 1, fail_at: None, panic_at: None }),
+        priority: 0,
+        failure_limit: 3,
+        trace_parent: None,
+    }
+}
+
+pub fn finished(fence: Fence, ending: Ending) -> Finished {
+    Finished {
+        fence,
+        ending,
+        progress: Progress::default(),
+        checkpoint: None,
+        delivered: None,
+        observed: None,
+        cleanup: None,
+    }
+}
+
+pub fn succeeded() -> Ending {
+    Ending::Succeeded(json!({}))
+}
+
+pub fn failed(retryable: bool) -> Ending {
+    let failure = operation::Failure { code: operation::Code::Internal, message: "it broke".to_owned(), retryable };
+    Ending::Failed { failure, delay: Duration::ZERO }
+}

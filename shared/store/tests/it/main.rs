@@ -1,0 +1,9 @@
+//! The SQL against a real Postgres.
+
+mod claims;
+mod fixture;
+mod lists;
+mod races;
+mod statements;
+mod sweeps;
+mod transitions;

@@ -1,0 +1,104 @@
+//! The statements fit the schema, and the schema holds what the statements promise.
+
+use crate::fixture::{Fixture, finished, project, requester, succeeded};
+use operation::State;
+use std::collections::BTreeSet;
+use store::STATEMENTS;
+
+#[tokio::test]
+async fn every_statement_is_valid_against_the_migrated_schema() {
+    let fixture = Fixture::new().await;
+    let client = fixture.database.client().await;
+    for (name, sql) in STATEMENTS {
+        let prepared = client.prepare(sql).await;
+        assert!(prepared.is_ok(), "sql/{name}.sql: {:?}", prepared.err());
+    }
+    let listed: BTreeSet<String> = STATEMENTS.iter().map(|(name, _)| format!("{name}.sql")).collect();
+    let files: BTreeSet<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sql"))
+        .expect("the folder of statements")
+        .map(|file| file.expect("a file").file_name().into_string().expect("a plain name"))
+        .collect();
+    assert_eq!(listed, files, "a statement is missing in STATEMENTS, or has no file");
+}
+
+/// INV-22: no statement of a request finds an operation by its id alone.
+#[test]
+fn every_statement_of_a_request_names_the_project() {
+    for (name, sql) in
+        STATEMENTS.iter().filter(|(name, _)| ["get", "cancel", "pause", "resume", "delete"].contains(name))
+    {
+        assert!(sql.contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
+    }
+}
+
+/// INV-4, 5, 14: even a wrong statement can't store a row that says what is not so.
+#[tokio::test]
+async fn the_table_refuses_rows_that_cannot_be() {
+    let fixture = Fixture::new().await;
+    let client = fixture.database.client().await;
+    for (what, change) in [
+        ("done without an end", "state = 'SUCCEEDED', response = '{}'"),
+        ("succeeded without a response", "state = 'SUCCEEDED', finish_time = now()"),
+        ("failed without an error", "state = 'FAILED', finish_time = now()"),
+        (
+            "cancelled with another code",
+            "state = 'CANCELLED', finish_time = now(), error_code = 2, error_message = 'x', cancel_requested_at = now(), cancel_requested_by = 'x'",
+        ),
+        (
+            "cancelled without a request",
+            "state = 'CANCELLED', finish_time = now(), error_code = 1, error_message = 'x'",
+        ),
+        (
+            "failed with the code of a cancel",
+            "state = 'FAILED', finish_time = now(), error_code = 1, error_message = 'x'",
+        ),
+        ("running without an owner", "state = 'RUNNING', attempt = 1"),
+        ("waiting with a cancel", "cancel_requested_at = now(), cancel_requested_by = 'x'"),
+        ("an unknown state", "state = 'CANCELLING'"),
+    ] {
+        fixture.create().await;
+        let refused = client.execute(&format!("UPDATE operations SET {change}"), &[]).await;
+        let code = refused.err().and_then(|error| error.code().cloned());
+        assert_eq!(code, Some(tokio_postgres::error::SqlState::CHECK_VIOLATION), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_sent_twice_is_one_operation() {
+    let fixture = Fixture::new().await;
+    let id = runtime::clock::new_operation_id();
+    let new = crate::fixture::new_operation(id, "p");
+    fixture.store.create(&new).await.expect("created");
+    fixture.store.create(&new).await.expect("harmless");
+    let page = fixture.store.list(&project("p"), &store::ListFilter::default(), None, 10).await.expect("listed");
+    assert_eq!(page.operations.len(), 1);
+}
+
+/// INV-26: a delete hides at once and does not cancel; the work ends unseen.
+#[tokio::test]
+async fn a_delete_hides_and_does_not_cancel() {
+    let fixture = Fixture::new().await;
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    let fence = fixture.claim_one(worker).await;
+    assert!(fixture.store.delete(&project("p"), id).await.expect("deleted"));
+    assert!(!fixture.store.delete(&project("p"), id).await.expect("answered"), "deleted twice");
+    assert!(fixture.store.get(&project("p"), id).await.expect("read").is_none());
+    let cancel = fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
+    assert!(matches!(cancel, store::CancelAnswer::NotFound));
+    let settled = fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
+    assert_eq!(settled.first().map(|settled| settled.state), Some(State::Succeeded));
+    assert!(fixture.store.get(&project("p"), id).await.expect("read").is_none(), "resurrected");
+}
+
+#[tokio::test]
+async fn partitions_are_made_once_and_take_the_rows_of_their_week() {
+    let fixture = Fixture::new().await;
+    let now = runtime::clock::now();
+    let made = fixture.store.ensure_partitions(now, 3).await.expect("made");
+    assert_eq!(made, 2, "the template has this week and the next");
+    assert_eq!(fixture.store.ensure_partitions(now, 3).await.expect("looked"), 0);
+    fixture.create().await;
+    let client = fixture.database.client().await;
+    let row = client.query_one("SELECT tableoid::regclass::text FROM operations", &[]).await.expect("one row");
+    assert_ne!(row.get::<_, String>(0), "operations_default");
+}

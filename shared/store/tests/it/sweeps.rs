@@ -1,0 +1,93 @@
+//! What becomes of the operations of a lost worker.
+
+use crate::fixture::{Fixture, finished, project, requester};
+use futures_util::future::join_all;
+use operation::State;
+use store::Ending;
+
+#[tokio::test]
+async fn a_living_worker_is_not_swept() {
+    let fixture = Fixture::new().await;
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    fixture.claim_one(worker).await;
+    assert!(fixture.store.sweep(10).await.expect("swept").is_empty());
+    assert_eq!(fixture.get(id).await.state, State::Running);
+}
+
+/// INV-15: a cancelled operation ends although its owner is dead, and there is no other worker.
+#[tokio::test]
+async fn a_cancelled_operation_of_a_lost_worker_is_cancelled() {
+    let fixture = Fixture::new().await;
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    fixture.claim_one(worker).await;
+    fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
+    assert_eq!(fixture.get(id).await.state, State::Running, "CANCELLED only once a new fence stands");
+    fixture.expire(worker).await;
+    fixture.store.sweep(10).await.expect("swept");
+    let operation = fixture.get(id).await;
+    assert_eq!((operation.state, operation.error_code), (State::Cancelled, Some(1)));
+    let cleanup = operation.cancel.and_then(|receipt| receipt.cleanup).expect("told");
+    assert_eq!(cleanup.status, operation::CleanupStatus::Unknown, "nobody saw what the lost worker left");
+}
+
+/// INV-19: bounded tries, then FAILED with ABORTED.
+#[tokio::test]
+async fn an_operation_that_kills_its_workers_fails_at_its_limit() {
+    let fixture = Fixture::new().await;
+    let id = fixture.create().await;
+    for attempt in 1..=3 {
+        let worker = fixture.worker().await;
+        assert_eq!(fixture.claim_one(worker).await.attempt.0, attempt);
+        fixture.expire(worker).await;
+        fixture.store.sweep(10).await.expect("swept");
+    }
+    let operation = fixture.get(id).await;
+    assert_eq!((operation.state, operation.error_code, operation.failures), (State::Failed, Some(10), 3));
+}
+
+/// INV-28: a drained worker's release is no failure.
+#[tokio::test]
+async fn a_release_is_no_failure() {
+    let fixture = Fixture::new().await;
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    for _ in 0..5 {
+        let fence = fixture.claim_one(worker).await;
+        fixture.store.finish(&[finished(fence, Ending::Released)]).await.expect("written");
+    }
+    let operation = fixture.get(id).await;
+    assert_eq!((operation.state, operation.failures, operation.attempt.0), (State::Pending, 0, 5));
+}
+
+/// Any number of keepers at once: each operation is taken back exactly once.
+#[tokio::test]
+async fn sweepers_do_not_get_in_each_others_way() {
+    let fixture = Fixture::new().await;
+    for _ in 0..60 {
+        fixture.create().await;
+    }
+    let worker = fixture.worker().await;
+    assert_eq!(fixture.claim(worker, 60).await.len(), 60);
+    fixture.expire(worker).await;
+    let mut swept = 0;
+    while swept < 60 {
+        let rounds = join_all((0..4).map(|_| fixture.store.sweep(10))).await;
+        swept += rounds.into_iter().map(|round| round.expect("swept").len()).sum::<usize>();
+    }
+    assert_eq!(swept, 60);
+    let next = fixture.worker().await;
+    assert!(fixture.claim(next, 60).await.iter().all(|claimed| claimed.failures == 1), "one failure each");
+}
+
+#[tokio::test]
+async fn a_worker_that_left_nothing_behind_is_retired_and_a_lost_one_forgotten() {
+    let fixture = Fixture::new().await;
+    let (idle, busy) = (fixture.worker().await, fixture.worker().await);
+    fixture.create().await;
+    fixture.claim_one(busy).await;
+    assert!(fixture.store.retire_worker(idle).await.expect("answered"));
+    assert!(!fixture.store.retire_worker(busy).await.expect("answered"), "it still owns an operation");
+    fixture.sql("UPDATE workers SET expires_at = clock_timestamp() - interval '2 minutes'").await;
+    assert_eq!(fixture.store.bury_workers().await.expect("answered"), 0, "not before it is swept");
+    fixture.store.sweep(10).await.expect("swept");
+    assert_eq!(fixture.store.bury_workers().await.expect("answered"), 1);
+}

@@ -1,0 +1,128 @@
+//! A database a test, cloned from a template that was migrated once.
+
+use anyhow::{Context, Result};
+use runtime::broker::BrokerSettings;
+use runtime::config::Secret;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use store::{PoolSettings, Store};
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+use uuid::Uuid;
+
+/// A database of one test's own; dropped with it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    server: Url,
+    name: String,
+    store: Store,
+}
+
+impl TestDatabase {
+    /// A migrated, empty database.
+    ///
+    /// # Panics
+    /// Without `TEST_DATABASE_URL`, the URL of a superuser: run tests by `make test`.
+    pub async fn create() -> Self {
+        Self::try_create().await.expect("a test database: run the tests by `make test`")
+    }
+
+    async fn try_create() -> Result<Self> {
+        let server = server_url()?;
+        let client = connect(&server).await?;
+        let template = template(&client, &server).await?;
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        let store = Store::new(with_database(&server, &name).as_str(), PoolSettings::new("test"))?;
+        Ok(Self { server, name, store })
+    }
+
+    /// The database, for the code under test.
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// Its URL, for processes under test.
+    pub fn url(&self) -> String {
+        with_database(&self.server, &self.name).to_string()
+    }
+
+    /// A bare connection to it, for looking at rows.
+    ///
+    /// # Panics
+    /// The server is gone.
+    pub async fn client(&self) -> Client {
+        connect(&with_database(&self.server, &self.name)).await.expect("a connection to the test database")
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // A test's runtime may be ending: a thread with a runtime of its own does the work.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async {
+                let client = connect(&server).await.ok()?;
+                client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.ok()
+            })
+        });
+        let _ = dropped.join();
+    }
+}
+
+/// The test broker under a namespace of one test's own.
+///
+/// # Panics
+/// Without `TEST_BROKER_URL`.
+pub fn broker_settings() -> BrokerSettings {
+    let url = std::env::var("TEST_BROKER_URL").expect("TEST_BROKER_URL: run the tests by `make test`");
+    BrokerSettings { url: Secret::new(url), namespace: format!("test-{}", Uuid::new_v4().simple()), process: "test" }
+}
+
+fn server_url() -> Result<Url> {
+    let url =
+        std::env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL is not set: run the tests by `make test`")?;
+    Ok(url.parse()?)
+}
+
+fn with_database(server: &Url, name: &str) -> Url {
+    let mut url = server.clone();
+    url.set_path(&format!("/{name}"));
+    url
+}
+
+async fn connect(url: &Url) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url.as_str(), NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The name of the migrated template; made by the first test that comes. The name holds a hash of the migrations, so
+/// a changed migration makes another template.
+async fn template(client: &Client, server: &Url) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    files.sort_by_key(std::fs::DirEntry::file_name);
+    for file in files {
+        std::fs::read(file.path())?.hash(&mut hasher);
+    }
+    let name = format!("template_{:016x}", hasher.finish());
+    // One at a time over all test processes.
+    client.batch_execute("SELECT pg_advisory_lock(7350220572)").await?;
+    let there = client.query_opt("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?.is_some();
+    if !there {
+        // Under another name until it is complete: a killed run leaves no half-made template.
+        let draft = format!("{name}_draft");
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await?;
+        client.batch_execute(&format!("CREATE DATABASE {draft}")).await?;
+        let url = with_database(server, &draft);
+        store::migrate(url.as_str()).await?;
+        let store = Store::new(url.as_str(), PoolSettings::new("template").connections(1))?;
+        store.ensure_partitions(runtime::clock::now(), 1).await?;
+        store.close().await;
+        client.batch_execute(&format!("ALTER DATABASE {draft} RENAME TO {name}")).await?;
+    }
+    client.batch_execute("SELECT pg_advisory_unlock(7350220572)").await?;
+    Ok(name)
+}
