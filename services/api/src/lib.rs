@@ -1,1 +1,25 @@
-//! .
+//! The HTTP api: vendors' dialects and our own over one set of use cases.
+//!
+//! Start with [`app`], where all routes stand, and [`operations`], where all of them end.
+
+pub mod app;
+pub mod auth;
+pub mod body;
+pub mod call;
+pub mod catalog;
+pub mod dialect;
+pub mod error;
+pub mod export;
+pub mod fields;
+pub mod filter;
+pub mod health;
+pub mod metrics;
+pub mod native;
+pub mod observe;
+pub mod operations;
+pub mod page_token;
+pub mod paging;
+pub mod query;
+pub mod select_query;
+pub mod settings;
+pub mod time_text;

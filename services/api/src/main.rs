@@ -1,2 +1,73 @@
-//! .
-fn main() {}
+//! The api process: `safepoint-api --help`.
+
+use actix_web::{HttpServer, web};
+use anyhow::Context;
+use api::app::{self, Api};
+use api::auth::Tokens;
+use api::catalog::Catalog;
+use api::health;
+use api::operations::Operations;
+use api::page_token::PageTokens;
+use api::settings::Settings;
+use clap::Parser;
+use runtime::admin::Probe;
+use runtime::broker::{BrokerSettings, Publisher};
+use runtime::config::Config;
+use runtime::{admin, lifecycle, telemetry};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{PoolSettings, Store};
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way get after SIGTERM. An orchestrator's usual patience is 30 s.
+const SHUTDOWN_SECONDS: u64 = 20;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let settings = Settings::parse();
+    let _telemetry = telemetry::init("safepoint-api", &settings.log)?;
+    let config = Config::load(&settings.config, |name| std::env::var(name).ok())?;
+    let page_tokens = PageTokens::new(&settings.page_token_key()?);
+    let shutdown = lifecycle::shutdown_signal().context("the signal handlers cannot be installed")?;
+
+    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))?;
+    // Its own token: the last requests of a shutdown still tell workers of their cancels.
+    let publisher_shutdown = CancellationToken::new();
+    let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };
+    let publisher = Publisher::start(broker, publisher_shutdown.clone())?;
+    let operations = Operations::new(store.clone(), publisher);
+
+    if let Some(listen) = settings.admin_listen {
+        let serving = admin::serve(listen, probe(operations.clone()), publisher_shutdown.clone());
+        serving.await.with_context(|| format!("cannot listen on {listen}"))?;
+    }
+    let api = web::Data::new(Api {
+        operations,
+        tokens: Tokens::new(&config.tokens),
+        catalog: Catalog::new(&config)?,
+        page_tokens,
+        demo_steps: config.worker.demo_steps,
+    });
+    let server = HttpServer::new(move || app::app(api.clone()))
+        .workers(usize::from(settings.threads))
+        .client_request_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(15))
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .shutdown_signal(shutdown.cancelled_owned())
+        .bind(settings.listen)
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    tracing::info!(listen = %settings.listen, "serving");
+    server.run().await.context("the server failed")?;
+
+    publisher_shutdown.cancel();
+    store.close().await;
+    tracing::info!("ended in good order");
+    Ok(())
+}
+
+fn probe(operations: Operations) -> Probe {
+    Arc::new(move || {
+        let operations = operations.clone();
+        Box::pin(async move { health::readiness(&operations).await })
+    })
+}

@@ -74,8 +74,7 @@ async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>,
 fn watch_bounds(attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence>) {
     for kind in Kind::ALL {
         let bound = executor::safe_point_bound(kind);
-        let late: Vec<_> =
-            attempts.iter().filter(|a| a.kind == kind && a.without_safe_point() > bound).collect();
+        let late: Vec<_> = attempts.iter().filter(|a| a.kind == kind && a.without_safe_point() > bound).collect();
         metrics::overdue(kind, late.len());
         for attempt in late {
             if warned.insert(attempt.fence) {

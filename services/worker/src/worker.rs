@@ -54,11 +54,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(
-        settings: &Settings,
-        config: Config,
-        shutdown: CancellationToken,
-    ) -> Result<Self, StartError> {
+    pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
         let open = |name, connections| {
             let pool = PoolSettings::new(name).connections(connections);
             Store::new(&settings.database_url, pool).map_err(StartError::Database)
@@ -76,12 +72,7 @@ impl Worker {
         };
         let kinds = slots.iter().map(|(kind, _)| *kind).collect();
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
-        tokio::spawn(cancel_listener::listen(
-            listener.controls,
-            control,
-            identity.subscribe(),
-            registry.clone(),
-        ));
+        tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
         if let Some(address) = settings.admin_listen {
             admin::serve(address, probe(work.clone(), listener.up.clone()), ended.clone()).await?;

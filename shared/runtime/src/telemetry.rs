@@ -52,7 +52,8 @@ pub fn init(service: &'static str, filter: &str) -> Result<Telemetry, TelemetryE
     // sqlx logs statements, lapin frames: neither belongs into a log that people may see.
     let filter = format!("sqlx=warn,lapin=warn,hyper=warn,reqwest=warn,{filter}");
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
-    let logs = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+    let logs =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr);
     let provider = traced().then(|| provider(service)).transpose()?;
     let traces = provider
         .as_ref()

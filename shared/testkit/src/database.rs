@@ -26,10 +26,23 @@ impl TestDatabase {
         Self::try_create().await.expect("a test database: run the tests by `make test`")
     }
 
+    /// An empty database, without our schema: a customer's.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::create`].
+    pub async fn create_empty() -> Self {
+        Self::from_template("template0").await.expect("a test database: run the tests by `make test`")
+    }
+
     async fn try_create() -> Result<Self> {
         let server = server_url()?;
+        let template = template(&connect(&server).await?, &server).await?;
+        Self::from_template(&template).await
+    }
+
+    async fn from_template(template: &str) -> Result<Self> {
+        let server = server_url()?;
         let client = connect(&server).await?;
-        let template = template(&client, &server).await?;
         let name = format!("t_{}", Uuid::new_v4().simple());
         client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         let store = Store::new(with_database(&server, &name).as_str(), PoolSettings::new("test"))?;
@@ -44,6 +57,11 @@ impl TestDatabase {
     /// Its URL, for processes under test.
     pub fn url(&self) -> String {
         with_database(&self.server, &self.name).to_string()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// A bare connection to it, for looking at rows.

@@ -5,8 +5,10 @@
 mod database;
 pub mod events;
 mod proxy;
+mod system;
 mod wait;
 
 pub use database::{TestDatabase, broker_settings};
 pub use proxy::Proxy;
+pub use system::{LEASE_TTL, LIMIT, Process, System};
 pub use wait::eventually;

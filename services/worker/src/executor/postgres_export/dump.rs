@@ -46,8 +46,8 @@ pub(super) async fn export(
     output.progress.items_total = if dump.schema_only { Some(0) } else { selection.rows };
     output.reach("tables looked up")?;
 
-    let program = pg_dump::find(std::env::var_os("PATH").as_deref(), Path::new(pg_dump::VERSIONS))
-        .ok_or_else(no_pg_dump)?;
+    let program =
+        pg_dump::find(std::env::var_os("PATH").as_deref(), Path::new(pg_dump::VERSIONS)).ok_or_else(no_pg_dump)?;
     let arguments = pg_dump::arguments(dump, &selection.tables);
     let mut child = PgDump::spawn(pg_dump::command(&program, cluster, database, operation, &arguments))?;
     match child.stream(cluster, output).await {

@@ -36,13 +36,19 @@ fn of_told(cluster: &str, error: &Error, wire: &Wire, position: impl Fn(u32) -> 
     // When the server ends a session, its reason may stand in the connection's error instead of the request's.
     let told = error.as_db_error().or_else(|| wire.broken().and_then(Error::as_db_error));
     match told {
-        Some(told) => of_sqlstate(cluster, told.code().code(), told.message(), original_position(told).and_then(position)),
+        Some(told) => {
+            of_sqlstate(cluster, told.code().code(), told.message(), original_position(told).and_then(position))
+        }
         None if error.is_closed() || wire.broken().is_some() => {
             Failure::passing(format!("the connection to the cluster {cluster} broke"))
         }
         None => {
             tracing::warn!(cluster, %error, "the cluster was not understood");
-            Failure { code: Code::Internal, message: format!("the cluster {cluster} was not understood"), retryable: true }
+            Failure {
+                code: Code::Internal,
+                message: format!("the cluster {cluster} was not understood"),
+                retryable: true,
+            }
         }
     }
 }
@@ -85,10 +91,12 @@ fn of_class(cluster: &str, sqlstate: &str, told: String) -> Failure {
             let message = format!("the cluster {cluster} ran out of connections, memory or disk");
             Failure { code: Code::ResourceExhausted, message, retryable: true }
         }
-        // Not supported, wrong data, wrong names, too complex: the query's own faults.
-        "0A" | "21" | "22" | "23" | "2F" | "34" | "3F" | "42" | "54" => Failure::fatal(Code::InvalidArgument, told),
+        // Not supported, wrong data, meddling with the transaction, wrong names, too complex: the query's own faults.
+        "0A" | "21" | "22" | "23" | "25" | "2F" | "34" | "3F" | "42" | "54" => {
+            Failure::fatal(Code::InvalidArgument, told)
+        }
         // Raised by the user's functions, or by foreign tables.
-        "P0" | "38" | "39" | "HV" | "55" | "25" => Failure::fatal(Code::FailedPrecondition, told),
+        "P0" | "38" | "39" | "HV" | "55" => Failure::fatal(Code::FailedPrecondition, told),
         "58" => Failure {
             code: Code::Internal,
             message: format!("the cluster {cluster} has trouble with its files"),
@@ -171,6 +179,7 @@ mod tests {
             ("22012", Code::InvalidArgument, false),
             ("0A000", Code::InvalidArgument, false),
             ("25006", Code::InvalidArgument, false),
+            ("25001", Code::InvalidArgument, false),
             ("53100", Code::ResourceExhausted, true),
             ("53200", Code::ResourceExhausted, true),
             ("53300", Code::ResourceExhausted, true),

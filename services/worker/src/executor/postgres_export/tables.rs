@@ -62,8 +62,7 @@ pub(super) async fn select(wanted: &[String], session: &mut Session, output: &Ou
         };
         let chosen = client.query(WITH_PARTITIONS, &[&oids]).await?;
         let tables = chosen.iter().map(|row| (row.get(1), row.get(2))).collect();
-        let oids: Option<Vec<u32>> =
-            (!wanted.is_empty()).then(|| chosen.iter().map(|row| row.get(0)).collect());
+        let oids: Option<Vec<u32>> = (!wanted.is_empty()).then(|| chosen.iter().map(|row| row.get(0)).collect());
         let estimate = client.query_one(ESTIMATE, &[&oids]).await?;
         let (rows, unknown): (f64, bool) = (estimate.get(0), estimate.get(1));
         Ok(Ok(Selection { tables, rows: (!unknown).then_some(rows as u64) }))
@@ -77,7 +76,10 @@ fn one_each(found: &[(String, Option<u32>)]) -> Result<Vec<u32>, Failure> {
     let mut oids = Vec::with_capacity(found.len());
     for (name, oid) in found {
         let Some(oid) = oid else {
-            return Err(Failure::fatal(Code::NotFound, format!("the database has no table {name:?} that can be dumped")));
+            return Err(Failure::fatal(
+                Code::NotFound,
+                format!("the database has no table {name:?} that can be dumped"),
+            ));
         };
         if found.iter().any(|(other, other_oid)| other == name && *other_oid != Some(*oid)) {
             let message = format!("{name:?} may mean more than one table: name it with its schema");
@@ -94,7 +96,9 @@ mod tests {
 
     #[test]
     fn each_name_means_one_table() {
-        let found = |rows: &[(&str, Option<u32>)]| one_each(&rows.iter().map(|(n, o)| ((*n).to_owned(), *o)).collect::<Vec<_>>());
+        let found = |rows: &[(&str, Option<u32>)]| {
+            one_each(&rows.iter().map(|(n, o)| ((*n).to_owned(), *o)).collect::<Vec<_>>())
+        };
         assert_eq!(found(&[]), Ok(vec![]));
         assert_eq!(found(&[("a", Some(1)), ("s.b", Some(2)), ("a", Some(1))]), Ok(vec![1, 2, 1]));
         assert_eq!(found(&[("a", Some(1)), ("b", None)]).unwrap_err().code, Code::NotFound);

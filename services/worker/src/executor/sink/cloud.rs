@@ -137,8 +137,7 @@ impl CloudSink {
     /// Waits until no more than `most` parts are on their way.
     async fn settle(&mut self, cx: &Safepoint, progress: Progress, most: usize) -> Result<(), Ended> {
         while self.in_flight.len() > most {
-            let uploaded =
-                wait(cx, "waiting for a part to be uploaded", progress, self.in_flight.join_next()).await?;
+            let uploaded = wait(cx, "waiting for a part to be uploaded", progress, self.in_flight.join_next()).await?;
             let Some(uploaded) = uploaded else { break };
             let Uploaded { index, bytes, part, buffer } = uploaded.map_err(|error| died(&error))?;
             self.parts[index] = Some(part.map_err(|error| failure(&self.bucket, &error))?);

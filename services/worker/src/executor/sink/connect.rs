@@ -60,7 +60,8 @@ pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Fai
         misconfigured(bucket)
     })?;
     let prefix = Path::from_url_path(url.path()).map_err(|_| misconfigured(bucket))?;
-    let full = if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
+    let full =
+        if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
     let path = Path::parse(full)
         .map_err(|_| Failure::fatal(Code::InvalidArgument, "the object's name is not valid in this bucket"))?;
     Ok(Place::Cloud { store, path })
@@ -87,5 +88,8 @@ fn gcs(url: &Url) -> object_store::Result<CloudStore> {
 }
 
 fn misconfigured(bucket: &Bucket) -> Failure {
-    Failure::fatal(Code::FailedPrecondition, format!("the bucket {} is not configured well: tell the operator", bucket.name))
+    Failure::fatal(
+        Code::FailedPrecondition,
+        format!("the bucket {} is not configured well: tell the operator", bucket.name),
+    )
 }

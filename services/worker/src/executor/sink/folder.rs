@@ -144,8 +144,13 @@ impl Drop for FolderSink {
 fn open_place(root: &Path, object: &ObjectName, fence: Fence) -> io::Result<(OpenPlace, File)> {
     let root = Dir::open_ambient_dir(root, ambient_authority())?;
     let (parent, _) = object.folder_and_file();
-    root.create_dir_all(parent)?;
-    let folder = root.open_dir(parent)?;
+    let folder = match root.open_dir(parent) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            root.create_dir_all(parent)?;
+            root.open_dir(parent)?
+        }
+        opened => opened?,
+    };
     for earlier in 1..fence.attempt.0 {
         let attempt = operation::AttemptNumber(earlier);
         remove(&folder, &object.temporary_file(Fence { attempt, ..fence }))?;
@@ -188,12 +193,20 @@ fn failure(bucket: &str, error: &io::Error) -> Failure {
         let message = format!("the bucket {bucket} does not let the object be written, or its name leads out of it");
         Failure::fatal(Code::PermissionDenied, message)
     } else if matches!(kind, ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists) {
-        let message = format!("in the bucket {bucket} a folder stands where the object should be, or an object where its folder should be");
+        let message = format!(
+            "in the bucket {bucket} a folder stands where the object should be, or an object where its folder should be"
+        );
         Failure::fatal(Code::FailedPrecondition, message)
     } else if kind == ErrorKind::InvalidFilename {
-        Failure::fatal(Code::InvalidArgument, format!("a segment of the object's name is too long for the bucket {bucket}"))
+        Failure::fatal(
+            Code::InvalidArgument,
+            format!("a segment of the object's name is too long for the bucket {bucket}"),
+        )
     } else if kind == ErrorKind::NotFound {
-        Failure::fatal(Code::FailedPrecondition, format!("the folder of the bucket {bucket} is not there: tell the operator"))
+        Failure::fatal(
+            Code::FailedPrecondition,
+            format!("the folder of the bucket {bucket} is not there: tell the operator"),
+        )
     } else {
         Failure::passing(format!("the bucket {bucket} could not be written"))
     }

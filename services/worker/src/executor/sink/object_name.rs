@@ -86,8 +86,22 @@ mod tests {
         }
         let too_long = "x".repeat(1025);
         for bad in [
-            "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/.", "a\0b", "a\nb", "a\u{7f}", ".a.part",
-            "d/.x.1.part/b", &too_long,
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a\0b",
+            "a\nb",
+            "a\u{7f}",
+            ".a.part",
+            "d/.x.1.part/b",
+            &too_long,
         ] {
             assert_eq!(ObjectName::parse(bad).unwrap_err().code, Code::InvalidArgument, "{bad:?}");
         }

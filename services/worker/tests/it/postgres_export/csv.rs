@@ -61,7 +61,9 @@ async fn an_empty_result_is_an_empty_object() {
 #[tokio::test]
 async fn many_parts_arrive_whole() {
     let world = World::new().await;
-    world.sql("CREATE TABLE big AS SELECT i, repeat(md5(i::text), 10) t FROM generate_series(1, 90000) i; ANALYZE big").await;
+    world
+        .sql("CREATE TABLE big AS SELECT i, repeat(md5(i::text), 10) t FROM generate_series(1, 90000) i; ANALYZE big")
+        .await;
     let run = world.csv("TABLE big", "big.csv").await;
     run.succeeds().await;
     assert_eq!(world.object("big.csv"), psql(&world, "TABLE big", ""));

@@ -91,7 +91,7 @@ async fn an_unreachable_cluster_is_not_described() {
 #[tokio::test]
 async fn a_server_that_shuts_down_is_a_passing_failure() {
     let world = World::new().await;
-    let run = world.csv("SELECT i, repeat('x', 100) FROM generate_series(1, 1000000000) i", "x.csv").await;
+    let run = world.csv("SELECT generate_series(1, 100000000000), repeat('x', 100)", "x.csv").await;
     let task = run.start();
     eventually("rows are written", PATIENCE, || async {
         let files = world.files();

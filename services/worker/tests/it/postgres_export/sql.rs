@@ -28,7 +28,10 @@ no row
 fn picture(url: &str) -> String {
     let arguments = ["--no-owner", "--no-privileges", url];
     let dump = String::from_utf8(output("pg_dump", &arguments)).unwrap();
-    dump.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+    dump.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// An empty database, with nothing of ours in it.
@@ -94,7 +97,11 @@ async fn tables_are_taken_by_exact_name() {
     assert!(!dump.contains("CREATE TABLE public.tale") && !dump.contains("trap"));
 
     let copy = empty().await;
-    copy.client().await.batch_execute("CREATE SCHEMA \"Odd.Schema\"; CREATE TYPE mood AS ENUM ('good', 'bad')").await.unwrap();
+    copy.client()
+        .await
+        .batch_execute("CREATE SCHEMA \"Odd.Schema\"; CREATE TYPE mood AS ENUM ('good', 'bad')")
+        .await
+        .unwrap();
     restore(&world.folder.path().join("some.sql"), &copy);
     let rows: i64 = copy.client().await.query_one("SELECT count(*) FROM parted", &[]).await.unwrap().get(0);
     assert_eq!(rows, 3);

@@ -1,6 +1,6 @@
 use super::world::{PATIENCE, Run, World, csv, sql};
-use operation::{Code, Road, SqlDump};
 use operation::CleanupStatus;
+use operation::{Code, Road, SqlDump};
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;
@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use worker::attempt::Stop;
 use worker::safepoint::Ended;
 
-/// An endless export: no test waits for its end.
-const ENDLESS: &str = "SELECT i, repeat('x', 100) FROM generate_series(1, 100000000000) i";
+/// An endless export: no test waits for its end. (A series in FROM would be made whole before its first row.)
+const ENDLESS: &str = "SELECT generate_series(1, 100000000000), repeat('x', 100)";
 
 async fn stopped(run: &Run, task: JoinHandle<Result<Value, Ended>>) -> &'static str {
     run.attempt.deliver_cancel(Road::Push);
@@ -139,7 +139,8 @@ async fn a_dropped_attempt_leaves_nothing() {
 #[tokio::test]
 async fn a_waiting_pg_dump_is_ended() {
     let world = World::new().await;
-    let lock = world.sql("CREATE TABLE t AS SELECT 1 a; ANALYZE t; BEGIN; LOCK TABLE t").await;
+    world.sql("CREATE TABLE t AS SELECT 1 a; ANALYZE t").await;
+    let lock = world.sql("BEGIN; LOCK TABLE t").await;
     let run = world.begin(world.spec(sql(SqlDump::default()), "x.sql")).await;
     let task = run.start();
     world.backend_is(&run, "wait_event_type = 'Lock'").await;
@@ -182,7 +183,8 @@ async fn a_mute_server_does_not_hold_up_a_stop() {
 #[tokio::test]
 async fn a_locked_table_does_not_hold_up_a_stop() {
     let world = World::new().await;
-    let _lock = world.sql("CREATE TABLE t (a int); BEGIN; LOCK TABLE t").await;
+    world.sql("CREATE TABLE t (a int)").await;
+    let _lock = world.sql("BEGIN; LOCK TABLE t").await;
     let run = world.csv("TABLE t", "x.csv").await;
     let task = run.start();
     world.backend_is(&run, "wait_event_type = 'Lock'").await;
@@ -209,5 +211,7 @@ fn children(run: &Run) -> usize {
     let name = format!("PGAPPNAME={}", run.application());
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let environments = processes.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
-    environments.filter(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == name.as_bytes())).count()
+    environments
+        .filter(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == name.as_bytes()))
+        .count()
 }

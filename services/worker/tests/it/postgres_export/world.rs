@@ -1,7 +1,8 @@
 //! A database to export, a folder to export to, and attempts that stand in a real store.
 
 use operation::{
-    CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump, WorkerId,
+    CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump,
+    WorkerId,
 };
 use runtime::config::{Bucket, Cluster, Secret};
 use serde_json::Value;

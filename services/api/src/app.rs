@@ -1,0 +1,151 @@
+//! All routes, and what their handlers share.
+
+use crate::auth::Tokens;
+use crate::call::Call;
+use crate::catalog::Catalog;
+use crate::dialect::alloydb;
+use crate::error::ApiError;
+use crate::operations::Operations;
+use crate::page_token::PageTokens;
+use crate::{health, native, observe};
+use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::ALLOW;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, Resource, Route, web};
+use futures_util::FutureExt;
+use operation::Code;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+/// What the handlers share.
+pub struct Api {
+    /// The use cases.
+    pub operations: Operations,
+    /// Who may call.
+    pub tokens: Tokens,
+    /// What can be exported, and where to.
+    pub catalog: Catalog,
+    /// Seals and opens page tokens.
+    pub page_tokens: PageTokens,
+    /// Whether the kind `demo.steps` may be created.
+    pub demo_steps: bool,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+/// Every route there is. A pattern with a verb stands before the one without, which would match it too.
+fn routes(config: &mut web::ServiceConfig) {
+    const LOCATIONS: &str = "/v1/projects/{project}/locations";
+    const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
+    const NATIVE: &str = "/api/v1/projects/{project}/operations";
+    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
+    config
+        // AlloyDB
+        .service(at(LOCATIONS).get(alloydb::list_locations))
+        .service(at(LOCATION).get(alloydb::get_location))
+        .service(under(LOCATION, "/clusters").get(alloydb::list_clusters))
+        .service(under(LOCATION, "/clusters/{cluster}:export").post(alloydb::export_cluster))
+        .service(under(LOCATION, "/clusters/{cluster}:import").post(alloydb::import_cluster))
+        .service(under(LOCATION, "/clusters/{cluster}").get(alloydb::get_cluster))
+        .service(under(LOCATION, "/operations").get(alloydb::list_operations))
+        .service(under(LOCATION, "/operations/{operation}:describe").get(alloydb::get_operation))
+        .service(under(LOCATION, "/operations/{operation}:cancel").post(alloydb::cancel_operation))
+        .service(under(LOCATION, "/operations/{operation}:wait").post(alloydb::wait_operation))
+        .service(
+            under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
+        )
+        // Our own
+        .service(at(NATIVE).get(native::list).post(native::create))
+        .service(under(NATIVE, "/{operation}:cancel").post(native::cancel))
+        .service(under(NATIVE, "/{operation}:pause").post(native::pause))
+        .service(under(NATIVE, "/{operation}:resume").post(native::resume))
+        .service(under(NATIVE, "/{operation}").get(native::get).delete(native::delete))
+        // Without a token
+        .service(at("/healthz").open(health::alive))
+        .service(at("/readyz").open(health::ready))
+        .service(at("/metrics").open(health::metrics))
+        .default_service(web::to(unknown_path));
+}
+
+/// The whole application, for a server or a test.
+pub fn app(
+    api: web::Data<Api>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = actix_web::Error, InitError = ()>,
+> {
+    App::new().app_data(api).configure(routes).wrap(from_fn(observe::observe))
+}
+
+async fn unknown_path() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(Code::NotFound, "METHOD_NOT_FOUND", "there is nothing at this path"))
+}
+
+/// A pattern and the methods that it has.
+struct Endpoint {
+    resource: Resource,
+    methods: Vec<&'static str>,
+}
+
+fn at(pattern: &str) -> Endpoint {
+    Endpoint { resource: web::resource(pattern), methods: Vec::new() }
+}
+
+impl Endpoint {
+    fn get<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
+        self.on("GET", web::get().to(move |call: Call| guarded(handler, call)))
+    }
+
+    fn post<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
+        self.on("POST", web::post().to(move |call: Call| guarded(handler, call)))
+    }
+
+    fn delete<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
+        self.on("DELETE", web::delete().to(move |call: Call| guarded(handler, call)))
+    }
+
+    /// A GET that asks for no token.
+    fn open<F: Future<Output = HttpResponse> + 'static>(self, handler: fn(web::Data<Api>) -> F) -> Self {
+        self.on("GET", web::get().to(handler))
+    }
+
+    fn on(mut self, method: &'static str, route: Route) -> Self {
+        self.methods.push(method);
+        self.resource = self.resource.route(route);
+        self
+    }
+}
+
+impl HttpServiceFactory for Endpoint {
+    fn register(self, config: &mut AppService) {
+        let allow = self.methods.join(", ");
+        let refuse = move |method: Method| {
+            let error = ApiError::new(
+                Code::Unimplemented,
+                "METHOD_NOT_ALLOWED",
+                format!("{method} is not allowed here; allowed: {allow}"),
+            );
+            let error = error
+                .with("method", method.as_str())
+                .with_http_status(StatusCode::METHOD_NOT_ALLOWED)
+                .with_header(ALLOW, allow.clone());
+            async move { Err::<HttpResponse, _>(error) }
+        };
+        self.resource.default_service(web::to(refuse)).register(config);
+    }
+}
+
+/// Runs a handler; a panic in it is an answer like any other, and the process lives.
+async fn guarded<F>(handler: fn(Call) -> F, call: Call) -> Result<HttpResponse, ApiError>
+where
+    F: Future<Output = Result<HttpResponse, ApiError>>,
+{
+    // The handlers share nothing that a panic could leave half changed.
+    let run = AssertUnwindSafe(async move { handler(call).await });
+    // The panic hook has logged it.
+    run.catch_unwind().await.unwrap_or_else(|_| Err(ApiError::internal()))
+}

@@ -1,0 +1,178 @@
+//! `AlloyDB`'s methods. Whether the caller may act in the project is settled when a handler starts.
+
+use super::translate::{self, FILTER};
+use super::wire;
+use crate::call::Call;
+use crate::catalog::{ClusterName, is_id};
+use crate::error::{ApiError, Violations};
+use crate::operations::{Address, Creation, OperationsError};
+use crate::paging::{self, Collections};
+use actix_web::HttpResponse;
+use operation::Spec;
+
+const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
+const CLUSTER_TYPE: &str = "alloydb.googleapis.com/Cluster";
+const LOCATION_TYPE: &str = "locations.googleapis.com/Location";
+/// The location that stands for all of them in lists (AIP-159).
+const ANY: &str = "-";
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `POST /v1/{name=projects/*/locations/*/clusters/*}:export`
+pub async fn export_cluster(mut call: Call) -> Answer {
+    let cluster = cluster(&call)?;
+    let mut violations = Violations::default();
+    let request = wire::ExportClusterRequest::read(call.body().await?, &mut violations);
+    let api = call.api();
+    let export = translate::export(request, &cluster, &api.catalog, violations)?;
+    let creation = Creation {
+        project: call.project.clone(),
+        collection: translate::collection(&cluster.location),
+        target: cluster.to_string(),
+        spec: Spec::PostgresExport(export),
+        priority: 0,
+    };
+    let operation = api.operations.create(creation).await?;
+    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+}
+
+/// `POST /v1/{name=projects/*/locations/*/clusters/*}:import`
+pub async fn import_cluster(_: Call) -> Answer {
+    Err(ApiError::unimplemented("clusters.import is not implemented: this service exports only"))
+}
+
+/// `GET /v1/{name=projects/*/locations/*/operations/*}`, and the same with `:describe`, as gcloud's users write it.
+pub async fn get_operation(call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
+    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+}
+
+/// `GET /v1/{name=projects/*/locations/*}/operations`
+pub async fn list_operations(mut call: Call) -> Answer {
+    let query = call.query().await?;
+    query.refuse_partial_success()?;
+    let location = call.segment("location");
+    let collections = if location == ANY {
+        Collections::StartingWith(translate::COLLECTIONS.to_owned())
+    } else if is_id(&location) {
+        Collections::One(translate::collection(&location))
+    } else {
+        return Err(no_location(&call, &location));
+    };
+    let parent = format!("projects/{}/locations/{location}/operations", call.project);
+    let page = paging::operations(&call, &query, &parent, collections, &FILTER).await?;
+    Ok(HttpResponse::Ok().json(wire::ListOperationsResponse {
+        operations: page.items.into_iter().map(translate::operation).collect(),
+        next_page_token: page.next_page_token,
+    }))
+}
+
+/// `POST /v1/{name=projects/*/locations/*/operations/*}:cancel`. Clients send no body, an empty one, `{}`, or the
+/// name again; and they cancel twice, and too late: all of it succeeds.
+pub async fn cancel_operation(mut call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    let mut fields = call.body().await?;
+    let mut violations = Violations::default();
+    if fields.text("name", &mut violations).is_some_and(|given| given != name) {
+        violations.add("name", "differs from the name in the path");
+    }
+    fields.finish(&mut violations);
+    violations.into_result()?;
+    let requester = call.principal.name.clone();
+    call.api().operations.cancel(address, requester, None).await.map_err(|error| of_operation(error, &name))?;
+    Ok(empty())
+}
+
+/// `DELETE /v1/{name=projects/*/locations/*/operations/*}`: hides the operation, does not cancel it.
+pub async fn delete_operation(call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;
+    Ok(empty())
+}
+
+/// `POST /v1/{name=projects/*/locations/*/operations/*}:wait`
+pub async fn wait_operation(_: Call) -> Answer {
+    Err(ApiError::unimplemented("operations.wait is not implemented: poll operations.get"))
+}
+
+/// `GET /v1/{name=projects/*/locations/*/clusters/*}`
+pub async fn get_cluster(call: Call) -> Answer {
+    Ok(HttpResponse::Ok().json(translate::cluster(&cluster(&call)?.to_string())))
+}
+
+/// `GET /v1/{parent=projects/*/locations/*}/clusters`
+pub async fn list_clusters(mut call: Call) -> Answer {
+    let query = call.query().await?;
+    let location = call.segment("location");
+    let in_location = if location == ANY { None } else { Some(location.as_str()) };
+    if in_location.is_some_and(|location| !is_id(location)) {
+        return Err(no_location(&call, &location));
+    }
+    let names = call.api().catalog.clusters(&call.project, in_location).map(ToString::to_string).collect();
+    let parent = format!("projects/{}/locations/{location}/clusters", call.project);
+    let page = paging::names(&call, &query, &parent, names)?;
+    Ok(HttpResponse::Ok().json(wire::ListClustersResponse {
+        clusters: page.items.iter().map(|name| translate::cluster(name)).collect(),
+        next_page_token: page.next_page_token,
+    }))
+}
+
+/// `GET /v1/{name=projects/*/locations/*}`
+pub async fn get_location(call: Call) -> Answer {
+    let location = call.segment("location");
+    if !call.api().catalog.locations(&call.project).contains(&location.as_str()) {
+        return Err(no_location(&call, &location));
+    }
+    let name = format!("projects/{}/locations/{location}", call.project);
+    Ok(HttpResponse::Ok().json(translate::location(&name)))
+}
+
+/// `GET /v1/{name=projects/*}/locations`
+pub async fn list_locations(mut call: Call) -> Answer {
+    let query = call.query().await?;
+    let parent = format!("projects/{}/locations", call.project);
+    let locations = call.api().catalog.locations(&call.project);
+    let names = locations.iter().map(|location| format!("{parent}/{location}")).collect();
+    let page = paging::names(&call, &query, &parent, names)?;
+    Ok(HttpResponse::Ok().json(wire::ListLocationsResponse {
+        locations: page.items.iter().map(|name| translate::location(name)).collect(),
+        next_page_token: page.next_page_token,
+    }))
+}
+
+/// The operation of the path. It is found under its own location only.
+fn address(call: &Call) -> Result<(Address, String), ApiError> {
+    let (location, id) = (call.segment("location"), call.segment("operation"));
+    let name = format!("projects/{}/locations/{location}/operations/{id}", call.project);
+    let Some(id) = translate::operation_id(&id) else {
+        return Err(of_operation(OperationsError::NotFound, &name));
+    };
+    let address = Address { project: call.project.clone(), collection: Some(translate::collection(&location)), id };
+    Ok((address, name))
+}
+
+fn cluster(call: &Call) -> Result<ClusterName, ApiError> {
+    let (location, cluster) = (call.segment("location"), call.segment("cluster"));
+    let found = call.api().catalog.cluster(&call.project, &location, &cluster);
+    found.cloned().ok_or_else(|| {
+        let name = format!("projects/{}/locations/{location}/clusters/{cluster}", call.project);
+        ApiError::not_found("CLUSTER_NOT_FOUND", CLUSTER_TYPE, &name)
+    })
+}
+
+fn no_location(call: &Call, location: &str) -> ApiError {
+    let name = format!("projects/{}/locations/{location}", call.project);
+    ApiError::not_found("LOCATION_NOT_FOUND", LOCATION_TYPE, &name)
+}
+
+fn of_operation(error: OperationsError, name: &str) -> ApiError {
+    match error {
+        OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
+        OperationsError::Unavailable | OperationsError::Internal => error.into(),
+    }
+}
+
+fn empty() -> HttpResponse {
+    HttpResponse::Ok().json(wire::Empty {})
+}

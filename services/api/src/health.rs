@@ -1,0 +1,32 @@
+//! What operators and their machines ask. No versions, hosts or names stand in the answers.
+
+use crate::app::Api;
+use crate::metrics;
+use crate::operations::Operations;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, ContentType};
+use actix_web::{HttpResponse, web};
+use runtime::admin::Readiness;
+
+/// `GET /healthz`: the process lives.
+pub async fn alive(_: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ContentType::json()).body(r#"{"status":"alive"}"#)
+}
+
+/// `GET /readyz`: whether calls can be served. Without the broker they can, and cancels take the slower road.
+pub async fn ready(api: web::Data<Api>) -> HttpResponse {
+    let (status, body) = readiness(&api.operations).await.answer();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    HttpResponse::build(status).insert_header(ContentType::json()).body(body)
+}
+
+/// `GET /metrics`: the text format of Prometheus.
+pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
+    let text = metrics::render(&api.operations).await;
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(text)
+}
+
+/// Asks the database and the broker.
+pub async fn readiness(operations: &Operations) -> Readiness {
+    Readiness::of(operations.database_is_up().await, operations.broker_is_up())
+}

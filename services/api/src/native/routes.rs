@@ -1,0 +1,110 @@
+//! The native methods. Whether the caller may act in the project is settled when a handler starts.
+
+use super::translate::{self, FILTER};
+use super::wire;
+use crate::call::Call;
+use crate::error::{ApiError, Violations};
+use crate::operations::{Address, Creation, Operation, OperationsError};
+use crate::paging::{self, Collections};
+use actix_web::HttpResponse;
+
+/// The collection of what is created here. Vendors' lists do not show it.
+const COLLECTION: &str = "native";
+const OPERATION_TYPE: &str = "safepoint/Operation";
+const LONGEST_REASON: usize = 1_000;
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `POST /api/v1/projects/{project}/operations`
+pub async fn create(mut call: Call) -> Answer {
+    let mut violations = Violations::default();
+    let request = wire::CreateRequest::read(call.body().await?, &mut violations);
+    let (spec, target, priority) = translate::creation(request, call.api(), &call.project, violations)?;
+    let creation =
+        Creation { project: call.project.clone(), collection: COLLECTION.to_owned(), target, spec, priority };
+    let operation = call.api().operations.create(creation).await?;
+    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+}
+
+/// `GET /api/v1/projects/{project}/operations/{operation}`
+pub async fn get(call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
+    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+}
+
+/// `GET /api/v1/projects/{project}/operations`: all of the project, those that came by a vendor's API too.
+pub async fn list(mut call: Call) -> Answer {
+    let query = call.query().await?;
+    query.refuse_unknown(&["pageSize", "pageToken", "filter"])?;
+    let parent = format!("projects/{}/operations", call.project);
+    let page = paging::operations(&call, &query, &parent, Collections::All, &FILTER).await?;
+    Ok(HttpResponse::Ok().json(wire::Operations {
+        operations: page.items.into_iter().map(translate::operation).collect(),
+        next_page_token: page.next_page_token,
+    }))
+}
+
+/// `POST …/operations/{operation}:cancel`, with `{"reason": "…"}` or without a body.
+pub async fn cancel(mut call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    let mut fields = call.body().await?;
+    let mut violations = Violations::default();
+    let reason = fields.text("reason", &mut violations);
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        violations.add("reason", "is longer than 1,000 characters");
+    }
+    fields.finish(&mut violations);
+    violations.into_result()?;
+    let requester = call.principal.name.clone();
+    answered(call.api().operations.cancel(address, requester, reason).await, &name)
+}
+
+/// `POST …/operations/{operation}:pause`
+pub async fn pause(mut call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    no_fields(&mut call).await?;
+    answered(call.api().operations.pause(address).await, &name)
+}
+
+/// `POST …/operations/{operation}:resume`
+pub async fn resume(mut call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    no_fields(&mut call).await?;
+    answered(call.api().operations.resume(address).await, &name)
+}
+
+/// `DELETE …/operations/{operation}`: hides it, does not cancel it.
+pub async fn delete(call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({})))
+}
+
+fn address(call: &Call) -> Result<(Address, String), ApiError> {
+    let id = call.segment("operation");
+    let name = format!("projects/{}/operations/{id}", call.project);
+    let Some(id) = translate::operation_id(&id) else {
+        return Err(of_operation(OperationsError::NotFound, &name));
+    };
+    Ok((Address { project: call.project.clone(), collection: None, id }, name))
+}
+
+async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
+    let mut violations = Violations::default();
+    call.body().await?.finish(&mut violations);
+    violations.into_result()
+}
+
+fn answered(result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> Answer {
+    let (answer, operation) = result.map_err(|error| of_operation(error, name))?;
+    let operation = translate::operation(operation);
+    Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))
+}
+
+fn of_operation(error: OperationsError, name: &str) -> ApiError {
+    match error {
+        OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
+        OperationsError::Unavailable | OperationsError::Internal => error.into(),
+    }
+}

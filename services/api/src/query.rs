@@ -1,0 +1,130 @@
+//! The parameters of a call that stand behind the `?`, or in the form of a GET that was sent as a POST.
+
+use crate::error::ApiError;
+use crate::fields::snake_case;
+use operation::Code;
+use url::form_urlencoded;
+
+const DEFAULT_PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 1000;
+
+/// The parameters of a call, by name.
+#[derive(Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Parses `a=b&c=d`.
+    pub fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// One parameter, by its camelCase or `snake_case` name; the last one where there are several. An empty one is
+    /// absent: Google's clients send them.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for one with NUL in it, which no text of Postgres can hold.
+    pub fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let snake = snake_case(name);
+        let found = self.0.iter().rev().find(|(given, _)| given == name || *given == snake);
+        match found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()) {
+            Some(value) if value.contains('\0') => {
+                Err(ApiError::invalid_field(name, "must not contain the character \\u0000"))
+            }
+            value => Ok(value),
+        }
+    }
+
+    /// How long a page may be (AIP-158): absent or 0 means the default, too much is coerced.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a negative number, or none.
+    pub fn page_size(&self) -> Result<u32, ApiError> {
+        let Some(text) = self.text("pageSize")? else { return Ok(DEFAULT_PAGE) };
+        match text.parse::<i64>() {
+            Ok(0) => Ok(DEFAULT_PAGE),
+            Ok(size) if size > 0 => Ok(u32::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
+            Ok(_) => Err(ApiError::invalid_field("pageSize", "must not be negative")),
+            Err(_) => Err(ApiError::invalid_field("pageSize", "must be a whole number")),
+        }
+    }
+
+    /// Refuses `returnPartialSuccess=true`: our lists are never partial, and may not say that they are (operations.proto).
+    ///
+    /// # Errors
+    /// UNIMPLEMENTED where it is set; `INVALID_ARGUMENT` where it is no truth value.
+    pub fn refuse_partial_success(&self) -> Result<(), ApiError> {
+        match self.text("returnPartialSuccess")? {
+            None | Some("false" | "False" | "0") => Ok(()),
+            Some("true" | "True" | "1") => Err(ApiError::new(
+                Code::Unimplemented,
+                "PARTIAL_SUCCESS_NOT_IMPLEMENTED",
+                "returnPartialSuccess is not supported: lists are always whole",
+            )),
+            Some(_) => Err(ApiError::invalid_field("returnPartialSuccess", "must be true or false")),
+        }
+    }
+
+    /// Refuses parameters that would be ignored although they matter.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where one of them is set.
+    pub fn refuse(&self, names: &[&str]) -> Result<(), ApiError> {
+        for name in names {
+            if self.text(name)?.is_some() {
+                return Err(ApiError::invalid_field(*name, "is not supported by this list"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what is none of these, by name.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with all the unknown names.
+    pub fn refuse_unknown(&self, known: &[&str]) -> Result<(), ApiError> {
+        let mut violations = crate::error::Violations::default();
+        for (given, _) in &self.0 {
+            if !known.iter().any(|name| given == name || *given == snake_case(name)) {
+                violations.add(given.clone(), "is not a parameter of this call");
+            }
+        }
+        violations.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_sizes_follow_aip_158() {
+        let check = |text: &str, expected: Result<u32, &str>| {
+            let got = Query::parse(text.as_bytes()).page_size();
+            assert_eq!(
+                got.map_err(|error| error.to_string()),
+                expected.map_err(|why| format!("INVALID_ARGUMENT: pageSize: {why}"))
+            );
+        };
+        check("", Ok(50));
+        check("pageSize=", Ok(50));
+        check("pageSize=0", Ok(50));
+        check("pageSize=1", Ok(1));
+        check("page_size=7&%24alt=json", Ok(7));
+        check("pageSize=1001", Ok(1000));
+        check("pageSize=99999999999", Ok(1000));
+        check("pageSize=-1", Err("must not be negative"));
+        check("pageSize=ten", Err("must be a whole number"));
+        check("pageSize=1.5", Err("must be a whole number"));
+    }
+
+    #[test]
+    fn partial_success_is_refused() {
+        let refused = |text: &str| Query::parse(text.as_bytes()).refuse_partial_success().is_err();
+        assert!(
+            refused("returnPartialSuccess=true")
+                && refused("return_partial_success=true")
+                && refused("returnPartialSuccess=x")
+        );
+        assert!(!refused("returnPartialSuccess=false") && !refused(""));
+    }
+}

@@ -1,0 +1,56 @@
+//! Times and counts as texts.
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
+/// RFC 3339, UTC, always with microseconds: what the database knows, no more.
+const MICROSECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+/// `2026-11-23T07:00:00.000000Z`
+pub fn rfc3339(time: OffsetDateTime) -> String {
+    time.to_offset(UtcOffset::UTC).format(MICROSECONDS).unwrap_or_default()
+}
+
+/// `1,234,567`
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `116 MB`, in powers of 1,000.
+pub fn bytes(number: u64) -> String {
+    match number {
+        0..1_000 => format!("{number} bytes"),
+        1_000..1_000_000 => format!("{} kB", number / 1_000),
+        _ => format!("{} MB", thousands(number / 1_000_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn texts() {
+        assert_eq!(rfc3339(datetime!(2026-11-23 07:00:00.123456789 +02:00)), "2026-11-23T05:00:00.123456Z");
+        assert_eq!(rfc3339(datetime!(2026-11-23 07:00 UTC)), "2026-11-23T07:00:00.000000Z");
+        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), expected);
+        }
+        for (number, expected) in
+            [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1 kB"), (116_999_999, "116 MB"), (1_300_000_000, "1,300 MB")]
+        {
+            assert_eq!(bytes(number), expected);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A database, a broker behind a link that can be cut, and workers in this process.
+
+use operation::{DemoSteps, LeaseTerms, OperationId, ProjectId, Spec, State};
+use runtime::broker::{BrokerSettings, Hint, Publisher};
+use runtime::clock;
+use runtime::config::{Config, Secret};
+use std::time::Duration;
+use store::{CancelAnswer, NewOperation, Operation, Requester, Store};
+use testkit::{Proxy, TestDatabase, broker_settings, eventually};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use worker::{Settings, Worker};
+
+/// Far above what any promise here needs: what exceeds it hangs.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Fixture {
+    pub store: Store,
+    pub database: TestDatabase,
+    pub broker_link: Proxy,
+    broker: BrokerSettings,
+    publisher: Publisher,
+}
+
+/// A worker of this process.
+pub struct Running {
+    shutdown: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+impl Running {
+    /// Ends it as SIGTERM does, and waits for its end.
+    pub async fn end(self) {
+        self.shutdown.cancel();
+        self.run.await.expect("the worker ends without a panic");
+    }
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        let settings = broker_settings();
+        let mut url: Url = settings.url.expose().parse().expect("the broker's URL");
+        let target = format!("127.0.0.1:{}", url.port().expect("a port"));
+        let broker_link = Proxy::to(target).await;
+        url.set_port(Some(broker_link.address().port())).expect("a port");
+        let broker = BrokerSettings { url: Secret::new(url), ..settings };
+        let mut publisher = Publisher::start(broker.clone(), CancellationToken::new()).expect("a publisher");
+        publisher.wait_up().await;
+        Self { store: database.store(), database, broker_link, broker, publisher }
+    }
+
+    pub async fn worker(&self) -> Running {
+        self.worker_with(LeaseTerms::default()).await
+    }
+
+    pub async fn worker_with(&self, terms: LeaseTerms) -> Running {
+        let settings = Settings {
+            config: "unused".into(),
+            database_url: self.database.url(),
+            broker_url: self.broker.url.expose().to_owned(),
+            broker_namespace: self.broker.namespace.clone(),
+            admin_listen: None,
+            slots: None,
+            log: String::new(),
+        };
+        let mut config = Config::default();
+        config.worker.demo_steps = true;
+        config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
+        config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
+        let shutdown = CancellationToken::new();
+        let worker = Worker::start(&settings, config, shutdown.clone()).await.expect("the worker starts");
+        Running { shutdown, run: tokio::spawn(worker.run()) }
+    }
+
+    pub async fn create(&self, spec: DemoSteps) -> OperationId {
+        let id = clock::new_operation_id();
+        let spec = Spec::DemoSteps(spec);
+        let new = NewOperation {
+            id,
+            project: project(),
+            collection: "native".to_owned(),
+            target: "nothing".to_owned(),
+            spec,
+            priority: 0,
+            failure_limit: 2,
+            trace_parent: None,
+        };
+        self.store.create(&new).await.expect("created");
+        self.publisher.send(Hint::Work { kind: operation::Kind::DemoSteps, trace_parent: None });
+        id
+    }
+
+    /// Asks to cancel as the api does: the row first, then the hint to the owner.
+    pub async fn cancel(&self, id: OperationId) -> CancelAnswer {
+        let requester = Requester { name: "tester".to_owned(), reason: None };
+        let answer = self.store.cancel(&project(), id, &requester).await.expect("answered");
+        if let CancelAnswer::Recorded(operation) = &answer {
+            self.hint(operation);
+        }
+        answer
+    }
+
+    /// Sends a cancel's hint to the owner, whatever the row says.
+    pub fn hint(&self, operation: &Operation) {
+        if let Some(worker) = operation.worker {
+            let (operation, attempt) = (operation.id, operation.attempt);
+            self.publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent: None });
+        }
+    }
+
+    pub async fn get(&self, id: OperationId) -> Operation {
+        self.store.get(&project(), id).await.expect("read").expect("there")
+    }
+
+    pub async fn until(&self, id: OperationId, what: &str, holds: impl Fn(&Operation) -> bool) -> Operation {
+        eventually(what, LIMIT, async || Some(self.get(id).await).filter(&holds)).await
+    }
+
+    pub async fn until_state(&self, id: OperationId, state: State) -> Operation {
+        self.until(id, state.as_str(), |operation| operation.state == state).await
+    }
+}
+
+pub fn project() -> ProjectId {
+    "p".parse().expect("a project id")
+}
+
+/// Steps that take `step_millis` each.
+pub const fn steps(steps: u32, step_millis: u32) -> DemoSteps {
+    DemoSteps { steps, step_millis, fail_at: None, panic_at: None }
+}
+
+/// One step that outlasts the test: nothing but a stop ends it, and it stores nothing meanwhile.
+pub const fn endless() -> DemoSteps {
+    steps(1, 3_600_000)
+}

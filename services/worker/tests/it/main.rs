@@ -1,0 +1,6 @@
+//! A whole worker against a real Postgres and a real RabbitMQ.
+
+mod cancel;
+mod fixture;
+mod life;
+mod postgres_export;

@@ -1,0 +1,290 @@
+//! The whole product as real processes: api, workers, keeper, a customer's database, a bucket.
+
+use crate::{Proxy, TestDatabase, broker_settings, eventually};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_postgres::Client;
+use url::Url;
+
+/// Far above what any promise needs: what exceeds it hangs.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+const TOKEN: &str = "test-token";
+/// SHA-256 of [`TOKEN`].
+const TOKEN_SHA256: &str = "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55a860e90a7707031e";
+
+/// The lease's time to live in the tests' configuration.
+pub const LEASE_TTL: Duration = Duration::from_secs(2);
+
+/// Real processes, and all they stand on. Ends them when dropped.
+#[derive(Debug)]
+pub struct System {
+    /// The first api replica's address.
+    pub url: String,
+    /// The folder of the bucket `exports`.
+    pub bucket: PathBuf,
+    /// Between the processes and the broker.
+    pub broker_link: Proxy,
+    /// The customer's database.
+    pub customer: TestDatabase,
+    /// Our own database.
+    pub database: TestDatabase,
+    /// The worker processes.
+    pub workers: Vec<Process>,
+    http: reqwest::Client,
+    _others: Vec<Process>,
+    _folder: TempDir,
+}
+
+/// A process of ours, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Its health and metrics.
+    pub admin: String,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Ends it at once, as a crash would (SIGKILL).
+    ///
+    /// # Panics
+    /// It can't be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("reaped");
+    }
+
+    /// Asks it to end in good order (SIGTERM), and returns its exit code.
+    ///
+    /// # Panics
+    /// It can't be signalled.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("the kill command").success());
+        self.child.wait().expect("reaped").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<_> = log.lines().rev().take(15).collect();
+            eprintln!("--- {}", self.log.display());
+            for line in tail.into_iter().rev() {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
+
+impl System {
+    /// One api, `workers` workers with `slots` slots a kind, one keeper, all ready.
+    ///
+    /// # Panics
+    /// Something did not start: run the tests by `make test`.
+    pub async fn start(workers: usize, slots: u32) -> Self {
+        Self::try_start(workers, slots).await.expect("a system: run the tests by `make test`")
+    }
+
+    async fn try_start(workers: usize, slots: u32) -> Result<Self> {
+        let (database, customer) = (TestDatabase::create().await, TestDatabase::create_empty().await);
+        let folder = tempfile::tempdir()?;
+        let bucket = folder.path().join("bucket");
+        std::fs::create_dir(&bucket)?;
+        let settings = broker_settings();
+        let mut broker: Url = settings.url.expose().parse()?;
+        let broker_link = Proxy::to(format!("127.0.0.1:{}", broker.port().context("a port")?)).await;
+        let _ = broker.set_port(Some(broker_link.address().port()));
+        std::fs::write(folder.path().join("safepoint.toml"), configuration(&customer, &bucket, slots)?)?;
+        let launcher = Launcher {
+            folder: folder.path().to_owned(),
+            environment: vec![
+                ("SAFEPOINT_DATABASE_URL", database.url()),
+                ("SAFEPOINT_BROKER_URL", broker.to_string()),
+                ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
+                ("SAFEPOINT_CONFIG", folder.path().join("safepoint.toml").display().to_string()),
+                ("SAFEPOINT_PAGE_TOKEN_KEY", "0f".repeat(32)),
+                ("CUSTOMER_PASSWORD", password(&customer)),
+            ],
+        };
+        let address = free_address()?;
+        let others = vec![
+            launcher.launch("safepoint-api", 1, &[("SAFEPOINT_LISTEN", address.clone())])?,
+            launcher.launch("safepoint-keeper", 1, &[])?,
+        ];
+        let workers =
+            (1..=workers).map(|number| launcher.launch("safepoint-worker", number, &[])).collect::<Result<Vec<_>>>()?;
+        let http = reqwest::Client::new();
+        for process in others.iter().chain(&workers) {
+            ready(&http, &process.admin).await;
+        }
+        let url = format!("http://{address}");
+        Ok(Self { url, bucket, broker_link, customer, database, workers, http, _others: others, _folder: folder })
+    }
+
+    /// A bare connection to the customer's database.
+    pub async fn customer(&self) -> Client {
+        self.customer.client().await
+    }
+
+    /// A call with the test's token; the status and the JSON of the answer.
+    ///
+    /// # Panics
+    /// No answer, or one that is not JSON.
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
+    /// Starts a CSV export through the AlloyDB dialect; returns the operation's name.
+    ///
+    /// # Panics
+    /// It was refused.
+    pub async fn export_csv(&self, query: &str, object: &str) -> String {
+        let body = json!({
+            "database": self.customer.name(),
+            "gcsDestination": { "uri": format!("gs://exports/{object}") },
+            "csvExportOptions": { "selectQuery": query },
+        });
+        let (status, operation) =
+            self.call("POST", "/v1/projects/p/locations/here/clusters/main:export", Some(&body)).await;
+        assert_eq!(status, 200, "{operation}");
+        operation["name"].as_str().expect("a name").to_owned()
+    }
+
+    /// The operation as the native API tells it.
+    pub async fn native(&self, name: &str) -> Value {
+        let id = name.rsplit_once("operation-").map_or(name, |(_, id)| id);
+        self.call("GET", &format!("/api/v1/projects/p/operations/{id}"), None).await.1
+    }
+
+    /// Waits until the operation's native form has the property.
+    pub async fn until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, LIMIT, async || Some(self.native(name).await).filter(&holds)).await
+    }
+
+    /// All files of the bucket, temporary ones too, with their sizes.
+    ///
+    /// # Panics
+    /// The folder can't be read.
+    pub fn files(&self) -> Vec<(String, u64)> {
+        let mut files: Vec<_> = std::fs::read_dir(&self.bucket)
+            .expect("the bucket")
+            // A temporary file may be renamed between the look at the folder and the look at the file.
+            .filter_map(|file| {
+                let file = file.expect("a file");
+                Some((file.file_name().to_string_lossy().into_owned(), file.metadata().ok()?.len()))
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    /// The environment that client scripts expect, as `make up` writes it.
+    pub fn client_environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("SAFEPOINT_URL", self.url.clone()),
+            ("SAFEPOINT_TOKEN", TOKEN.to_owned()),
+            ("SAFEPOINT_PROJECT", "p".to_owned()),
+            ("SAFEPOINT_REGION", "here".to_owned()),
+            ("SAFEPOINT_CLUSTER", "main".to_owned()),
+            ("SAFEPOINT_DATABASE", self.customer.name().to_owned()),
+            ("SAFEPOINT_BUCKET", "exports".to_owned()),
+            ("SAFEPOINT_DATA_DIR", self.bucket.display().to_string()),
+        ]
+    }
+}
+
+struct Launcher {
+    folder: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Launcher {
+    fn launch(&self, binary: &str, number: usize, more: &[(&str, String)]) -> Result<Process> {
+        let log = self.folder.join(format!("{binary}-{number}.log"));
+        let admin = free_address()?;
+        let child = Command::new(binary_path(binary)?)
+            .envs(self.environment.iter().cloned())
+            .envs(more.iter().cloned())
+            .env("SAFEPOINT_ADMIN_LISTEN", &admin)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log)?)
+            .spawn()
+            .with_context(|| format!("{binary} does not start"))?;
+        Ok(Process { child, admin: format!("http://{admin}"), log })
+    }
+}
+
+async fn ready(http: &reqwest::Client, admin: &str) {
+    let url = format!("{admin}/readyz");
+    eventually("a process that is ready", LIMIT, async || {
+        let answer = http.get(&url).send().await.ok()?.text().await.ok()?;
+        (answer == r#"{"status":"ready"}"#).then_some(())
+    })
+    .await;
+}
+
+/// The binaries lie beside the test's own folder: `cargo build --workspace` has made them.
+fn binary_path(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(Path::parent).context("the target folder")?;
+    let path = folder.join(name);
+    anyhow::ensure!(path.exists(), "{} is missing: cargo build --workspace", path.display());
+    Ok(path)
+}
+
+fn free_address() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+fn password(customer: &TestDatabase) -> String {
+    let url: Url = customer.url().parse().expect("a URL");
+    url.password().unwrap_or_default().to_owned()
+}
+
+fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<String> {
+    let url: Url = customer.url().parse()?;
+    let (host, port, user) = (url.host_str().context("a host")?, url.port().unwrap_or(5432), url.username());
+    let bucket = Url::from_directory_path(bucket).ok().context("an absolute path")?;
+    let ttl = LEASE_TTL.as_secs_f64();
+    Ok(format!(
+        r#"
+        [[tokens]]
+        name = "tester"
+        sha256 = "{TOKEN_SHA256}"
+        projects = ["p"]
+        [[clusters]]
+        name = "projects/p/locations/here/clusters/main"
+        host = "{host}"
+        port = {port}
+        user = "{user}"
+        password_env = "CUSTOMER_PASSWORD"
+        [[buckets]]
+        name = "exports"
+        url = "{bucket}"
+        projects = ["p"]
+        [worker]
+        slots = {slots}
+        demo_steps = true
+        renew_every_seconds = {}
+        lease_ttl_seconds = {ttl}
+        "#,
+        ttl / 5.0
+    ))
+}

@@ -1,0 +1,6 @@
+//! The whole product, from outside: real processes, real servers, the vendors' own clients.
+
+mod cancel;
+mod crash;
+mod export;
+mod sdk;
