@@ -45,6 +45,8 @@ pub async fn until(
 pub struct View {
     title: &'static str,
     begun: Instant,
+    /// Bytes, and how long it took to write them: taken together, for the count stands still between two reports.
+    written: (u64, Duration),
     shown: Shown,
 }
 
@@ -61,7 +63,7 @@ impl View {
         } else {
             Shown::Lines { last: None }
         };
-        Self { title, begun: Instant::now(), shown }
+        Self { title, begun: Instant::now(), written: (0, Duration::ZERO), shown }
     }
 
     /// A line of its own, above the bar.
@@ -73,8 +75,11 @@ impl View {
     }
 
     fn show(&mut self, operation: &Operation) {
-        let elapsed = operation.run_time().unwrap_or_else(|| self.begun.elapsed());
-        let text = describe(operation, elapsed);
+        let bytes = operation.progress.bytes_done;
+        if bytes != self.written.0 || operation.done {
+            self.written = (bytes, operation.run_time().unwrap_or_else(|| self.begun.elapsed()));
+        }
+        let text = describe(operation, self.written.1);
         match &mut self.shown {
             Shown::Bar(bar) => draw(bar, self.title, operation, text),
             Shown::Lines { last } => {
@@ -112,7 +117,7 @@ fn draw(bar: &ProgressBar, title: &'static str, operation: &Operation, text: Str
 }
 
 fn style(with_bar: bool) -> ProgressStyle {
-    let template = if with_bar { "     {prefix} {bar:24} {msg}" } else { "     {prefix} {spinner} {msg}" };
+    let template = if with_bar { "     {prefix} {bar:16} {wide_msg}" } else { "     {prefix} {spinner} {wide_msg}" };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 /// A keeper that is down for less than this many weeks is not missed.
 pub const WEEKS_AHEAD: u8 = 4;
 
-const EVERY: Duration = Duration::from_secs(3600);
-const AFTER_FAILURE: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_hours(1);
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// Looks once an hour until `shutdown`.
 pub async fn keep_ahead(store: Store, shutdown: CancellationToken) {

@@ -25,7 +25,7 @@ pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: Cancellat
         }
         let attempts = registry.all();
         watch_bounds(&attempts, &mut warned);
-        let changed: Vec<_> = attempts.iter().filter_map(|attempt| changed(attempt)).collect();
+        let changed: Vec<_> = attempts.iter().filter_map(changed).collect();
         for batch in changed.chunks(BATCH) {
             store_batch(&store, &registry, batch).await;
         }

@@ -34,7 +34,7 @@ pub struct Claims {
 impl Claims {
     /// Claims until `shutdown`.
     pub async fn take(self, shutdown: CancellationToken) {
-        let mut reconciled = Instant::now();
+        let mut reconcile_at = Instant::now() + RECONCILE_EVERY;
         let mut cursors = vec![String::new(); self.slots.len()];
         while !shutdown.is_cancelled() {
             let mut more = false;
@@ -44,12 +44,12 @@ impl Claims {
                     Err(error) => {
                         tracing::warn!(%error, %kind, "could not claim");
                         // The claim may have been written all the same: then nobody would run it.
-                        reconciled = Instant::now() - RECONCILE_EVERY;
+                        reconcile_at = Instant::now();
                     }
                 }
             }
-            if reconciled.elapsed() >= RECONCILE_EVERY {
-                reconciled = if self.reconcile().await { Instant::now() } else { reconciled };
+            if Instant::now() >= reconcile_at && self.reconcile().await {
+                reconcile_at = Instant::now() + RECONCILE_EVERY;
             }
             if !more {
                 self.wait(&shutdown).await;
@@ -68,7 +68,7 @@ impl Claims {
         let full = claimed.len() == free as usize;
         // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
         let wrapped = claimed.is_empty() && !cursor.is_empty();
-        *cursor = claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().to_owned();
+        claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().clone_into(cursor);
         for operation in claimed {
             self.runner.start(operation);
         }

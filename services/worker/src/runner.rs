@@ -48,10 +48,11 @@ impl Runner {
         let ended = self.execute(attempt.clone(), claimed).await;
         let ending = ending(ended, failures, clock::jitter());
         metrics::ended(attempt.kind, name(ending.as_ref()));
-        match ending {
-            Some(ending) => self.finisher.write(attempt.clone(), ending).await,
+        if let Some(ending) = ending {
+            self.finisher.write(attempt.clone(), ending).await;
+        } else {
             // Somebody else has it, or will: nothing of ours may be written.
-            None => tracing::warn!("the attempt is fenced: nothing is written"),
+            tracing::warn!("the attempt is fenced: nothing is written");
         }
         self.registry.remove(&attempt);
     }

@@ -135,13 +135,11 @@ impl Safepoint {
             output = wait => Some(output),
         };
         self.attempt.set_waiting(false);
-        match output {
-            Some(output) => Ok(output),
-            None => {
-                self.go_on(name)?;
-                unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
-            }
+        if let Some(output) = output {
+            return Ok(output);
         }
+        self.go_on(name)?;
+        unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
     }
 
     /// Sleeps, or stops.

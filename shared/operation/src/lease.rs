@@ -47,7 +47,7 @@ impl LeaseTerms {
     /// How long after *sending* its last successful renewal the worker stops all it does, on its own monotonic
     /// clock, so that it has stopped before the sweeper may hand its work to others.
     pub fn self_fence_after(self) -> Duration {
-        self.ttl - self.margin
+        self.ttl.saturating_sub(self.margin)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest wait between two attempts.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// How long an operation waits after its n-th failure: 1 s, doubled with each failure, at most 5 minutes,
 /// spread by `jitter` (0.0 to 1.0) over the upper half so that what failed together does not return together.

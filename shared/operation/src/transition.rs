@@ -145,12 +145,14 @@ fn claim(now: &Snapshot, nonce: Nonce) -> Result<Next, Refused> {
         return Err(Refused::WrongState);
     }
     let attempt = AttemptNumber(now.attempt.0 + 1);
-    quiet(Snapshot { state: State::Running, attempt, nonce: Some(nonce), ..*now })
+    Ok(quiet(Snapshot { state: State::Running, attempt, nonce: Some(nonce), ..*now }))
 }
 
 fn request_cancel(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
-        State::Pending | State::Paused => quiet(Snapshot { cancel_requested: true, ..stopped(now, State::Cancelled) }),
+        State::Pending | State::Paused => {
+            Ok(quiet(Snapshot { cancel_requested: true, ..stopped(now, State::Cancelled) }))
+        }
         State::Running if now.cancel_requested => Err(Refused::AlreadyRequested),
         // Request, then confirm: only the owner, or its end, makes it CANCELLED.
         State::Running => Ok(Next { snapshot: Snapshot { cancel_requested: true, ..*now }, notice: Notice::Owner }),
@@ -160,7 +162,7 @@ fn request_cancel(now: &Snapshot) -> Result<Next, Refused> {
 
 fn request_pause(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
-        State::Pending => quiet(stopped(now, State::Paused)),
+        State::Pending => Ok(quiet(stopped(now, State::Paused))),
         State::Running if now.pause_requested => Err(Refused::AlreadyRequested),
         State::Running => Ok(Next { snapshot: Snapshot { pause_requested: true, ..*now }, notice: Notice::Owner }),
         State::Paused => Err(Refused::AlreadyRequested),
@@ -172,7 +174,7 @@ fn resume(now: &Snapshot) -> Result<Next, Refused> {
     match now.state {
         State::Paused => Ok(Next { snapshot: stopped(now, State::Pending), notice: Notice::IdleWorkers }),
         // It had not stopped yet. The worker may stop all the same; `finish` then makes it PENDING.
-        State::Running if now.pause_requested => quiet(Snapshot { pause_requested: false, ..*now }),
+        State::Running if now.pause_requested => Ok(quiet(Snapshot { pause_requested: false, ..*now })),
         State::Pending | State::Running => Err(Refused::WrongState),
         State::Succeeded | State::Failed | State::Cancelled => Err(Refused::Done),
     }
@@ -183,8 +185,8 @@ fn finish(now: &Snapshot, attempt: AttemptNumber, nonce: Nonce, outcome: Outcome
         return Err(Refused::Fenced);
     }
     match outcome {
-        Outcome::Succeeded => quiet(stopped(now, State::Succeeded)),
-        Outcome::Failed { retryable: false } => quiet(failed(now, State::Failed)),
+        Outcome::Succeeded => Ok(quiet(stopped(now, State::Succeeded))),
+        Outcome::Failed { retryable: false } => Ok(quiet(failed(now, State::Failed))),
         Outcome::Failed { retryable: true } => Ok(after_failure(now)),
         Outcome::Cancelled if !now.cancel_requested => Err(Refused::NotRequested),
         Outcome::Cancelled | Outcome::Paused | Outcome::Released => Ok(after_stop(now)),
@@ -230,6 +232,7 @@ fn stopped(now: &Snapshot, state: State) -> Snapshot {
     Snapshot { state, nonce: None, pause_requested: false, ..*now }
 }
 
-fn quiet(snapshot: Snapshot) -> Result<Next, Refused> {
-    Ok(Next { snapshot, notice: Notice::Nobody })
+/// Nobody needs to be told.
+const fn quiet(snapshot: Snapshot) -> Next {
+    Next { snapshot, notice: Notice::Nobody }
 }

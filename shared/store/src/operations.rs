@@ -42,7 +42,6 @@ pub struct Requester {
 
 /// What a cancel did.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives for one call, never in a collection")]
 pub enum CancelAnswer {
     /// Recorded now: the operation after it. A waiting one is CANCELLED already; a running one names its worker.
     Recorded(Operation),
@@ -56,7 +55,6 @@ pub enum CancelAnswer {
 
 /// What a pause did.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives for one call, never in a collection")]
 pub enum PauseAnswer {
     /// Recorded now.
     Recorded(Operation),
@@ -70,7 +68,6 @@ pub enum PauseAnswer {
 
 /// What a resume did.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives for one call, never in a collection")]
 pub enum ResumeAnswer {
     /// It waits for a worker again, or its pause request is taken back.
     Resumed(Operation),

@@ -18,8 +18,8 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, limit: Dur
             }
         }
     };
-    match tokio::time::timeout(limit, found).await {
-        Ok(found) => found,
-        Err(_) => panic!("{what}: not seen within {limit:?}"),
-    }
+    let Ok(found) = tokio::time::timeout(limit, found).await else {
+        panic!("{what}: not seen within {limit:?}");
+    };
+    found
 }

@@ -19,6 +19,9 @@ struct Checkpoint {
 ///
 /// # Errors
 /// [`Ended`]: a stop, or the failure that the spec asks for.
+///
+/// # Panics
+/// Where the spec asks for it.
 pub async fn run(spec: &DemoSteps, cx: &Safepoint) -> Result<Value, Ended> {
     let resumed = cx.checkpoint::<Checkpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
     for step in resumed + 1..=spec.steps {

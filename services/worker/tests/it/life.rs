@@ -109,7 +109,7 @@ async fn a_lost_lease_stops_the_attempt_and_the_worker_goes_on() {
 #[tokio::test]
 async fn a_worker_without_its_database_fences_itself() {
     let fixture = Fixture::new().await;
-    let terms = LeaseTerms::new(Duration::from_millis(100), Duration::from_millis(1000)).expect("terms");
+    let terms = LeaseTerms::new(Duration::from_millis(100), Duration::from_secs(1)).expect("terms");
     let worker = fixture.worker_with(terms).await;
     let id = fixture.create(endless()).await;
     let first = fixture.until_state(id, State::Running).await;

@@ -99,10 +99,11 @@ async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>)
             delivery = requests.next() => {
                 // The stream also ends, without an error, when the broker takes the queue away.
                 let delivery = delivery.ok_or(SessionEnd::ConsumerEnded)??;
-                match read(&delivery) {
+                if let Some(control) = read(&delivery) {
                     // When nobody takes them any more, the renewal delivers them.
-                    Some(control) => { let _ = controls.try_send(control); }
-                    None => tracing::warn!("a message on the control queue is not one of ours: dropped"),
+                    let _ = controls.try_send(control);
+                } else {
+                    tracing::warn!("a message on the control queue is not one of ours: dropped");
                 }
             }
             delivery = bells.next() => {

@@ -109,7 +109,7 @@ async fn a_failed_operation_waits_for_its_delay() {
     let fence = fixture.claim_one(worker).await;
     let mut failed = finished(fence, failed(true));
     if let store::Ending::Failed { delay, .. } = &mut failed.ending {
-        *delay = std::time::Duration::from_secs(3600);
+        *delay = std::time::Duration::from_hours(1);
     }
     fixture.store.finish(&[failed]).await.expect("written");
     assert_eq!(fixture.get(id).await.state, State::Pending);

@@ -4,3 +4,4 @@ mod cancel;
 mod crash;
 mod export;
 mod sdk;
+mod tidy;

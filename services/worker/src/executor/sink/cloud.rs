@@ -9,10 +9,14 @@ use object_store::path::Path;
 use object_store::{Error, MultipartId, PutOptions};
 use operation::{Cleanup, CleanupStatus, Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
-use tokio::task::{JoinError, JoinSet};
+use std::time::Duration;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 /// How many parts are on their way at a time; one more is being filled.
 const IN_FLIGHT: usize = 2;
+/// How long an end waits for a store to abort an upload.
+const DISCARDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the next attempt needs to know of this one: its upload, lest its parts lie in the bucket for ever.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,6 +45,8 @@ pub(super) struct CloudSink {
 enum Stage {
     /// Not one part is full.
     Start,
+    /// The request for an upload is on its way. It may succeed unheard: only its answer tells what is to be aborted.
+    Beginning(JoinHandle<object_store::Result<MultipartId>>),
     /// The upload with this id is open.
     Open(MultipartId),
     /// All there is fits one request, which is made at the end.
@@ -116,18 +122,15 @@ impl CloudSink {
             return Ok(id.clone());
         }
         let (uploads, path) = (self.store.uploads.clone(), self.path.clone());
-        let mut creating = tokio::spawn(async move { uploads.create_multipart(&path).await });
-        let created = match wait(cx, "starting the upload", progress, &mut creating).await {
-            Ok(created) => created,
+        let mut beginning = tokio::spawn(async move { uploads.create_multipart(&path).await });
+        let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
+            Ok(begun) => begun,
             Err(stop) => {
-                // The request is on its way and may succeed: only its answer tells what is to be aborted.
-                if let Ok(Ok(id)) = creating.await {
-                    self.stage = Stage::Open(id);
-                }
+                self.stage = Stage::Beginning(beginning);
                 return Err(stop.into());
             }
         };
-        let id = created.map_err(|error| died(&error))?.map_err(|error| failure(&self.bucket, &error))?;
+        let id = begun.map_err(|error| died(&error))?.map_err(|error| failure(&self.bucket, &error))?;
         self.stage = Stage::Open(id.clone());
         let uploads = self.left_over.iter().chain([&id]).cloned().collect();
         cx.save(&Checkpoint { path: self.path.to_string(), uploads }).await?;
@@ -173,7 +176,9 @@ impl CloudSink {
                 let parts = self.parts.iter().flatten().cloned().collect();
                 self.store.uploads.complete_multipart(&self.path, &id, parts).await
             }
-            Stage::Start | Stage::Completing(_) | Stage::Putting | Stage::Over => return Err(out_of_order()),
+            Stage::Start | Stage::Beginning(_) | Stage::Completing(_) | Stage::Putting | Stage::Over => {
+                return Err(out_of_order());
+            }
         };
         published.map_err(|error| failure(&self.bucket, &error))?;
         self.stage = Stage::Over;
@@ -183,36 +188,53 @@ impl CloudSink {
     pub(super) async fn abort(&mut self) -> Cleanup {
         // A part that arrives after the abort would stay: first no part is on its way any more.
         self.in_flight.shutdown().await;
-        let left = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Start | Stage::Small(_) | Stage::Over => None,
-            Stage::Open(id) => match self.abort_upload(&id).await {
-                Aborted::Now | Aborted::NotThere => None,
-                Aborted::Unknown => Some(format!("{} (upload {id})", self.path)),
-            },
-            // An upload that is not there may have been completed: then the object is, whole.
-            Stage::Completing(id) => match self.abort_upload(&id).await {
-                Aborted::Now => None,
-                Aborted::NotThere | Aborted::Unknown => Some(format!("{} (upload {id})", self.path)),
-            },
-            Stage::Putting => Some(self.path.to_string()),
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let discarding = tokio::spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
+        let left = tokio::select! {
+            biased;
+            left = discarding => left.unwrap_or_else(|_| Some(self.path.to_string())),
+            // The requests go on in the background. The next attempt, if there is one, tries again.
+            () = sleep(DISCARDED_WITHIN) => Some(format!("{} (an upload)", self.path)),
         };
         let status = if left.is_none() { CleanupStatus::Removed } else { CleanupStatus::Unknown };
         Cleanup { status, outputs: left.into_iter().collect() }
-    }
-
-    async fn abort_upload(&self, id: &MultipartId) -> Aborted {
-        abort_upload(&self.store, &self.bucket, &self.path, id).await
     }
 }
 
 impl Drop for CloudSink {
     fn drop(&mut self) {
-        if let Stage::Open(id) = std::mem::replace(&mut self.stage, Stage::Over)
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if matches!(stage, Stage::Open(_) | Stage::Beginning(_))
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let (store, bucket, path) = (self.store.clone(), self.bucket.clone(), self.path.clone());
-            runtime.spawn(async move { abort_upload(&store, &bucket, &path, &id).await });
+            runtime.spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         }
+    }
+}
+
+/// Aborts what is open at a stage; returns the name of what may be left.
+async fn discard(store: CloudStore, bucket: String, path: Path, stage: Stage) -> Option<String> {
+    match stage {
+        Stage::Start | Stage::Small(_) | Stage::Over => None,
+        Stage::Beginning(beginning) => match beginning.await {
+            Ok(Ok(id)) => discard_upload(&store, &bucket, &path, &id).await,
+            // It may have begun, and its answer is lost with its id: the store's own rule for old uploads takes it.
+            Ok(Err(_)) | Err(_) => Some(format!("{path} (an upload)")),
+        },
+        Stage::Open(id) => discard_upload(&store, &bucket, &path, &id).await,
+        // An upload that is not there may have been completed: then the object is, whole.
+        Stage::Completing(id) => match abort_upload(&store, &bucket, &path, &id).await {
+            Aborted::Now => None,
+            Aborted::NotThere | Aborted::Unknown => Some(format!("{path} (upload {id})")),
+        },
+        Stage::Putting => Some(path.to_string()),
+    }
+}
+
+async fn discard_upload(store: &CloudStore, bucket: &str, path: &Path, id: &MultipartId) -> Option<String> {
+    match abort_upload(store, bucket, path, id).await {
+        Aborted::Now | Aborted::NotThere => None,
+        Aborted::Unknown => Some(format!("{path} (upload {id})")),
     }
 }
 

@@ -168,7 +168,7 @@ async fn a_mute_store_does_not_hold_up_a_stop() {
     with_store(&server, "a_mute_s3_does_not_hold_up_a_stop").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "the half of a_mute_store_does_not_hold_up_a_stop that runs with the environment set"]
 async fn a_mute_s3_does_not_hold_up_a_stop() {
     let world = World::new().await;

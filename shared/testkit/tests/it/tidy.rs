@@ -1,0 +1,113 @@
+//! Rules of the house that no lint knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// All Rust files of the project.
+fn sources() -> Vec<(String, String)> {
+    let mut folders: Vec<PathBuf> = ["shared", "services", "loadtest"].iter().map(|part| root().join(part)).collect();
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+                sources.push((name, fs::read_to_string(&path).expect("text")));
+            }
+        }
+    }
+    assert!(sources.len() > 50, "the walk finds the project");
+    sources
+}
+
+/// One direction: each driver stands in one crate alone (ARCHITECTURE.md, "Who may import whom").
+#[test]
+fn drivers_stand_where_they_belong() {
+    for (driver, homes) in [
+        ("sqlx", vec!["shared/store"]),
+        // The benchmark measures a bare floor beside the product: it speaks to the broker without our code.
+        ("lapin", vec!["shared/runtime", "loadtest"]),
+        ("actix-web", vec!["services/api"]),
+        ("object_store", vec!["services/worker"]),
+        ("refinery", vec!["shared/store"]),
+    ] {
+        for member in members() {
+            let manifest = fs::read_to_string(root().join(&member).join("Cargo.toml")).expect("a manifest");
+            let uses = manifest
+                .lines()
+                .any(|line| line.starts_with(&format!("{driver}.")) || line.starts_with(&format!("{driver} ")));
+            assert!(!uses || homes.contains(&member.as_str()), "{member} depends on {driver}: it belongs to {homes:?}");
+        }
+    }
+}
+
+#[test]
+fn crates_know_only_what_lies_below_them() {
+    for (member, allowed) in [
+        ("shared/operation", vec![]),
+        ("shared/store", vec!["operation"]),
+        ("shared/runtime", vec!["operation"]),
+        ("services/api", vec!["operation", "store", "runtime"]),
+        ("services/worker", vec!["operation", "store", "runtime"]),
+        ("services/keeper", vec!["operation", "store", "runtime"]),
+        ("loadtest", vec![]),
+    ] {
+        let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
+        let product = manifest.split("[dev-dependencies]").next().expect("the first part");
+        for ours in ["operation", "store", "runtime", "testkit", "api", "worker", "keeper"] {
+            let uses = product.lines().any(|line| line == format!("{ours}.workspace = true"));
+            assert!(!uses || allowed.contains(&ours), "{member} depends on {ours}");
+        }
+    }
+}
+
+/// Dialects see the use cases and the domain: never the store, never one another.
+#[test]
+fn dialects_see_neither_the_store_nor_one_another() {
+    let dialects: Vec<String> = fs::read_dir(root().join("services/api/src/dialect"))
+        .expect("the dialects")
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    for (name, text) in sources() {
+        let Some(own) = dialects.iter().find(|dialect| name.contains(&format!("dialect/{dialect}/"))) else { continue };
+        for line in text.lines().filter(|line| line.trim_start().starts_with("use ")) {
+            assert!(!line.contains("sqlx"), "{name}: {line}");
+            for other in dialects.iter().filter(|dialect| *dialect != own) {
+                assert!(!line.contains(&format!("dialect::{other}")), "{name}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{name} has {lines} lines: split it");
+    }
+}
+
+#[test]
+fn tests_wait_on_signals_and_never_sleep() {
+    for (name, text) in sources().iter().filter(|(name, _)| name.contains("/tests/") && !name.ends_with("tidy.rs")) {
+        assert!(!text.contains("::sleep("), "{name} sleeps");
+    }
+}
+
+fn members() -> Vec<String> {
+    let mut members = vec!["loadtest".to_owned()];
+    for group in ["shared", "services"] {
+        for entry in fs::read_dir(root().join(group)).expect("a folder") {
+            members.push(format!("{group}/{}", entry.expect("an entry").file_name().to_string_lossy()));
+        }
+    }
+    members
+}
