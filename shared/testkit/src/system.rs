@@ -92,10 +92,18 @@ impl System {
     /// # Panics
     /// Something did not start: run the tests by `make test`.
     pub async fn start(workers: usize, slots: u32) -> Self {
-        Self::try_start(workers, slots).await.expect("a system: run the tests by `make test`")
+        Self::start_with(workers, slots, &[]).await
     }
 
-    async fn try_start(workers: usize, slots: u32) -> Result<Self> {
+    /// The same, with more in the processes' environment.
+    ///
+    /// # Panics
+    /// As [`System::start`].
+    pub async fn start_with(workers: usize, slots: u32, environment: &[(&'static str, String)]) -> Self {
+        Self::try_start(workers, slots, environment).await.expect("a system: run the tests by `make test`")
+    }
+
+    async fn try_start(workers: usize, slots: u32, environment: &[(&'static str, String)]) -> Result<Self> {
         let (database, customer) = (TestDatabase::create().await, TestDatabase::create_empty().await);
         let folder = tempfile::tempdir()?;
         let bucket = folder.path().join("bucket");
@@ -105,17 +113,16 @@ impl System {
         let broker_link = Proxy::to(format!("127.0.0.1:{}", broker.port().context("a port")?)).await;
         let _ = broker.set_port(Some(broker_link.address().port()));
         std::fs::write(folder.path().join("safepoint.toml"), configuration(&customer, &bucket, slots)?)?;
-        let launcher = Launcher {
-            folder: folder.path().to_owned(),
-            environment: vec![
-                ("SAFEPOINT_DATABASE_URL", database.url()),
-                ("SAFEPOINT_BROKER_URL", broker.to_string()),
-                ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
-                ("SAFEPOINT_CONFIG", folder.path().join("safepoint.toml").display().to_string()),
-                ("SAFEPOINT_PAGE_TOKEN_KEY", "0f".repeat(32)),
-                ("CUSTOMER_PASSWORD", password(&customer)),
-            ],
-        };
+        let mut variables = vec![
+            ("SAFEPOINT_DATABASE_URL", database.url()),
+            ("SAFEPOINT_BROKER_URL", broker.to_string()),
+            ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
+            ("SAFEPOINT_CONFIG", folder.path().join("safepoint.toml").display().to_string()),
+            ("SAFEPOINT_PAGE_TOKEN_KEY", "0f".repeat(32)),
+            ("CUSTOMER_PASSWORD", password(&customer)),
+        ];
+        variables.extend_from_slice(environment);
+        let launcher = Launcher { folder: folder.path().to_owned(), environment: variables };
         let address = free_address()?;
         let others = vec![
             launcher.launch("safepoint-api", 1, &[("SAFEPOINT_LISTEN", address.clone())])?,
@@ -148,6 +155,25 @@ impl System {
         }
         let answer = request.send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
+    /// The text of a private or public address, without a token.
+    ///
+    /// # Panics
+    /// No answer.
+    pub async fn text(&self, url: &str) -> (u16, String) {
+        let answer = self.http.get(url).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    /// The same call as [`System::call`] with a W3C traceparent.
+    ///
+    /// # Panics
+    /// No answer.
+    pub async fn post_traced(&self, path: &str, body: &Value, trace_parent: &str) -> Value {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(TOKEN).json(body);
+        let answer = request.header("traceparent", trace_parent).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
     }
 
     /// Starts a CSV export through the AlloyDB dialect; returns the operation's name.

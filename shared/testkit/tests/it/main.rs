@@ -4,4 +4,5 @@ mod cancel;
 mod crash;
 mod export;
 mod sdk;
+mod telemetry;
 mod tidy;
