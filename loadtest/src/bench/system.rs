@@ -84,7 +84,8 @@ pub async fn start_running<S: System>(system: &S, count: usize) -> Result<Vec<Uu
         Err(error) => {
             stop_all(system, &ids).await;
             Err(error.context(format!(
-                "{count} operations of {} do not run at the same time: do the workers have slots for that many (slots in the configuration)?",
+                "{count} operations of {} do not run at the same time: have the workers slots for that many \
+                 (make down; SAFEPOINT_WORKER_SLOTS=600 make bench)?",
                 system.name()
             )))
         }

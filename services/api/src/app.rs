@@ -149,3 +149,70 @@ where
     // The panic hook has logged it.
     run.catch_unwind().await.unwrap_or_else(|_| Err(ApiError::internal()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use operation::ProjectId;
+    use runtime::broker::{BrokerSettings, Publisher};
+    use runtime::config::{Config, Secret, Token};
+    use serde_json::Value;
+    use store::{PoolSettings, Store};
+    use tokio_util::sync::CancellationToken;
+
+    /// Connects to nothing.
+    fn api() -> web::Data<Api> {
+        let url = Secret::new("amqp://127.0.0.1:1");
+        let broker = BrokerSettings { url, namespace: "none".to_owned(), process: "test" };
+        let publisher = Publisher::start(broker, CancellationToken::new()).expect("a publisher");
+        let store = Store::new("postgres://127.0.0.1:1/none", PoolSettings::new("test")).expect("a store");
+        let project: ProjectId = "p".parse().expect("a project");
+        // printf %s secret | sha256sum
+        let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b".to_owned();
+        web::Data::new(Api {
+            operations: Operations::new(store, publisher),
+            tokens: Tokens::new(&[Token { name: "demo".to_owned(), sha256, projects: vec![project] }]),
+            catalog: Catalog::new(&Config::default()).expect("an empty catalog"),
+            page_tokens: PageTokens::new(&[7; 32]),
+            demo_steps: false,
+        })
+    }
+
+    async fn panics(call: Call) -> Result<HttpResponse, ApiError> {
+        assert!(call.project.as_str().is_empty(), "canary-panic");
+        Ok(HttpResponse::Ok().finish())
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_an_answer_and_the_next_call_is_served() {
+        let routes = |config: &mut web::ServiceConfig| {
+            config.service(at("/{project}/panics").get(panics));
+        };
+        let app = App::new().app_data(api()).configure(routes).wrap(from_fn(observe::observe));
+        let app = init_service(app).await;
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/p/panics").insert_header(("authorization", "Bearer secret"));
+            let response = call_service(&app, request.to_request()).await;
+            assert_eq!(response.status(), 500);
+            assert!(response.headers().contains_key("x-request-id"));
+            let body: Value = read_body_json(response).await;
+            assert_eq!(body["error"]["status"], "INTERNAL");
+            assert_eq!(body["error"]["details"][0]["reason"], "INTERNAL");
+            assert!(!body.to_string().contains("canary"), "{body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_kind_that_is_switched_off_cannot_be_created() {
+        let app = init_service(app(api())).await;
+        let request = TestRequest::post()
+            .uri("/api/v1/projects/p/operations")
+            .insert_header(("authorization", "Bearer secret"))
+            .set_payload(r#"{"kind":"demo.steps","spec":{"steps":1,"stepMillis":1}}"#);
+        let response = call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), 501);
+        let body: Value = read_body_json(response).await;
+        assert_eq!(body["error"]["details"][0]["reason"], "KIND_SWITCHED_OFF");
+    }
+}

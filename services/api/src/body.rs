@@ -23,7 +23,7 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Vec<u8
     if declared.is_some_and(|length| length > LARGEST as u64) {
         return Err(too_large());
     }
-    #[expect(clippy::disallowed_methods, reason = "a body dropped half read is refused as a whole")]
+    // At the deadline a body is dropped half read, and refused as a whole.
     let read = tokio::time::timeout(LONGEST, read_all(payload)).await;
     read.unwrap_or_else(|_| Err(too_slow()))
 }

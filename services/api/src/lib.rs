@@ -23,3 +23,4 @@ pub mod query;
 pub mod select_query;
 pub mod settings;
 pub mod time_text;
+pub mod unread;

@@ -3,7 +3,7 @@
 
 use crate::call::is_get_in_disguise;
 use crate::error::{ApiError, REQUEST_ID};
-use crate::metrics;
+use crate::{metrics, unread};
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -42,10 +42,11 @@ pub async fn observe(
         request.id = %id,
     );
     telemetry::adopt_parent(&span, header(request.headers(), "traceparent"));
+    let held = unread::hold(&mut request);
     let started = Instant::now();
     let result = next.call(request).instrument(span.clone()).await;
     let response = match result {
-        Ok(response) => finished(response, &id),
+        Ok(response) => unread::keep(held, finished(response, &id)),
         // Answered by actix itself, outside of us: all there is to do is to give it its form.
         Err(error) => return Err(in_our_form(&error, StatusCode::INTERNAL_SERVER_ERROR).with_request_id(&id).into()),
     };

@@ -303,7 +303,7 @@ async fn apart<T: Send + 'static>(
 ) -> Result<T, OperationsError> {
     let logged = async move { work.await.map_err(|error| log(&error, id)) };
     let task = tokio::spawn(logged.in_current_span());
-    #[expect(clippy::disallowed_methods, reason = "the deadline drops the wait; the statement goes on in its task")]
+    // The deadline drops the wait; the statement goes on in its task.
     match tokio::time::timeout(ANSWER_WITHIN, task).await {
         Ok(Ok(result)) => result,
         // It panicked, and the panic was logged.

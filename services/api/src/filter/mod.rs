@@ -1,4 +1,4 @@
-//! List filters in the language of AIP-160: read by [`syntax`], turned into what an index serves by [`served`].
+//! List filters in the language of AIP-160: read by `syntax`, turned into what an index serves by `served`.
 
 mod served;
 mod syntax;

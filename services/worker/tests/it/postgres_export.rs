@@ -1,5 +1,7 @@
 //! The executor `postgres.export` against a real Postgres, without the worker around it.
 
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they call")]
+
 mod cloud;
 mod csv;
 mod refusals;

@@ -1,0 +1,288 @@
+//! An api of one test's own, called over a real socket.
+
+use actix_web::{HttpServer, web};
+use api::app::{self, Api};
+use api::auth::Tokens;
+use api::catalog::Catalog;
+use api::operations::Operations;
+use api::page_token::PageTokens;
+use operation::{Kind, LeaseTerms, Progress, WorkerId};
+use reqwest::{Client, Method, RequestBuilder};
+use runtime::broker::{BrokerSettings, Publisher};
+use runtime::clock;
+use runtime::config::{Bucket, Cluster, Config, Secret, Token};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use store::{Claimed, Ending, Finished, PoolSettings, Position, Store};
+use testkit::TestDatabase;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// `printf %s TOKEN | sha256sum`: mine-token and their-token.
+const MINE: (&str, &str) = ("mine-token", "0c25ee72b7fd10c76a5768c8233da2377bae2a83a7f85c0c89123f38f1312fdb");
+
+/// Where the demo's clusters are.
+pub const LOCATION: &str = "/v1/projects/mine/locations/here";
+/// The native operations.
+pub const NATIVE: &str = "/api/v1/projects/mine/operations";
+
+/// An api of one test's own.
+pub struct Fixture {
+    pub url: String,
+    pub store: Store,
+    pub database: Option<TestDatabase>,
+    http: Client,
+    shutdown: CancellationToken,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The reason of an error (`ErrorInfo.reason`), with its HTTP status and its code's name.
+    pub fn error(&self) -> (u16, &str, &str) {
+        let error = &self.body["error"];
+        assert_eq!(error["code"], self.status, "{self:?}");
+        let info = &error["details"][0];
+        assert_eq!(info["@type"], "type.googleapis.com/google.rpc.ErrorInfo", "{self:?}");
+        assert_eq!(info["domain"], "safepoint", "{self:?}");
+        let last = error["details"].as_array().expect("details").last().expect("one");
+        assert_eq!(last["@type"], "type.googleapis.com/google.rpc.RequestInfo", "{self:?}");
+        assert_eq!(last["requestId"], self.headers["x-request-id"].to_str().expect("ASCII"), "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
+        (self.status, error["status"].as_str().expect("a status"), info["reason"].as_str().expect("a reason"))
+    }
+
+    /// The message of an error.
+    pub fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().expect("a message")
+    }
+}
+
+impl Fixture {
+    /// With a database, without a broker: what must work all the same.
+    pub async fn new() -> Self {
+        Self::with_broker(no_broker()).await
+    }
+
+    /// With a database and a broker.
+    pub async fn with_broker(settings: BrokerSettings) -> Self {
+        let database = TestDatabase::create().await;
+        let store = database.store();
+        Self::serve(store, Some(database), settings)
+    }
+
+    /// With a database that is not there.
+    pub fn without_database() -> Self {
+        let url = "postgres://nobody:canary-password@127.0.0.1:1/none";
+        Self::serve(Store::new(url, PoolSettings::new("test")).expect("a store"), None, no_broker())
+    }
+
+    /// With a database behind a link that can fall silent.
+    pub async fn behind_a_link() -> (Self, watch::Sender<bool>) {
+        let database = TestDatabase::create().await;
+        let mut url: reqwest::Url = database.url().parse().expect("a URL");
+        let server = format!("127.0.0.1:{}", url.port().expect("a port"));
+        let (address, open) = link(server).await;
+        url.set_port(Some(address.port())).expect("a port");
+        let store = Store::new(url.as_str(), PoolSettings::new("test").connections(2)).expect("a store");
+        (Self::serve(store, Some(database), no_broker()), open)
+    }
+
+    fn serve(store: Store, database: Option<TestDatabase>, broker: BrokerSettings) -> Self {
+        let shutdown = CancellationToken::new();
+        let publisher = Publisher::start(broker, shutdown.clone()).expect("a publisher");
+        let config = config();
+        let api = web::Data::new(Api {
+            operations: Operations::new(store.clone(), publisher),
+            tokens: Tokens::new(&config.tokens),
+            catalog: Catalog::new(&config).expect("valid names"),
+            page_tokens: PageTokens::new(&[7; 32]),
+            demo_steps: config.worker.demo_steps,
+        });
+        let server = HttpServer::new(move || app::app(api.clone()))
+            .workers(1)
+            .client_request_timeout(Duration::from_secs(5))
+            .shutdown_timeout(1)
+            .shutdown_signal(shutdown.clone().cancelled_owned())
+            .bind(("127.0.0.1", 0))
+            .expect("a free port");
+        let url = format!("http://{}", server.addrs()[0]);
+        tokio::spawn(server.run());
+        Self { url, store, database, http: Client::new(), shutdown }
+    }
+
+    /// A call without a token.
+    pub fn bare(&self, method: &str, path: &str) -> RequestBuilder {
+        let method: Method = method.parse().expect("a method");
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A call of the one who may act in `mine`.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.bare(method, path).bearer_auth(MINE.0)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        answer(self.request("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request("POST", path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        answer(self.request("DELETE", path)).await
+    }
+
+    /// Starts an export by AlloyDB's method; returns the operation.
+    pub async fn export(&self) -> Value {
+        let answer = self.post(&format!("{LOCATION}/clusters/main:export"), &csv("SELECT 1")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// Takes the one waiting operation of a kind as a worker does.
+    pub async fn claim(&self, kind: Kind) -> Claimed {
+        self.claim_as(clock::new_worker_id(), kind).await
+    }
+
+    /// Takes the one waiting operation of a kind as this worker does.
+    pub async fn claim_as(&self, worker: WorkerId, kind: Kind) -> Claimed {
+        self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
+        let mut claimed = self.store.claim(worker, kind, 1, "").await.expect("claimed");
+        claimed.pop().expect("one that waits")
+    }
+
+    /// Tells how far an attempt is.
+    pub async fn progress(&self, claimed: &Claimed, progress: Progress) {
+        let position = Position { fence: claimed.fence, progress, checkpoint: None };
+        assert_eq!(self.store.checkpoint(&[position]).await.expect("stored").len(), 1);
+    }
+
+    /// Ends an attempt as a worker does.
+    pub async fn finish(&self, claimed: &Claimed, ending: Ending, progress: Progress) {
+        let finished = Finished {
+            fence: claimed.fence,
+            ending,
+            progress,
+            checkpoint: None,
+            delivered: Some((Duration::from_millis(20), operation::Road::Push)),
+            observed: Some((Duration::from_millis(10), "part uploaded")),
+            cleanup: Some(operation::Cleanup { status: operation::CleanupStatus::Removed, outputs: Vec::new() }),
+        };
+        assert_eq!(self.store.finish(&[finished]).await.expect("stored").len(), 1);
+    }
+
+    /// How many operations there are, deleted ones too.
+    pub async fn count(&self) -> i64 {
+        let client = self.database.as_ref().expect("a database").client().await;
+        client.query_one("SELECT count(*) FROM operations", &[]).await.expect("a count").get(0)
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+pub async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.expect("a whole answer");
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    assert!(headers.contains_key("x-request-id"), "every answer names its request");
+    Answer { status, headers, body }
+}
+
+/// A TCP link that holds back what it is given while it is not open: neither side hears of it.
+async fn link(server: String) -> (SocketAddr, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (open, watched) = watch::channel(true);
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(&server).await.expect("the server");
+            let (near, far) = (near.into_split(), far.into_split());
+            tokio::spawn(pump(near.0, far.1, watched.clone()));
+            tokio::spawn(pump(far.0, near.1, watched.clone()));
+        }
+    });
+    (address, open)
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut open: watch::Receiver<bool>) {
+    let mut bytes = vec![0; 8192];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if open.wait_for(|open| *open).await.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The body of a CSV export.
+pub fn csv(query: &str) -> Value {
+    json!({
+        "database": "shop",
+        "gcsDestination": {"uri": "gs://exports/a/b.csv"},
+        "csvExportOptions": {"selectQuery": query},
+    })
+}
+
+fn no_broker() -> BrokerSettings {
+    BrokerSettings {
+        url: Secret::new("amqp://nobody:canary-password@127.0.0.1:1/%2f"),
+        namespace: "none".to_owned(),
+        process: "test",
+    }
+}
+
+fn config() -> Config {
+    let project = |name: &str| name.parse().expect("a project");
+    let token = |name: &str, sha256: &str, projects: &[&str]| Token {
+        name: name.to_owned(),
+        sha256: sha256.to_owned(),
+        projects: projects.iter().map(|name| project(name)).collect(),
+    };
+    let cluster = |name: &str| Cluster {
+        name: name.to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+        user: "nobody".to_owned(),
+        password_env: None,
+        password: None,
+    };
+    let bucket = |name: &str, projects: &[&str]| Bucket {
+        name: name.to_owned(),
+        url: "file:///nowhere/".to_owned(),
+        projects: projects.iter().map(|name| project(name)).collect(),
+    };
+    let mut config = Config {
+        tokens: vec![token("me", MINE.1, &["mine", "example.com:proj"]), token("them", THEIRS_SHA256, &["theirs"])],
+        clusters: vec![
+            cluster("projects/mine/locations/here/clusters/main"),
+            cluster("projects/mine/locations/here/clusters/second"),
+            cluster("projects/mine/locations/there/clusters/main"),
+            cluster("projects/example.com:proj/locations/here/clusters/main"),
+            cluster("projects/theirs/locations/here/clusters/main"),
+        ],
+        buckets: vec![bucket("exports", &["mine", "example.com:proj"]), bucket("secret-exports", &["theirs"])],
+        ..Config::default()
+    };
+    config.worker.demo_steps = true;
+    config
+}
+
+/// The token of the one who may act in `theirs`.
+pub const THEIRS: &str = "their-token";
+const THEIRS_SHA256: &str = "a4e236de35c36214fa62e5b82bc75518203167f46d9c8f07b6476c6784248a82";

@@ -1,0 +1,47 @@
+//! Hints go out after the commit, to those they are for.
+
+use crate::fixture::{Fixture, NATIVE};
+use operation::{Kind, Progress};
+use runtime::broker::{Control, Listener};
+use runtime::clock;
+use serde_json::json;
+use std::time::Duration;
+use store::Ending;
+use testkit::{broker_settings, eventually};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
+    let settings = broker_settings();
+    let fixture = Fixture::with_broker(settings.clone()).await;
+    let shutdown = CancellationToken::new();
+    let worker = clock::new_worker_id();
+    let (_identity, watched) = watch::channel(worker);
+    let mut listener = Listener::start(settings, watched, vec![Kind::DemoSteps], shutdown.clone()).expect("a listener");
+    eventually("the api's connection", LIMIT, async || {
+        (fixture.get("/readyz").await.body["status"] == "ready").then_some(())
+    })
+    .await;
+    listener.up.wait_for(|up| *up).await.expect("a connection");
+    // The listener rings once by itself when it begins to listen.
+    listener.work.notified().await;
+
+    let created = fixture.post(NATIVE, &json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}})).await;
+    let path = format!("{NATIVE}/{}", created.body["id"].as_str().expect("an id"));
+    listener.work.notified().await;
+
+    let claimed = fixture.claim_as(worker, Kind::DemoSteps).await;
+    let (id, attempt) = (claimed.fence.id, claimed.fence.attempt);
+    fixture.post(&format!("{path}:pause"), &json!({})).await;
+    let pause = listener.controls.recv().await.expect("a request");
+    assert!(matches!(pause, Control::Pause { operation, attempt: a, .. } if operation == id && a == attempt));
+
+    fixture.post(&format!("{path}:cancel"), &json!({})).await;
+    let cancel = listener.controls.recv().await.expect("a request");
+    assert!(matches!(cancel, Control::Cancel { operation, attempt: a, .. } if operation == id && a == attempt));
+    fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
+    shutdown.cancel();
+}

@@ -1,0 +1,10 @@
+//! The api as its callers see it: a real listener, a real Postgres, and a real broker where one matters.
+
+mod alloydb;
+mod bad_input;
+mod fixture;
+mod hints;
+mod native;
+mod pages;
+mod server;
+mod tenancy;

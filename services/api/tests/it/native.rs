@@ -1,0 +1,208 @@
+//! The native API: everything known about an operation.
+
+use crate::fixture::{Fixture, LOCATION, NATIVE, answer};
+use operation::{Kind, Progress};
+use serde_json::{Value, json};
+use store::Ending;
+
+async fn steps(fixture: &Fixture) -> Value {
+    let body = json!({"kind": "demo.steps", "spec": {"steps": 10, "stepMillis": "5", "fail_at": 3}, "priority": 7});
+    let answer = fixture.post(NATIVE, &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+fn path(operation: &Value) -> String {
+    format!("{NATIVE}/{}", operation["id"].as_str().expect("an id"))
+}
+
+/// The same JSON with its times blanked, after a look at their form.
+fn timeless(mut operation: Value) -> Value {
+    fn blank(value: &mut Value) {
+        for (name, member) in value.as_object_mut().into_iter().flatten() {
+            if name.ends_with("Time") || name.ends_with("At") && name != "failAt" {
+                let time = member.as_str().expect("a time");
+                assert!(time.len() == 27 && time.ends_with('Z') && &time[10..11] == "T", "{time}");
+                *member = json!("T");
+            } else {
+                blank(member);
+            }
+        }
+    }
+    blank(&mut operation);
+    operation
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_is_shown_field_for_field() {
+    let fixture = Fixture::new().await;
+    let created = steps(&fixture).await;
+    let id = created["id"].clone();
+    let mut expected = json!({
+        "id": id, "name": format!("projects/mine/operations/{}", id.as_str().expect("an id")), "project": "mine",
+        "kind": "demo.steps", "state": "PENDING", "done": false, "target": "demo", "priority": 7, "revision": "1",
+        "createTime": "T", "updateTime": "T", "attempt": 0, "failures": 0,
+        "progress": {"itemsDone": "0", "unit": "steps", "bytesDone": "0"},
+        "spec": {"kind": "demo.steps", "steps": 10, "stepMillis": 5, "failAt": 3},
+    });
+    assert_eq!(timeless(created.clone()), expected);
+
+    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let progress = Progress { items_done: 4, items_total: Some(10), bytes_done: 40 };
+    fixture.progress(&claimed, progress).await;
+    let cancelled = fixture.post(&format!("{}:cancel", path(&created)), &json!({"reason": "a wrong table"})).await.body;
+    assert_eq!(cancelled["answer"], "RECORDED");
+    fixture.finish(&claimed, Ending::Cancelled, progress).await;
+
+    let done = fixture.get(&path(&created)).await.body;
+    for (name, value) in [
+        ("state", json!("CANCELLED")),
+        ("done", json!(true)),
+        ("attempt", json!(1)),
+        ("startTime", json!("T")),
+        ("finishTime", json!("T")),
+        ("revision", done["revision"].clone()),
+        ("progress", json!({"itemsDone": "4", "itemsTotal": "10", "unit": "steps", "bytesDone": "40"})),
+        ("error", json!({"code": 1, "message": done["error"]["message"], "status": "CANCELLED"})),
+        (
+            "cancel",
+            json!({
+                "requestedAt": "T", "requestedBy": "me", "reason": "a wrong table", "deliveredAt": "T",
+                "deliveredBy": "push", "observedAt": "T", "safePoint": "part uploaded", "stoppedAt": "T",
+                "cleanup": {"status": "removed", "outputs": []},
+            }),
+        ),
+    ] {
+        expected[name] = value;
+    }
+    assert_eq!(timeless(done.clone()), expected);
+    assert!(done["revision"].as_str().and_then(|text| text.parse::<i64>().ok()).is_some_and(|revision| revision > 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_made_here_is_judged_like_alloydbs() {
+    let fixture = Fixture::new().await;
+    let spec = json!({
+        "cluster": "projects/mine/locations/here/clusters/main", "database": "shop", "bucket": "exports", "object": "a.csv",
+        "format": {"csv": {"selectQuery": "SELECT 1;", "delimiter": ";"}},
+    });
+    let create = async |spec: &Value| fixture.post(NATIVE, &json!({"kind": "postgres.export", "spec": spec})).await;
+    let created = create(&spec).await.body;
+    assert_eq!(
+        created["spec"]["format"],
+        json!({"csv": {"selectQuery": "SELECT 1", "delimiter": ";", "quote": "\"", "escape": "\""}})
+    );
+    assert_eq!(created["target"], "projects/mine/locations/here/clusters/main");
+    assert_eq!(fixture.get(&format!("{LOCATION}/operations")).await.body, json!({"operations": []}));
+    // What is shown can be sent again.
+    let mut again = created["spec"].clone();
+    again.as_object_mut().expect("an object").remove("kind");
+    assert_eq!(create(&again).await.status, 200);
+
+    let check = async |change: &[&str], value: Value, expected: &str| {
+        let mut spec = spec.clone();
+        let mut at = &mut spec;
+        for name in change {
+            at = &mut at[*name];
+        }
+        *at = value;
+        let got = create(&spec).await;
+        assert_eq!(got.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"), "{change:?}");
+        assert!(got.message().contains(expected), "{change:?}: {}", got.message());
+    };
+    check(&["database"], Value::Null, "spec.database: is required").await;
+    check(&["bucket"], json!("secret-exports"), "spec.bucket: names the bucket \"secret-exports\"").await;
+    check(&["object"], json!("../a"), "spec.object: names an object with a segment").await;
+    check(&["format"], json!({}), "spec.format: must hold exactly one of csv and sql").await;
+    check(&["format", "sql"], json!({}), "spec.format: must hold exactly one of csv and sql").await;
+    check(&["format", "csv", "selectQuery"], json!("DROP TABLE t"), "spec.format.csv.selectQuery: must be a SELECT")
+        .await;
+    check(&["format", "csv", "delimiter"], json!("ab"), "spec.format.csv.delimiter: must be one character").await;
+    check(&["format", "csv", "delimiter"], json!("é"), "spec.format.csv.delimiter: must be one ASCII character").await;
+    check(&["format", "csv", "header"], json!(true), "spec.format.csv.header: is not a field").await;
+    check(&["cluster"], Value::Null, "spec.cluster: is required").await;
+    let mut unknown = spec.clone();
+    unknown["cluster"] = json!("projects/mine/locations/here/clusters/none");
+    assert_eq!(create(&unknown).await.error(), (404, "NOT_FOUND", "CLUSTER_NOT_FOUND"));
+    assert_eq!(fixture.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creates_that_are_wrong_name_the_field() {
+    let fixture = Fixture::new().await;
+    let check = async |body: Value, expected: &str| {
+        let got = fixture.post(NATIVE, &body).await;
+        assert_eq!(got.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"), "{body}");
+        assert!(got.message().contains(expected), "{body}: {}", got.message());
+    };
+    let steps = |spec: Value| json!({"kind": "demo.steps", "spec": spec});
+    check(json!({}), "spec: is required; kind: is required").await;
+    check(json!({"kind": "x", "spec": {}}), "is not a kind of operation").await;
+    check(json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "labels": {}}), "labels: is not a field")
+        .await;
+    check(
+        json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "priority": 40_000}),
+        "priority: must be between",
+    )
+    .await;
+    check(steps(json!({})), "spec.steps: is required; spec.stepMillis: is required").await;
+    check(steps(json!({"steps": 0, "stepMillis": 1})), "spec.steps: must be between 1").await;
+    check(steps(json!({"steps": "x", "stepMillis": -1})), "spec.steps: must be a whole number").await;
+    check(steps(json!({"steps": 1, "stepMillis": 1, "panic": 1})), "spec.panic: is not a field").await;
+    assert_eq!(fixture.count().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_to_stop_or_go_on_has_an_answer_from_a_closed_vocabulary() {
+    let fixture = Fixture::new().await;
+    let operation = steps(&fixture).await;
+    let ask = async |verb: &str| {
+        let got = answer(fixture.request("POST", &format!("{}:{verb}", path(&operation)))).await;
+        let text = |name: &str| got.body[name].as_str().unwrap_or_default().to_owned();
+        (text("answer"), got.body["operation"]["state"].as_str().expect("a state").to_owned())
+    };
+    let expect = |answer: &str, state: &str| (answer.to_owned(), state.to_owned());
+    assert_eq!(ask("resume").await, expect("NOT_PAUSED", "PENDING"));
+    assert_eq!(ask("pause").await, expect("RECORDED", "PAUSED"));
+    assert_eq!(ask("pause").await, expect("ALREADY_REQUESTED", "PAUSED"));
+    assert_eq!(ask("resume").await, expect("RECORDED", "PENDING"));
+    let claimed = fixture.claim(Kind::DemoSteps).await;
+    assert_eq!(ask("pause").await, expect("RECORDED", "RUNNING"));
+    assert!(fixture.get(&path(&operation)).await.body["pauseRequestedAt"].is_string());
+    assert_eq!(ask("resume").await, expect("RECORDED", "RUNNING"));
+    assert_eq!(ask("cancel").await, expect("RECORDED", "RUNNING"));
+    assert_eq!(ask("cancel").await, expect("ALREADY_REQUESTED", "RUNNING"));
+    fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
+    for verb in ["cancel", "pause", "resume"] {
+        assert_eq!(ask(verb).await, expect("ALREADY_DONE", "CANCELLED"), "{verb}");
+    }
+    let deleted = fixture.delete(&path(&operation)).await;
+    assert_eq!((deleted.status, deleted.body), (200, json!({})));
+    assert_eq!(fixture.get(&path(&operation)).await.error(), (404, "NOT_FOUND", "OPERATION_NOT_FOUND"));
+    for verb in ["cancel", "pause", "resume"] {
+        let got = fixture.post(&format!("{}:{verb}", path(&operation)), &json!({})).await;
+        assert_eq!(got.error(), (404, "NOT_FOUND", "OPERATION_NOT_FOUND"), "{verb}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_with_unknown_parts_are_refused_by_name() {
+    let fixture = Fixture::new().await;
+    let operation = steps(&fixture).await;
+    let check = |got: &crate::fixture::Answer, expected: &str| {
+        assert_eq!(got.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"));
+        assert!(got.message().contains(expected), "{}", got.message());
+    };
+    check(
+        &fixture.post(&format!("{}:cancel", path(&operation)), &json!({"mode": "now"})).await,
+        "mode: is not a field",
+    );
+    check(
+        &fixture.post(&format!("{}:pause", path(&operation)), &json!({"reason": "x"})).await,
+        "reason: is not a field",
+    );
+    let long = json!({"reason": "x".repeat(1_001)});
+    check(&fixture.post(&format!("{}:cancel", path(&operation)), &long).await, "reason: is longer than");
+    check(&fixture.get(&format!("{NATIVE}?orderBy=x")).await, "orderBy: is not a parameter");
+    assert_eq!(fixture.get(&path(&operation)).await.body["state"], "PENDING");
+}
