@@ -30,7 +30,7 @@ struct Arguments {
 enum Command {
     /// An export that completes, a dump that is restored and compared, an export that is cancelled.
     Demo,
-    /// Figures against bare Postgres and `RabbitMQ`, in interleaved rounds.
+    /// Figures against bare Postgres and a bare broker, in interleaved rounds.
     Bench(bench::Arguments),
     /// The bare floor that `bench` starts beside itself.
     #[command(hide = true)]

@@ -32,6 +32,17 @@ pub async fn gather(bench: &Bench) -> Result<Value> {
     }))
 }
 
+/// What other programs do to the figures: told where they kept a core busy for the last minute.
+pub fn disturbance() -> Option<String> {
+    let load: f64 = read("/proc/loadavg").split(' ').next()?.parse().ok()?;
+    let cores = std::thread::available_parallelism().ok()?;
+    (load >= 1.0).then(|| {
+        format!(
+            "the machine was busy before this bench began (load {load} on {cores} cores): even ratios suffer from that"
+        )
+    })
+}
+
 /// The version of the package: the folder that its programs lie in has it in its name.
 fn rabbitmq() -> Option<String> {
     let entries = std::fs::read_dir("/usr/lib/rabbitmq/lib").ok()?;

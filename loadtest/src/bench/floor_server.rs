@@ -30,7 +30,7 @@ use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 /// Commits wait for the disk: those of several connections share one wait.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 32;
 const TABLE: &str = "loadtest_floor.operations";
 
 /// Serves until its standard input ends. The first line it says is its address.

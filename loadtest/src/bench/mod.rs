@@ -83,7 +83,11 @@ pub async fn run(settings: Settings, arguments: Arguments) -> Result<ExitCode> {
     let facts = facts::gather(&bench).await?;
     say(&format!("{facts}"));
     if cfg!(debug_assertions) {
-        say("this loadtest is a debug build: its figures mean nothing");
+        bench.report.remark("this loadtest is a debug build: its figures mean nothing".to_owned());
+    }
+    if let Some(disturbance) = facts::disturbance() {
+        say(&disturbance);
+        bench.report.remark(disturbance);
     }
     for section in Section::value_variants() {
         if arguments.only.is_empty() || arguments.only.contains(section) {

@@ -81,6 +81,13 @@ impl Figure {
         text.trim_end().to_owned()
     }
 
+    /// `cancel, p50: 2.43 (floor: 4.9 ms), target <= 2`.
+    fn verdict(&self) -> String {
+        let value = format!("{:.2} {}", self.judged.value(), self.judged.unit());
+        let reference = if self.reference.is_empty() { String::new() } else { format!(" ({})", self.reference) };
+        format!("{}: {}{reference}, target {}", self.name, value.trim_end(), self.target_text())
+    }
+
     fn ratio_text(&self) -> String {
         match self.judged {
             Judged::Ratio(Spread { median, min, max }) => format!("{median:.2} ({min:.2}–{max:.2})"),
@@ -106,6 +113,7 @@ impl Figure {
 pub struct Report {
     figures: Vec<Figure>,
     failures: Vec<Failure>,
+    remarks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +126,11 @@ impl Report {
     /// One more figure.
     pub fn add(&mut self, figure: Figure) {
         self.figures.push(figure);
+    }
+
+    /// What bears on all figures.
+    pub fn remark(&mut self, remark: String) {
+        self.remarks.push(remark);
     }
 
     /// A section that could not be measured, or that measured something wrong.
@@ -154,14 +167,12 @@ impl Report {
 
     /// What a reader has to know beside the table: the notes, and then what is missed or missing.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> = Vec::new();
+        let mut remarks = self.remarks.clone();
         for figure in self.figures.iter().filter(|figure| !figure.note.is_empty()) {
             remarks.push(format!("{}: {}", figure.name, figure.note));
         }
         for figure in self.figures.iter().filter(|figure| figure.met() == Some(false)) {
-            let (value, unit) = (figure.judged.value(), figure.judged.unit());
-            let value = format!("{value:.2} {unit}");
-            remarks.push(format!("MISSED: {}: {}, target {}", figure.name, value.trim_end(), figure.target_text()));
+            remarks.push(format!("MISSED: {}", figure.verdict()));
         }
         for failure in &self.failures {
             remarks.push(format!("NOT MEASURED: {}: {}", failure.section, failure.reason));
@@ -174,6 +185,7 @@ impl Report {
         json!({
             "facts": facts,
             "figures": self.figures.iter().map(Figure::json).collect::<Vec<_>>(),
+            "remarks": self.remarks,
             "notMeasured": self.failures,
         })
     }
@@ -204,11 +216,12 @@ mod tests {
     fn what_is_missed_or_missing_is_said() {
         let mut report = Report::default();
         report.add(figure(Judged::Ratio(Spread { median: 3.0, min: 2.5, max: 3.5 }), Target::AtMost(2.0)));
+        report.remark("busy".to_owned());
         report.failed("csv", &anyhow::anyhow!("no rows"));
         let text = report.table().to_string();
         assert!(text.contains("3.00 (2.50–3.50)") && text.contains("NO"), "{text}");
         let remarks = report.remarks();
-        assert_eq!(remarks, ["MISSED: cancel, p50: 3.00, target <= 2", "NOT MEASURED: csv: no rows"]);
+        assert_eq!(remarks, ["busy", "MISSED: cancel, p50: 3.00 (3.0 ms), target <= 2", "NOT MEASURED: csv: no rows"]);
         assert!(!report.is_complete());
         let json = report.json(&json!({"cores": 2}));
         assert_eq!(json["figures"][0]["ratio"]["median"], 3.0);

@@ -81,7 +81,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
             let kept = kept.clone();
             tokio::spawn(async move {
                 let mut body = Vec::new();
-                let mut buffer = [0; 65536];
+                let mut buffer = [0; 8192];
                 while let Ok(length @ 1..) = stream.read(&mut buffer).await {
                     body.extend_from_slice(&buffer[..length]);
                     if is_whole(&body) {

@@ -44,7 +44,7 @@ impl Sink {
     /// How large the next part must be, unless it is the last.
     fn part_size(&self) -> usize {
         match self {
-            Self::Folder(_) => part_size::FIRST,
+            Self::Folder(_) => folder::BLOCK,
             Self::Cloud(cloud) => cloud.part_size(),
         }
     }

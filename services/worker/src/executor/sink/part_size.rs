@@ -6,8 +6,8 @@
 
 const MIB: usize = 1024 * 1024;
 
-/// The size of the first parts, and of all parts written to a local folder.
-pub(super) const FIRST: usize = 8 * MIB;
+/// The size of the first parts.
+const FIRST: usize = 8 * MIB;
 
 /// How many parts an upload may have.
 pub(super) const MOST_PARTS: usize = 10_000;

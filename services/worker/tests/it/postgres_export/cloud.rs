@@ -80,7 +80,7 @@ async fn object(store: &AmazonS3, name: &str) -> Option<Vec<u8>> {
 }
 
 fn into_s3(mut run: super::world::Run) -> super::world::Run {
-    run.bucket.url = "s3://exports/prefix".to_owned();
+    "s3://exports/prefix".clone_into(&mut run.bucket.url);
     run
 }
 

@@ -42,7 +42,7 @@ async fn only_one_reading_query_is_exported() {
     assert_eq!(rows, 1);
 }
 
-/// A role without rights is refused with the name of the table; a database that is not there with NOT_FOUND.
+/// A role without rights is refused with the name of the table; a database that is not there with `NOT_FOUND`.
 #[tokio::test]
 async fn rights_and_names_are_the_servers() {
     let world = World::new().await;

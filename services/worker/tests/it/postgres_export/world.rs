@@ -21,7 +21,7 @@ use worker::executor::postgres_export;
 use worker::safepoint::{Ended, Safepoint};
 
 /// How long a promise may take on a slow machine before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What one test works with.
 pub struct World {
@@ -39,7 +39,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             worker: WorkerId::from_uuid(Uuid::new_v4()),
         };
-        let terms = LeaseTerms::new(Duration::from_secs(60), Duration::from_secs(600)).unwrap();
+        let terms = LeaseTerms::new(Duration::from_mins(1), Duration::from_mins(10)).unwrap();
         world.store.store().register_worker(world.worker, "test", terms).await.unwrap();
         world
     }
