@@ -22,6 +22,8 @@ trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# The benchmark cancels 1,000 running operations at once: two workers must be able to run them.
+if [[ ${1:-} == bench ]]; then export SAFEPOINT_WORKER_SLOTS=${SAFEPOINT_WORKER_SLOTS:-600}; fi
 "$root/dev/system.sh" start
 load "$root/.dev/env"
 "${SAFEPOINT_BIN_DIR:-${CARGO_TARGET_DIR:-$root/target}/release}/loadtest" "$@"
