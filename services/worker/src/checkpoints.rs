@@ -13,7 +13,8 @@ use store::{Position, Requested, Store};
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_millis(500);
-const BATCH: usize = 256;
+/// Few at a time: a statement holds the locks of all its rows until it is committed, and a cancel of one of them waits.
+const BATCH: usize = 32;
 
 /// Stores positions until `ended`.
 pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: CancellationToken) {
@@ -25,15 +26,20 @@ pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: Cancellat
         }
         let attempts = registry.all();
         watch_bounds(&attempts, &mut warned);
-        let changed: Vec<_> = attempts.iter().filter_map(changed).collect();
+        let mut changed: Vec<_> = attempts.iter().filter_map(changed).collect();
+        // The same order as in `finisher.rs`: statements that meet on several rows must not wait for each other.
+        changed.sort_unstable_by_key(|(_, position)| position.fence.id);
         for batch in changed.chunks(BATCH) {
             store_batch(&store, &registry, batch).await;
         }
     }
 }
 
-/// What is to be stored of an attempt, if anything changed.
+/// What is to be stored of an attempt, if anything changed. The end of one that stops stores its position as well.
 fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
+    if attempt.stopping().is_some() {
+        return None;
+    }
     let mut position = attempt.position();
     if !std::mem::take(&mut position.dirty) {
         return None;

@@ -45,6 +45,8 @@ impl Finisher {
 async fn write_all(store: Store, mut queue: mpsc::Receiver<Pending>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
+        // The same order as in `checkpoints.rs`: statements that meet on several rows must not wait for each other.
+        batch.sort_unstable_by_key(|pending: &Pending| pending.attempt.fence.id);
         let mut wait = Duration::from_millis(50);
         while !batch.is_empty() {
             batch.retain(|pending| pending.attempt.stopping() != Some(Stop::LeaseLost));

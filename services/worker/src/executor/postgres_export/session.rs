@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{CancelToken, Client, Config, Connection, Error, NoTls, Socket};
@@ -15,6 +16,9 @@ use tokio_postgres::{CancelToken, Client, Config, Connection, Error, NoTls, Sock
 pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
 /// How often a query is cancelled until it is seen gone: a cancel that comes between two statements is lost.
 const CANCEL_EVERY: Duration = Duration::from_millis(500);
+/// How many cancels are under way at a time. Each one is a connection, for which the server starts a process: hundreds
+/// of them at once would hold up the delivery of the very next cancel.
+static CANCELS: Semaphore = Semaphore::const_new(4);
 /// How long a cancelled query is waited for.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -97,7 +101,10 @@ impl Session {
                 _ = repeat.tick() => {
                     let cancel = cancel.clone();
                     // On a connection of its own. Whether it worked is seen on the wire.
-                    tokio::spawn(async move { cancel.cancel_query(NoTls).await });
+                    tokio::spawn(async move {
+                        let _turn = CANCELS.acquire().await;
+                        cancel.cancel_query(NoTls).await
+                    });
                 }
             }
         }
