@@ -68,7 +68,7 @@ impl Session {
         let connected = config.connect(NoTls).await;
         let (client, connection) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
         let cancel = client.cancel_token();
-        let mut wire = Wire { connection: Box::pin(connection), ended: None };
+        let mut wire = Wire { connection: Some(Box::pin(connection)), ended: None };
         let set = wire.drive(client.batch_execute(&settings())).await;
         set.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
         Ok(Self { client, wire, cluster: cluster.name.clone(), cancel })
@@ -115,16 +115,18 @@ impl Session {
 /// The half of a connection that moves the bytes. Polled by whoever waits for an answer, in the same task: a row is
 /// not handed from thread to thread.
 pub(super) struct Wire {
-    connection: Pin<Box<Connection<Socket, NoTlsStream>>>,
+    /// Dropped as soon as it has ended: only then do the requests that still wait for it fail.
+    connection: Option<Pin<Box<Connection<Socket, NoTlsStream>>>>,
     ended: Option<Result<(), Error>>,
 }
 
 impl Wire {
     /// Moves what can be moved. Ready when the connection has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.ended.is_none()
-            && let Poll::Ready(ended) = self.connection.as_mut().poll(cx)
+        if let Some(connection) = &mut self.connection
+            && let Poll::Ready(ended) = connection.as_mut().poll(cx)
         {
+            self.connection = None;
             self.ended = Some(ended);
         }
         if self.ended.is_some() { Poll::Ready(()) } else { Poll::Pending }
