@@ -5,16 +5,15 @@ use anyhow::Context;
 use api::app::{self, Api};
 use api::auth::Tokens;
 use api::catalog::Catalog;
-use api::health;
 use api::operations::Operations;
 use api::page_token::PageTokens;
 use api::settings::Settings;
+use api::{health, metrics};
 use clap::Parser;
-use runtime::admin::Probe;
+use runtime::admin::{Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
 use runtime::config::Config;
 use runtime::{admin, lifecycle, telemetry};
-use std::sync::Arc;
 use std::time::Duration;
 use store::{PoolSettings, Store};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let operations = Operations::new(store.clone(), publisher);
 
     if let Some(listen) = settings.admin_listen {
-        let serving = admin::serve(listen, probe(operations.clone()), publisher_shutdown.clone());
+        let serving = admin::serve(listen, ApiProbe(operations.clone()), publisher_shutdown.clone());
         serving.await.with_context(|| format!("cannot listen on {listen}"))?;
     }
     let api = web::Data::new(Api {
@@ -65,9 +64,14 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn probe(operations: Operations) -> Probe {
-    Arc::new(move || {
-        let operations = operations.clone();
-        Box::pin(async move { health::readiness(&operations).await })
-    })
+struct ApiProbe(Operations);
+
+impl Probe for ApiProbe {
+    async fn readiness(&self) -> Readiness {
+        health::readiness(&self.0).await
+    }
+
+    async fn metrics(&self) -> String {
+        metrics::render(&self.0).await
+    }
 }

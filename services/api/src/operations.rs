@@ -4,15 +4,15 @@
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
 
-use operation::{OperationId, ProjectId, Spec, State};
+use operation::{AttemptNumber, OperationId, ProjectId, Spec, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
 use runtime::{clock, telemetry};
 use std::future::Future;
 use std::time::{Duration, Instant};
-use store::{CancelAnswer, NewOperation, PauseAnswer, QueueDepth, Requester, ResumeAnswer, Store, StoreError};
+use store::{Asked, NewOperation, QueueDepth, Requester, Store, StoreError};
 use tracing::Instrument;
 
-pub use store::{CancelReceipt, ListFilter, Operation, Page};
+pub use store::{Address, CancelReceipt, ListFilter, Operation, Page};
 
 /// How many attempts may fail before the operation does.
 const FAILURE_LIMIT: u32 = 5;
@@ -48,17 +48,6 @@ pub struct Creation {
     pub spec: Spec,
     /// Higher goes first, within a project.
     pub priority: i16,
-}
-
-/// Where an operation is looked for.
-#[derive(Debug, Clone)]
-pub struct Address {
-    /// The project.
-    pub project: ProjectId,
-    /// The collection; `None` for any.
-    pub collection: Option<String>,
-    /// The id.
-    pub id: OperationId,
 }
 
 /// The closed vocabulary of answers to cancel, pause and resume.
@@ -120,12 +109,11 @@ impl Operations {
         };
         let Self { store, publisher } = self.clone();
         apart(Some(id), async move {
-            insert(&store, &new).await?;
+            let operation = insert(&store, &new).await?;
             publisher.send(Hint::Work { kind, trace_parent });
-            store.get(&new.project, id).await
+            Ok(operation)
         })
-        .await?
-        .ok_or(OperationsError::NotFound)
+        .await
     }
 
     /// Reads one operation.
@@ -134,7 +122,7 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn get(&self, address: Address) -> Result<Operation, OperationsError> {
         let store = self.store.clone();
-        apart(Some(address.id), async move { find(&store, &address).await }).await?.ok_or(OperationsError::NotFound)
+        apart(Some(address.id), async move { store.get(&address).await }).await?.ok_or(OperationsError::NotFound)
     }
 
     /// Reads one page of a list, newest first.
@@ -164,20 +152,16 @@ impl Operations {
     ) -> Result<(Answer, Operation), OperationsError> {
         let requester = Requester { name: requester, reason };
         let trace_parent = telemetry::current_trace_parent();
-        self.ask(address, move |store, publisher, address| async move {
-            let (answer, operation) = match store.cancel(&address.project, address.id, &requester).await? {
-                CancelAnswer::Recorded(operation) => (Answer::Recorded, operation),
-                CancelAnswer::AlreadyRequested(operation) => (Answer::AlreadyRequested, operation),
-                CancelAnswer::AlreadyDone(operation) => (Answer::AlreadyDone, operation),
-                CancelAnswer::NotFound => return Ok(None),
-            };
+        let Self { store, publisher } = self.clone();
+        let asked = apart(Some(address.id), async move {
+            let asked = store.cancel(&address, &requester).await?;
             // Also when it was asked before: who asks again may do so because the first hint was lost.
-            if let Some((worker, attempt)) = owner(&operation) {
-                publisher.send(Hint::Cancel { worker, operation: operation.id, attempt, trace_parent });
+            if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
+                publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
             }
-            Ok(Some((answer, operation)))
-        })
-        .await
+            Ok(asked)
+        });
+        answer(asked.await?, Answer::AlreadyRequested)
     }
 
     /// Records a pause.
@@ -186,19 +170,15 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn pause(&self, address: Address) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
-        self.ask(address, move |store, publisher, address| async move {
-            let (answer, operation) = match store.pause(&address.project, address.id).await? {
-                PauseAnswer::Recorded(operation) => (Answer::Recorded, operation),
-                PauseAnswer::AlreadyRequested(operation) => (Answer::AlreadyRequested, operation),
-                PauseAnswer::AlreadyDone(operation) => (Answer::AlreadyDone, operation),
-                PauseAnswer::NotFound => return Ok(None),
-            };
-            if let Some((worker, attempt)) = owner(&operation) {
-                publisher.send(Hint::Pause { worker, operation: operation.id, attempt, trace_parent });
+        let Self { store, publisher } = self.clone();
+        let asked = apart(Some(address.id), async move {
+            let asked = store.pause(&address).await?;
+            if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
+                publisher.send(Hint::Pause { worker, operation, attempt, trace_parent });
             }
-            Ok(Some((answer, operation)))
-        })
-        .await
+            Ok(asked)
+        });
+        answer(asked.await?, Answer::AlreadyRequested)
     }
 
     /// Lets a paused operation go on.
@@ -207,19 +187,17 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn resume(&self, address: Address) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
-        self.ask(address, move |store, publisher, address| async move {
-            let (answer, operation) = match store.resume(&address.project, address.id).await? {
-                ResumeAnswer::Resumed(operation) => (Answer::Recorded, operation),
-                ResumeAnswer::NotPaused(operation) => (Answer::NotPaused, operation),
-                ResumeAnswer::AlreadyDone(operation) => (Answer::AlreadyDone, operation),
-                ResumeAnswer::NotFound => return Ok(None),
-            };
-            if operation.state == State::Pending {
+        let Self { store, publisher } = self.clone();
+        let asked = apart(Some(address.id), async move {
+            let asked = store.resume(&address).await?;
+            if let Some(Asked::Recorded(operation)) = &asked
+                && operation.state == State::Pending
+            {
                 publisher.send(Hint::Work { kind: operation.kind, trace_parent });
             }
-            Ok(Some((answer, operation)))
-        })
-        .await
+            Ok(asked)
+        });
+        answer(asked.await?, Answer::NotPaused)
     }
 
     /// Hides an operation for good. It does not cancel.
@@ -227,10 +205,9 @@ impl Operations {
     /// # Errors
     /// [`OperationsError`].
     pub async fn delete(&self, address: Address) -> Result<(), OperationsError> {
-        self.ask(address, |store, _, address| async move {
-            Ok(store.delete(&address.project, address.id).await?.then_some(()))
-        })
-        .await
+        let store = self.store.clone();
+        let deleted = apart(Some(address.id), async move { store.delete(&address).await }).await?;
+        if deleted { Ok(()) } else { Err(OperationsError::NotFound) }
     }
 
     /// What waits and runs, by kind.
@@ -252,38 +229,10 @@ impl Operations {
     pub fn broker_is_up(&self) -> bool {
         self.publisher.is_up()
     }
-
-    /// Runs one change of an operation, if it is in the collection it is asked for in. An operation never changes its
-    /// collection, so nothing can come between the look and the change.
-    async fn ask<T, F>(
-        &self,
-        address: Address,
-        change: impl FnOnce(Store, Publisher, Address) -> F + Send + 'static,
-    ) -> Result<T, OperationsError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<Option<T>, StoreError>> + Send + 'static,
-    {
-        let Self { store, publisher } = self.clone();
-        let id = address.id;
-        let asked = async move {
-            if address.collection.is_some() && find(&store, &address).await?.is_none() {
-                return Ok(None);
-            }
-            change(store, publisher, address).await
-        };
-        apart(Some(id), asked).await?.ok_or(OperationsError::NotFound)
-    }
-}
-
-async fn find(store: &Store, address: &Address) -> Result<Option<Operation>, StoreError> {
-    let operation = store.get(&address.project, address.id).await?;
-    Ok(operation
-        .filter(|operation| address.collection.as_ref().is_none_or(|collection| operation.collection == *collection)))
 }
 
 /// The id makes a second insert harmless: an answer that was lost is asked for again.
-async fn insert(store: &Store, new: &NewOperation) -> Result<(), StoreError> {
+async fn insert(store: &Store, new: &NewOperation) -> Result<Operation, StoreError> {
     let started = Instant::now();
     match store.create(new).await {
         Err(StoreError::Unavailable(_)) if started.elapsed() < QUICK => store.create(new).await,
@@ -291,9 +240,21 @@ async fn insert(store: &Store, new: &NewOperation) -> Result<(), StoreError> {
     }
 }
 
+/// What is told of a request; `unchanged` if it changed nothing although the operation has not ended.
+fn answer(asked: Option<Asked>, unchanged: Answer) -> Result<(Answer, Operation), OperationsError> {
+    match asked {
+        None => Err(OperationsError::NotFound),
+        Some(Asked::Recorded(operation)) => Ok((Answer::Recorded, operation)),
+        Some(Asked::Unchanged(operation)) if operation.state.is_done() => Ok((Answer::AlreadyDone, operation)),
+        Some(Asked::Unchanged(operation)) => Ok((unchanged, operation)),
+    }
+}
+
 /// Who runs it now.
-fn owner(operation: &Operation) -> Option<(operation::WorkerId, operation::AttemptNumber)> {
-    operation.worker.filter(|_| operation.state == State::Running).map(|worker| (worker, operation.attempt))
+fn owner(asked: &Asked) -> Option<(WorkerId, OperationId, AttemptNumber)> {
+    let (Asked::Recorded(operation) | Asked::Unchanged(operation)) = asked;
+    // The row's CHECK: only a running one has a worker.
+    operation.worker.map(|worker| (worker, operation.id, operation.attempt))
 }
 
 /// Runs statements in a task that outlives its caller.

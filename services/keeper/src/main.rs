@@ -6,12 +6,11 @@ mod sweeper;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use runtime::admin::{self, Readiness};
+use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
 use runtime::config::Secret;
 use runtime::{lifecycle, telemetry};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use store::{PoolSettings, Store};
 
 /// Takes operations back from lost workers, makes partitions ahead of time, and migrates the database.
@@ -90,15 +89,22 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         BrokerSettings { url: Secret::new(command.broker_url), namespace: command.broker_namespace, process: "keeper" };
     let publisher = Publisher::start(broker, shutdown.clone())?;
     if let Some(address) = command.admin_listen {
-        let (store, publisher) = (store.clone(), publisher.clone());
-        let probe: admin::Probe = Arc::new(move || {
-            let (store, broker_up) = (store.clone(), publisher.is_up());
-            Box::pin(async move { Readiness::of(store.ping().await.is_ok(), broker_up) })
-        });
+        let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone() };
         admin::serve(address, probe, shutdown.clone()).await.context("the admin listener")?;
     }
     tracing::info!("the keeper runs");
     tokio::join!(sweeper::sweep(store.clone(), publisher, shutdown.clone()), partitions::keep_ahead(store, shutdown),);
     tracing::info!("the keeper has ended");
     Ok(())
+}
+
+struct KeeperProbe {
+    store: Store,
+    publisher: Publisher,
+}
+
+impl Probe for KeeperProbe {
+    async fn readiness(&self) -> Readiness {
+        Readiness::of(self.store.ping().await.is_ok(), self.publisher.is_up())
+    }
 }

@@ -141,10 +141,11 @@ impl Attempt {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a safe point was reached and returns when the one before it was.
-    pub fn passed_safe_point(&self) -> Instant {
+    /// Notes that a safe point was reached, and returns the time since the one before it.
+    pub fn passed_safe_point(&self) -> Duration {
+        let now = Instant::now();
         let mut last = self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut last, Instant::now())
+        now.saturating_duration_since(std::mem::replace(&mut last, now))
     }
 
     /// Notes that it waits where it can be stopped at any moment, or that the wait is over.

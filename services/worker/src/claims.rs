@@ -15,6 +15,16 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 /// As many as one statement takes.
 const BATCH: u32 = 64;
 
+/// What a claim left in the queue.
+enum Left {
+    /// There was nothing, or all was taken.
+    Nothing,
+    /// There may be more to claim at once.
+    More,
+    /// Nobody looked: all slots are taken.
+    NoSlot,
+}
+
 /// The loop that claims. It claims alone: while it reconciles, no claim of this worker is under way.
 pub struct Claims {
     /// The lane for claims.
@@ -37,10 +47,12 @@ impl Claims {
         let mut reconcile_at = Instant::now() + RECONCILE_EVERY;
         let mut cursors = vec![String::new(); self.slots.len()];
         while !shutdown.is_cancelled() {
-            let mut more = false;
+            let (mut more, mut starved) = (false, false);
             for (&(kind, slots), cursor) in self.slots.iter().zip(&mut cursors) {
                 match self.claim(kind, slots, cursor).await {
-                    Ok(full) => more |= full,
+                    Ok(Left::Nothing) => {}
+                    Ok(Left::More) => more = true,
+                    Ok(Left::NoSlot) => starved = true,
                     Err(error) => {
                         tracing::warn!(%error, %kind, "could not claim");
                         // The claim may have been written all the same: then nobody would run it.
@@ -52,16 +64,16 @@ impl Claims {
                 reconcile_at = Instant::now() + RECONCILE_EVERY;
             }
             if !more {
-                self.wait(&shutdown).await;
+                self.wait(starved, &shutdown).await;
             }
         }
     }
 
-    /// Fills the free slots of a kind; true when there may be more to claim at once.
-    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut String) -> Result<bool, StoreError> {
+    /// Fills the free slots of a kind.
+    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut String) -> Result<Left, StoreError> {
         let free = slots.saturating_sub(self.registry.running(kind)).min(BATCH);
         if free == 0 {
-            return Ok(false);
+            return Ok(Left::NoSlot);
         }
         let worker = *self.identity.borrow();
         let claimed = self.store.claim(worker, kind, free, cursor).await?;
@@ -72,7 +84,7 @@ impl Claims {
         for operation in claimed {
             self.runner.start(operation);
         }
-        Ok(full || wrapped)
+        Ok(if full || wrapped { Left::More } else { Left::Nothing })
     }
 
     async fn reconcile(&self) -> bool {
@@ -91,10 +103,11 @@ impl Claims {
         }
     }
 
-    async fn wait(&self, shutdown: &CancellationToken) {
+    async fn wait(&self, starved: bool, shutdown: &CancellationToken) {
         tokio::select! {
             () = self.work.notified() => {}
-            () = self.registry.attempt_ended() => {}
+            // Where nothing waited for a slot, one more free slot is no reason to look.
+            () = self.registry.attempt_ended(), if starved => {}
             () = tokio::time::sleep(LOOK_EVERY.mul_f64(0.5 + clock::jitter())) => {}
             () = shutdown.cancelled() => {}
         }

@@ -72,7 +72,7 @@ impl Safepoint {
     /// # Errors
     /// [`Stop`]: unwind now, leaving no output behind.
     pub fn reach(&self, name: &'static str, progress: Progress) -> Result<(), Stop> {
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point().elapsed());
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point());
         {
             let mut position = self.attempt.position();
             position.progress = progress;
@@ -157,7 +157,7 @@ impl Safepoint {
     /// [`Ended`]: publish nothing.
     pub async fn commit_point(&self) -> Result<(), Ended> {
         let name = "commit point";
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point().elapsed());
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point());
         self.go_on(name)?;
         match self.store.commit_point(self.attempt.fence).await {
             Ok(CommitAnswer::GoOn) => {}

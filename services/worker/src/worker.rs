@@ -11,7 +11,7 @@ use crate::registry::Registry;
 use crate::runner::Runner;
 use crate::{Settings, cancel_listener};
 use operation::{InvalidLease, Kind};
-use runtime::admin::{self, Readiness};
+use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener};
 use runtime::clock;
 use runtime::config::{Config, Secret};
@@ -75,7 +75,8 @@ impl Worker {
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
         if let Some(address) = settings.admin_listen {
-            admin::serve(address, probe(work.clone(), listener.up.clone()), ended.clone()).await?;
+            let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
+            admin::serve(address, probe, ended.clone()).await?;
         }
         let lease = Lease {
             database_url: Secret::new(&settings.database_url),
@@ -138,11 +139,16 @@ fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {
         .collect()
 }
 
-fn probe(store: Store, broker_up: watch::Receiver<bool>) -> admin::Probe {
-    Arc::new(move || {
-        let (store, broker_up) = (store.clone(), *broker_up.borrow());
-        Box::pin(async move { Readiness::of(store.ping().await.is_ok(), broker_up) })
-    })
+struct WorkerProbe {
+    store: Store,
+    broker_up: watch::Receiver<bool>,
+}
+
+impl Probe for WorkerProbe {
+    async fn readiness(&self) -> Readiness {
+        let broker_up = *self.broker_up.borrow();
+        Readiness::of(self.store.ping().await.is_ok(), broker_up)
+    }
 }
 
 fn host_name() -> String {

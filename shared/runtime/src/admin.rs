@@ -8,7 +8,6 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -44,14 +43,23 @@ impl Readiness {
     }
 }
 
-/// Asks a process whether it can work.
-pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Readiness> + Send>> + Send + Sync>;
+/// What a process tells of itself.
+pub trait Probe: Send + Sync + 'static {
+    /// Whether it can work.
+    fn readiness(&self) -> impl Future<Output = Readiness> + Send;
+
+    /// Its metrics in the text format of Prometheus. What must be looked up first is looked up here.
+    fn metrics(&self) -> impl Future<Output = String> + Send {
+        async { crate::metrics::render() }
+    }
+}
 
 /// Serves until `shutdown`.
 ///
 /// # Errors
 /// The address can't be listened on.
-pub async fn serve(listen: SocketAddr, probe: Probe, shutdown: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(listen: SocketAddr, probe: impl Probe, shutdown: CancellationToken) -> std::io::Result<()> {
+    let probe = Arc::new(probe);
     let listener = TcpListener::bind(listen).await?;
     tokio::spawn(async move {
         loop {
@@ -81,14 +89,14 @@ pub async fn serve(listen: SocketAddr, probe: Probe, shutdown: CancellationToken
     Ok(())
 }
 
-async fn answer(request: Request<Incoming>, probe: Probe) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, probe: Arc<impl Probe>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => (200, "application/json", r#"{"status":"alive"}"#.to_owned()),
         (&Method::GET, "/readyz") => {
-            let (status, body) = probe().await.answer();
+            let (status, body) = probe.readiness().await.answer();
             (status, "application/json", body.to_owned())
         }
-        (&Method::GET, "/metrics") => (200, "text/plain; version=0.0.4", crate::metrics::render()),
+        (&Method::GET, "/metrics") => (200, "text/plain; version=0.0.4", probe.metrics().await),
         _ => (404, "application/json", r#"{"error":"try /healthz, /readyz or /metrics"}"#.to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));

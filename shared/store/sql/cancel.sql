@@ -1,7 +1,7 @@
 UPDATE operations SET
     cancel_requested_at = clock_timestamp(),
-    cancel_requested_by = $3,
-    cancel_reason       = $4,
+    cancel_requested_by = $4,
+    cancel_reason       = $5,
     -- Nobody runs it: it ends here and now, in its own answer. A running one ends when its worker has stopped.
     state               = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'CANCELLED' ELSE state END,
     finish_time         = CASE WHEN state IN ('PENDING', 'PAUSED') THEN clock_timestamp() END,
@@ -11,7 +11,7 @@ UPDATE operations SET
     pause_requested_at  = CASE WHEN state = 'RUNNING' THEN pause_requested_at END,
     update_time         = clock_timestamp(),
     revision            = revision + 1
-WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
   -- A second cancel, and one that comes after the end, change nothing.
   AND NOT done AND cancel_requested_at IS NULL
 RETURNING *

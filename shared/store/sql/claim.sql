@@ -15,7 +15,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
     SELECT c.id, c.priority,
            -- The n-th of a project counts behind what the project has running: the least served comes first.
            c.place + (SELECT count(*) FROM operations r
-                      WHERE r.state = 'RUNNING' AND r.project_id = w.project_id) AS turn
+                      WHERE r.worker_id IS NOT NULL AND r.project_id = w.project_id) AS turn
     FROM waiting w
     CROSS JOIN LATERAL (
         SELECT o.id, o.priority, row_number() OVER (ORDER BY o.priority DESC, o.id) AS place

@@ -1,2 +1,2 @@
 SELECT * FROM operations
-WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL

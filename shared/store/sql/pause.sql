@@ -3,6 +3,6 @@ UPDATE operations SET
     pause_requested_at = CASE WHEN state = 'RUNNING' THEN clock_timestamp() END,
     update_time        = clock_timestamp(),
     revision           = revision + 1
-WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
   AND state IN ('PENDING', 'RUNNING') AND pause_requested_at IS NULL
 RETURNING *

@@ -5,5 +5,5 @@ SELECT kind,
        coalesce(extract(epoch FROM clock_timestamp()
                         - min(create_time) FILTER (WHERE state = 'PENDING')), 0)::float8 AS oldest_pending_seconds
 FROM operations
-WHERE NOT done
+WHERE finish_time IS NULL
 GROUP BY kind

@@ -5,6 +5,6 @@ UPDATE operations SET
     not_before         = NULL,
     update_time        = clock_timestamp(),
     revision           = revision + 1
-WHERE project_id = $1 AND id = $2 AND delete_time IS NULL
+WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
   AND (state = 'PAUSED' OR (state = 'RUNNING' AND pause_requested_at IS NOT NULL))
 RETURNING *

@@ -20,9 +20,9 @@ pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Set
 pub use error::StoreError;
 pub use lists::{ListFilter, Page};
 pub use migrate::{MigrateError, migrate};
-pub use operations::{CancelAnswer, NewOperation, PauseAnswer, Requester, ResumeAnswer};
+pub use operations::{Address, Asked, NewOperation, Requester};
 pub use partitions::PartitionError;
-pub use pool::{PoolSettings, Store};
+pub use pool::{PLANNING, PoolSettings, Store};
 pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
 pub use workers::{LeaseLost, Requested};

@@ -87,7 +87,7 @@ fn statement<'a>(
     }
     if let Some(done) = filter.done {
         // Spelled so that it implies the partial index of open operations.
-        query.push(if done { " AND done" } else { " AND NOT done" });
+        query.push(if done { " AND finish_time IS NOT NULL" } else { " AND finish_time IS NULL" });
     }
     if !filter.kinds.is_empty() {
         let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str()).collect();

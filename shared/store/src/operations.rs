@@ -2,6 +2,9 @@
 
 use crate::{Operation, Store, StoreError};
 use operation::{OperationId, ProjectId, Spec};
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 
 pub(crate) const INSERT: &str = include_str!("../sql/insert.sql");
 pub(crate) const GET: &str = include_str!("../sql/get.sql");
@@ -40,43 +43,25 @@ pub struct Requester {
     pub reason: Option<String>,
 }
 
-/// What a cancel did.
-#[derive(Debug)]
-pub enum CancelAnswer {
-    /// Recorded now: the operation after it. A waiting one is CANCELLED already; a running one names its worker.
-    Recorded(Operation),
-    /// Somebody asked before; nothing changed.
-    AlreadyRequested(Operation),
-    /// It had ended; nothing changed.
-    AlreadyDone(Operation),
-    /// There is no such operation in that project.
-    NotFound,
+/// Where an operation is looked for.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// Whose it is.
+    pub project: ProjectId,
+    /// The list it is seen in; `None` for any.
+    pub collection: Option<String>,
+    /// Which.
+    pub id: OperationId,
 }
 
-/// What a pause did.
+/// What a request to change an operation did.
 #[derive(Debug)]
-pub enum PauseAnswer {
-    /// Recorded now.
+pub enum Asked {
+    /// Recorded now: the operation after it. A waiting one that was cancelled is CANCELLED already; a running one names
+    /// its worker.
     Recorded(Operation),
-    /// Requested before, or paused already.
-    AlreadyRequested(Operation),
-    /// It had ended.
-    AlreadyDone(Operation),
-    /// There is no such operation in that project.
-    NotFound,
-}
-
-/// What a resume did.
-#[derive(Debug)]
-pub enum ResumeAnswer {
-    /// It waits for a worker again, or its pause request is taken back.
-    Resumed(Operation),
-    /// It was not paused, and no pause was requested.
-    NotPaused(Operation),
-    /// It had ended.
-    AlreadyDone(Operation),
-    /// There is no such operation in that project.
-    NotFound,
+    /// Nothing changed; the operation tells why: it had ended, or somebody asked before, or there was nothing to do.
+    Unchanged(Operation),
 }
 
 impl Store {
@@ -84,10 +69,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
-    pub async fn create(&self, new: &NewOperation) -> Result<(), StoreError> {
-        let spec = serde_json::to_value(&new.spec)
-            .map_err(|_| StoreError::Unreadable { id: new.id.as_uuid(), what: "spec" })?;
-        sqlx::query(INSERT)
+    pub async fn create(&self, new: &NewOperation) -> Result<Operation, StoreError> {
+        let unreadable = |what| StoreError::Unreadable { id: new.id.as_uuid(), what };
+        let spec = serde_json::to_value(&new.spec).map_err(|_| unreadable("spec"))?;
+        let row = sqlx::query(INSERT)
             .bind(new.id.as_uuid())
             .bind(new.project.as_str())
             .bind(&new.collection)
@@ -97,86 +82,68 @@ impl Store {
             .bind(new.priority)
             .bind(i32::try_from(new.failure_limit).unwrap_or(i32::MAX))
             .bind(&new.trace_parent)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Reads one operation of a project.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn get(&self, project: &ProjectId, id: OperationId) -> Result<Option<Operation>, StoreError> {
-        let row = sqlx::query(GET).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
-        row.as_ref().map(Operation::read).transpose()
-    }
-
-    /// Records a cancel: committed when this returns.
-    ///
-    /// # Errors
-    /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
-    pub async fn cancel(
-        &self,
-        project: &ProjectId,
-        id: OperationId,
-        requester: &Requester,
-    ) -> Result<CancelAnswer, StoreError> {
-        let row = sqlx::query(CANCEL)
-            .bind(project.as_str())
-            .bind(id.as_uuid())
-            .bind(&requester.name)
-            .bind(&requester.reason)
             .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = row {
-            return Ok(CancelAnswer::Recorded(Operation::read(&row)?));
+            return Operation::read(&row);
         }
-        // Nothing changed; a look tells why. States only go forward, so what the look sees is still the reason.
-        Ok(match self.get(project, id).await? {
-            None => CancelAnswer::NotFound,
-            Some(operation) if operation.state.is_done() => CancelAnswer::AlreadyDone(operation),
-            Some(operation) => CancelAnswer::AlreadyRequested(operation),
-        })
+        // It was there: an earlier try of this very create was answered to nobody.
+        let address = Address { project: new.project.clone(), collection: None, id: new.id };
+        self.get(&address).await?.ok_or(unreadable("id"))
     }
 
-    /// Records a pause.
+    /// Reads one operation.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn pause(&self, project: &ProjectId, id: OperationId) -> Result<PauseAnswer, StoreError> {
-        let row = sqlx::query(PAUSE).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
-        if let Some(row) = row {
-            return Ok(PauseAnswer::Recorded(Operation::read(&row)?));
-        }
-        Ok(match self.get(project, id).await? {
-            None => PauseAnswer::NotFound,
-            Some(operation) if operation.state.is_done() => PauseAnswer::AlreadyDone(operation),
-            Some(operation) => PauseAnswer::AlreadyRequested(operation),
-        })
+    pub async fn get(&self, address: &Address) -> Result<Option<Operation>, StoreError> {
+        let row = at(GET, address).fetch_optional(&self.pool).await?;
+        row.as_ref().map(Operation::read).transpose()
     }
 
-    /// Lets a paused operation go on from its checkpoint.
+    /// Records a cancel: committed when this returns. `None` where there is no such operation.
+    ///
+    /// # Errors
+    /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
+    pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
+        let recorded = at(CANCEL, address).bind(&requester.name).bind(&requester.reason);
+        self.asked(address, recorded.fetch_optional(&self.pool).await?).await
+    }
+
+    /// Records a pause. `None` where there is no such operation.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn resume(&self, project: &ProjectId, id: OperationId) -> Result<ResumeAnswer, StoreError> {
-        let row = sqlx::query(RESUME).bind(project.as_str()).bind(id.as_uuid()).fetch_optional(&self.pool).await?;
-        if let Some(row) = row {
-            return Ok(ResumeAnswer::Resumed(Operation::read(&row)?));
-        }
-        Ok(match self.get(project, id).await? {
-            None => ResumeAnswer::NotFound,
-            Some(operation) if operation.state.is_done() => ResumeAnswer::AlreadyDone(operation),
-            Some(operation) => ResumeAnswer::NotPaused(operation),
-        })
+    pub async fn pause(&self, address: &Address) -> Result<Option<Asked>, StoreError> {
+        self.asked(address, at(PAUSE, address).fetch_optional(&self.pool).await?).await
+    }
+
+    /// Lets a paused operation go on from its checkpoint. `None` where there is no such operation.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn resume(&self, address: &Address) -> Result<Option<Asked>, StoreError> {
+        self.asked(address, at(RESUME, address).fetch_optional(&self.pool).await?).await
     }
 
     /// Hides an operation for good. Returns whether there was one. It does not cancel.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn delete(&self, project: &ProjectId, id: OperationId) -> Result<bool, StoreError> {
-        let done = sqlx::query(DELETE).bind(project.as_str()).bind(id.as_uuid()).execute(&self.pool).await?;
-        Ok(done.rows_affected() > 0)
+    pub async fn delete(&self, address: &Address) -> Result<bool, StoreError> {
+        Ok(at(DELETE, address).execute(&self.pool).await?.rows_affected() > 0)
     }
+
+    async fn asked(&self, address: &Address, recorded: Option<PgRow>) -> Result<Option<Asked>, StoreError> {
+        if let Some(row) = recorded {
+            return Ok(Some(Asked::Recorded(Operation::read(&row)?)));
+        }
+        // Nothing changed; a look tells why. States only go forward, so what the look sees is still the reason.
+        Ok(self.get(address).await?.map(Asked::Unchanged))
+    }
+}
+
+/// A statement whose first parameters are the address.
+fn at<'a>(statement: &'static str, address: &'a Address) -> Query<'a, Postgres, PgArguments> {
+    sqlx::query(statement).bind(address.project.as_str()).bind(address.id.as_uuid()).bind(&address.collection)
 }

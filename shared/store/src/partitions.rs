@@ -39,7 +39,8 @@ impl Store {
             // Name and bounds are made of numbers above: nothing of a user stands in the statement. A short lock
             // timeout (the pool's) keeps a long reader from stopping all writers behind this statement.
             let statement = format!(
-                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF operations FOR VALUES FROM ('{from}') TO ('{to}')"
+                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF operations FOR VALUES FROM ('{from}') TO ('{to}')
+                 WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)"
             );
             match sqlx::query(AssertSqlSafe(statement)).execute(&self.pool).await {
                 Ok(_) => made += 1,

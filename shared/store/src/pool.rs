@@ -1,9 +1,30 @@
 //! The pools. Each lane (requests, renewals, final writes) has its own, so that load on one can't starve another.
 
 use crate::StoreError;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
 use std::time::Duration;
+
+/// How our statements are planned: once a connection, for planning over the partitions costs more than running.
+///
+/// Such a plan must hold whatever the table looked like that day, and a queue's looks change quicker than its
+/// statistics. So there is one way for each statement, loops over indexes, also when the table is empty. A test looks at
+/// the plans.
+pub const PLANNING: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    // It leaves index entries of dead rows as they are, where an index scan marks them for the next one.
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // A plan that can't do without a walk is then called endlessly dear, and would be compiled for a second first.
+    ("jit", "off"),
+];
+
+/// How long after its last use a connection is taken to live. After a restart of the database, only those used within
+/// this time before it fail once.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How a pool behaves.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +74,23 @@ impl Store {
                 ("tcp_user_timeout", "10000"),
                 ("client_connection_check_interval", "2000"),
             ])
+            .options(PLANNING)
             .statement_cache_capacity(64);
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections)
             .acquire_timeout(Duration::from_secs(2))
             .max_lifetime(Duration::from_mins(30))
             .idle_timeout(Duration::from_mins(5))
+            // sqlx asks each connection whether it lives each time it is taken: as many round trips again as statements.
+            .test_before_acquire(false)
+            .before_acquire(|connection, taken| {
+                Box::pin(async move {
+                    if taken.idle_for > TRUSTED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }

@@ -10,7 +10,16 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    open: Arc<watch::Sender<bool>>,
+    gate: Arc<watch::Sender<Gate>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// Connections end as those of a stopped server do.
+    Cut,
+    /// Connections end as those of a crashed machine do.
+    Reset,
 }
 
 impl Proxy {
@@ -21,14 +30,13 @@ impl Proxy {
     pub async fn to(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let open = Arc::new(watch::Sender::new(true));
-        let gate = open.clone();
+        let gate = Arc::new(watch::Sender::new(Gate::Open));
+        let keeper = gate.clone();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let (target, mut gate) = (target.clone(), gate.subscribe());
+                let (target, mut gate) = (target.clone(), keeper.subscribe());
                 tokio::spawn(async move {
-                    // A closed gate drops the connection as a stopped server would.
-                    if !*gate.borrow() {
+                    if *gate.borrow() != Gate::Open {
                         return;
                     }
                     let Ok(mut far) = TcpStream::connect(target).await else { return };
@@ -36,12 +44,16 @@ impl Proxy {
                     let _ = far.set_nodelay(true);
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = gate.wait_for(|open| !open) => {}
+                        _ = gate.wait_for(|gate| *gate != Gate::Open) => {}
+                    }
+                    if *gate.borrow() == Gate::Reset {
+                        let _ = near.set_zero_linger();
+                        let _ = far.set_zero_linger();
                     }
                 });
             }
         });
-        Self { address, open }
+        Self { address, gate }
     }
 
     /// Where the near end is.
@@ -51,11 +63,16 @@ impl Proxy {
 
     /// Cuts all connections and refuses new ones.
     pub fn cut(&self) {
-        self.open.send_replace(false);
+        self.gate.send_replace(Gate::Cut);
+    }
+
+    /// Resets all connections (RST instead of a good-bye) and refuses new ones.
+    pub fn reset(&self) {
+        self.gate.send_replace(Gate::Reset);
     }
 
     /// Lets connections through again.
     pub fn mend(&self) {
-        self.open.send_replace(true);
+        self.gate.send_replace(Gate::Open);
     }
 }

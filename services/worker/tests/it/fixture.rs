@@ -5,7 +5,7 @@ use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Config, Secret};
 use std::time::Duration;
-use store::{CancelAnswer, NewOperation, Operation, Requester, Store};
+use store::{Address, Asked, NewOperation, Operation, Requester, Store};
 use testkit::{Proxy, TestDatabase, broker_settings, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -93,10 +93,10 @@ impl Fixture {
     }
 
     /// Asks to cancel as the api does: the row first, then the hint to the owner.
-    pub async fn cancel(&self, id: OperationId) -> CancelAnswer {
+    pub async fn cancel(&self, id: OperationId) -> Option<Asked> {
         let requester = Requester { name: "tester".to_owned(), reason: None };
-        let answer = self.store.cancel(&project(), id, &requester).await.expect("answered");
-        if let CancelAnswer::Recorded(operation) = &answer {
+        let answer = self.store.cancel(&at(id), &requester).await.expect("answered");
+        if let Some(Asked::Recorded(operation)) = &answer {
             self.hint(operation);
         }
         answer
@@ -111,7 +111,7 @@ impl Fixture {
     }
 
     pub async fn get(&self, id: OperationId) -> Operation {
-        self.store.get(&project(), id).await.expect("read").expect("there")
+        self.store.get(&at(id)).await.expect("read").expect("there")
     }
 
     pub async fn until(&self, id: OperationId, what: &str, holds: impl Fn(&Operation) -> bool) -> Operation {
@@ -121,6 +121,11 @@ impl Fixture {
     pub async fn until_state(&self, id: OperationId, state: State) -> Operation {
         self.until(id, state.as_str(), |operation| operation.state == state).await
     }
+}
+
+/// Where `Fixture::create` puts it.
+pub fn at(id: OperationId) -> Address {
+    Address { project: project(), collection: None, id }
 }
 
 pub fn project() -> ProjectId {

@@ -1,9 +1,9 @@
 //! The life of attempts and of the worker itself.
 
-use crate::fixture::{Fixture, endless, project, steps};
+use crate::fixture::{Fixture, at, endless, steps};
 use operation::{DemoSteps, LeaseTerms, State};
 use std::time::Duration;
-use store::{PauseAnswer, ResumeAnswer};
+use store::Asked;
 
 #[tokio::test]
 async fn work_runs_once_each_over_two_workers() {
@@ -56,12 +56,12 @@ async fn a_paused_operation_goes_on_from_its_checkpoint() {
     let worker = fixture.worker().await;
     let id = fixture.create(steps(400, 5)).await;
     fixture.until(id, "progress", |operation| operation.items_done > 0).await;
-    let answer = fixture.store.pause(&project(), id).await.expect("answered");
-    assert!(matches!(answer, PauseAnswer::Recorded(_)));
+    let answer = fixture.store.pause(&at(id)).await.expect("answered");
+    assert!(matches!(answer, Some(Asked::Recorded(_))));
     let paused = fixture.until_state(id, State::Paused).await;
     assert!(paused.checkpoint.is_some() && paused.items_done > 0);
-    let answer = fixture.store.resume(&project(), id).await.expect("answered");
-    assert!(matches!(answer, ResumeAnswer::Resumed(_)));
+    let answer = fixture.store.resume(&at(id)).await.expect("answered");
+    assert!(matches!(answer, Some(Asked::Recorded(_))));
     let done = fixture.until_state(id, State::Succeeded).await;
     assert_eq!((done.attempt.0, done.failures, done.items_done), (2, 0, 400));
     worker.end().await;

@@ -1,6 +1,6 @@
 //! Claims: bounded, disjoint, fair, and only with a lease that stands.
 
-use crate::fixture::{Fixture, failed, finished, project, requester};
+use crate::fixture::{Fixture, at, failed, finished, project, requester};
 use futures_util::future::join_all;
 use operation::{Kind, LeaseTerms, State};
 use std::collections::HashSet;
@@ -82,7 +82,7 @@ async fn a_renewal_tells_what_is_asked() {
     let fence = fixture.claim_one(worker).await;
     let renew = async || fixture.store.renew_worker(worker, LeaseTerms::default()).await.expect("answered");
     assert_eq!(renew().await, Ok(Vec::new()));
-    fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
+    fixture.store.cancel(&at(id), &requester()).await.expect("answered");
     let asked = Requested { id, attempt: fence.attempt, cancel: true, pause: false };
     assert_eq!(renew().await, Ok(vec![asked]));
     assert_eq!(fixture.store.requests(worker, &[id]).await.expect("answered"), vec![asked]);

@@ -4,7 +4,7 @@ use operation::{DemoSteps, Fence, Kind, LeaseTerms, OperationId, Progress, Proje
 use runtime::clock;
 use serde_json::json;
 use std::time::Duration;
-use store::{Claimed, Ending, Finished, NewOperation, Operation, Requester, Store};
+use store::{Address, Claimed, Ending, Finished, NewOperation, Operation, Requester, Store};
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 
@@ -54,7 +54,7 @@ impl Fixture {
     }
 
     pub async fn get(&self, id: OperationId) -> Operation {
-        self.store.get(&project("p"), id).await.expect("read").expect("there")
+        self.store.get(&at(id)).await.expect("read").expect("there")
     }
 
     pub async fn sql(&self, statement: &str) {
@@ -64,6 +64,11 @@ impl Fixture {
 
 pub fn project(name: &str) -> ProjectId {
     name.parse().expect("a project id")
+}
+
+/// Where `Fixture::create` puts it.
+pub fn at(id: OperationId) -> Address {
+    Address { project: project("p"), collection: None, id }
 }
 
 pub fn requester() -> Requester {

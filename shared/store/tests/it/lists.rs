@@ -1,6 +1,6 @@
 //! Lists: newest first, each once, within the project, by filters that an index serves.
 
-use crate::fixture::{Fixture, new_operation, project, requester};
+use crate::fixture::{Fixture, at, new_operation, project, requester};
 use operation::{OperationId, State};
 use runtime::clock;
 use store::{ListFilter, NewOperation};
@@ -45,7 +45,7 @@ async fn operations_created_and_ended_during_a_walk_do_not_disturb_it() {
         let page = fixture.store.list(&project("p"), &ListFilter::default(), after, 3).await.expect("listed");
         seen.extend(page.operations.iter().map(|operation| operation.id));
         fixture.create().await;
-        fixture.store.cancel(&project("p"), before[9], &requester()).await.expect("answered");
+        fixture.store.cancel(&at(before[9]), &requester()).await.expect("answered");
         after = page.next;
         if after.is_none() {
             break;
@@ -68,7 +68,7 @@ async fn filters_select() {
         fixture.store.create(new).await.expect("created");
     }
     let native = fixture.create().await;
-    fixture.store.cancel(&project("p"), native, &requester()).await.expect("answered");
+    fixture.store.cancel(&at(native), &requester()).await.expect("answered");
     let (hour, now) = (Duration::hours(1), clock::now());
     let all = ListFilter::default();
     for (what, filter, expected) in [

@@ -3,6 +3,7 @@
 mod claims;
 mod fixture;
 mod lists;
+mod plans;
 mod races;
 mod statements;
 mod sweeps;

@@ -1,9 +1,9 @@
 //! Statements that meet on one row: whoever commits first, the row stays true.
 
-use crate::fixture::{Fixture, finished, project, requester, succeeded};
+use crate::fixture::{Fixture, at, finished, requester, succeeded};
 use operation::{Cleanup, CleanupStatus, Progress, Road, State};
 use std::time::Duration;
-use store::{CancelAnswer, Ending, Position};
+use store::{Asked, Ending, Position};
 
 const ROUNDS: usize = 100;
 
@@ -15,16 +15,15 @@ async fn cancel_and_finish_at_once() {
     for round in 0..ROUNDS {
         let id = fixture.create().await;
         let fence = fixture.claim_one(worker).await;
-        let (project, requester, ends) = (project("p"), requester(), [finished(fence, succeeded())]);
-        let (cancel, finish) =
-            tokio::join!(fixture.store.cancel(&project, id, &requester), fixture.store.finish(&ends));
+        let (address, requester, ends) = (at(id), requester(), [finished(fence, succeeded())]);
+        let (cancel, finish) = tokio::join!(fixture.store.cancel(&address, &requester), fixture.store.finish(&ends));
         assert_eq!(finish.expect("written").len(), 1, "round {round}: the end was lost");
         let operation = fixture.get(id).await;
         assert_eq!(operation.state, State::Succeeded, "round {round}: the work was done");
         match cancel.expect("answered") {
-            CancelAnswer::Recorded(_) => assert!(operation.cancel.is_some(), "round {round}"),
-            CancelAnswer::AlreadyDone(_) => assert!(operation.cancel.is_none(), "round {round}"),
-            other @ (CancelAnswer::AlreadyRequested(_) | CancelAnswer::NotFound) => panic!("round {round}: {other:?}"),
+            Some(Asked::Recorded(_)) => assert!(operation.cancel.is_some(), "round {round}"),
+            Some(Asked::Unchanged(_)) => assert!(operation.cancel.is_none(), "round {round}"),
+            None => panic!("round {round}: not found"),
         }
     }
 }
@@ -38,10 +37,9 @@ async fn cancel_and_release_at_once() {
     for round in 0..ROUNDS {
         let id = fixture.create().await;
         let fence = fixture.claim_one(worker).await;
-        let (project, requester, ends) = (project("p"), requester(), [finished(fence, Ending::Released)]);
-        let (cancel, finish) =
-            tokio::join!(fixture.store.cancel(&project, id, &requester), fixture.store.finish(&ends));
-        assert!(matches!(cancel.expect("answered"), CancelAnswer::Recorded(_)), "round {round}");
+        let (address, requester, ends) = (at(id), requester(), [finished(fence, Ending::Released)]);
+        let (cancel, finish) = tokio::join!(fixture.store.cancel(&address, &requester), fixture.store.finish(&ends));
+        assert!(matches!(cancel.expect("answered"), Some(Asked::Recorded(_))), "round {round}");
         assert_eq!(finish.expect("written").len(), 1, "round {round}");
         assert_eq!(fixture.get(id).await.state, State::Cancelled, "round {round}: asked, and not running");
     }
@@ -85,7 +83,8 @@ async fn a_stale_attempt_changes_nothing() {
     assert_eq!(fence.attempt.0, 2);
     let before = fixture.get(id).await;
     let wrong_nonce = operation::Fence { nonce: stale.nonce, ..fence };
-    for fence in [stale, wrong_nonce] {
+    let wrong_attempt = operation::Fence { attempt: stale.attempt, ..fence };
+    for fence in [stale, wrong_nonce, wrong_attempt] {
         let position =
             Position { fence, progress: Progress { items_done: 99, ..Progress::default() }, checkpoint: None };
         assert!(fixture.store.checkpoint(&[position]).await.expect("answered").is_empty());
@@ -101,7 +100,7 @@ async fn the_receipt_tells_the_whole_story_in_order() {
     let fixture = Fixture::new().await;
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     let fence = fixture.claim_one(worker).await;
-    fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
+    fixture.store.cancel(&at(id), &requester()).await.expect("answered");
     assert_eq!(fixture.store.commit_point(fence).await.expect("answered"), store::CommitAnswer::CancelRequested);
     let cleanup = Cleanup { status: CleanupStatus::Removed, outputs: vec!["part".to_owned()] };
     let mut ended = finished(fence, Ending::Cancelled);

@@ -1,6 +1,6 @@
 //! The statements fit the schema, and the schema holds what the statements promise.
 
-use crate::fixture::{Fixture, finished, project, requester, succeeded};
+use crate::fixture::{Fixture, at, finished, project, requester, succeeded};
 use operation::State;
 use std::collections::BTreeSet;
 use store::STATEMENTS;
@@ -80,14 +80,14 @@ async fn a_delete_hides_and_does_not_cancel() {
     let fixture = Fixture::new().await;
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     let fence = fixture.claim_one(worker).await;
-    assert!(fixture.store.delete(&project("p"), id).await.expect("deleted"));
-    assert!(!fixture.store.delete(&project("p"), id).await.expect("answered"), "deleted twice");
-    assert!(fixture.store.get(&project("p"), id).await.expect("read").is_none());
-    let cancel = fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
-    assert!(matches!(cancel, store::CancelAnswer::NotFound));
+    assert!(fixture.store.delete(&at(id)).await.expect("deleted"));
+    assert!(!fixture.store.delete(&at(id)).await.expect("answered"), "deleted twice");
+    assert!(fixture.store.get(&at(id)).await.expect("read").is_none());
+    let cancel = fixture.store.cancel(&at(id), &requester()).await.expect("answered");
+    assert!(cancel.is_none());
     let settled = fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
     assert_eq!(settled.first().map(|settled| settled.state), Some(State::Succeeded));
-    assert!(fixture.store.get(&project("p"), id).await.expect("read").is_none(), "resurrected");
+    assert!(fixture.store.get(&at(id)).await.expect("read").is_none(), "resurrected");
 }
 
 #[tokio::test]

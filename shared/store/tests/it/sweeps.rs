@@ -1,6 +1,6 @@
 //! What becomes of the operations of a lost worker.
 
-use crate::fixture::{Fixture, finished, project, requester};
+use crate::fixture::{Fixture, at, finished, requester};
 use futures_util::future::join_all;
 use operation::State;
 use store::Ending;
@@ -20,7 +20,7 @@ async fn a_cancelled_operation_of_a_lost_worker_is_cancelled() {
     let fixture = Fixture::new().await;
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     fixture.claim_one(worker).await;
-    fixture.store.cancel(&project("p"), id, &requester()).await.expect("answered");
+    fixture.store.cancel(&at(id), &requester()).await.expect("answered");
     assert_eq!(fixture.get(id).await.state, State::Running, "CANCELLED only once a new fence stands");
     fixture.expire(worker).await;
     fixture.store.sweep(10).await.expect("swept");

@@ -1,11 +1,11 @@
 //! The SQL does what the pure transition says, step by step, over generated lives.
 
-use crate::fixture::{Fixture, failed, finished, new_operation, project, requester, succeeded};
+use crate::fixture::{Fixture, at, failed, finished, new_operation, requester, succeeded};
 use operation::{AttemptNumber, Event, Fence, Nonce, OperationId, Outcome, Refused, Snapshot, WorkerId, transition};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use runtime::clock;
-use store::{CancelAnswer, Ending, PauseAnswer, ResumeAnswer};
+use store::{Asked, Ending};
 use testkit::events::{Step, steps};
 use uuid::Uuid;
 
@@ -59,16 +59,16 @@ async fn apply(fixture: &Fixture, worker: &mut WorkerId, id: OperationId, now: &
             (Event::Claim { nonce }, !claimed.is_empty())
         }
         Step::RequestCancel => {
-            let answer = store.cancel(&project("p"), id, &requester()).await.expect("answered");
-            (Event::RequestCancel, matches!(answer, CancelAnswer::Recorded(_)))
+            let answer = store.cancel(&at(id), &requester()).await.expect("answered");
+            (Event::RequestCancel, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::RequestPause => {
-            let answer = store.pause(&project("p"), id).await.expect("answered");
-            (Event::RequestPause, matches!(answer, PauseAnswer::Recorded(_)))
+            let answer = store.pause(&at(id)).await.expect("answered");
+            (Event::RequestPause, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::Resume => {
-            let answer = store.resume(&project("p"), id).await.expect("answered");
-            (Event::Resume, matches!(answer, ResumeAnswer::Resumed(_)))
+            let answer = store.resume(&at(id)).await.expect("answered");
+            (Event::Resume, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::OwnerLost => {
             fixture.expire(*worker).await;

@@ -4,7 +4,7 @@ use operation::{Code, Road, SqlDump};
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;
-use testkit::eventually;
+use testkit::{Proxy, eventually};
 use tokio::task::JoinHandle;
 use worker::attempt::Stop;
 use worker::safepoint::Ended;
@@ -72,7 +72,7 @@ async fn the_commit_point_sees_a_cancel() {
     let world = World::new().await;
     let run = world.csv("SELECT 1", "x.csv").await;
     let requester = Requester { name: "me".to_owned(), reason: None };
-    world.store.store().cancel(&super::world::project(), run.attempt.fence.id, &requester).await.unwrap();
+    world.store.store().cancel(&crate::fixture::at(run.attempt.fence.id), &requester).await.unwrap();
     let ended = run.go().await;
     assert!(matches!(ended, Err(Ended::Stop(Stop::Cancel))), "{ended:?}");
     assert_eq!(run.attempt.observed().unwrap().safe_point, "commit point");
@@ -214,4 +214,22 @@ fn children(run: &Run) -> usize {
     environments
         .filter(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == name.as_bytes()))
         .count()
+}
+
+/// A connection that is reset ends the attempt, as a failure to be tried again; nobody waits for an answer for ever.
+#[tokio::test]
+async fn a_reset_connection_is_a_passing_failure() {
+    for query in [ENDLESS, "SELECT pg_sleep(3600)"] {
+        let world = World::new().await;
+        let mut run = world.csv(query, "x.csv").await;
+        let link = Proxy::to(format!("{}:{}", run.cluster.host, run.cluster.port)).await;
+        (run.cluster.host, run.cluster.port) = (link.address().ip().to_string(), link.address().port());
+        let task = run.start();
+        world.backend_is(&run, "state = 'active' AND query LIKE 'COPY%'").await;
+        link.reset();
+        let ended = tokio::time::timeout(PATIENCE, task).await.expect("the attempt ends").unwrap();
+        let Err(Ended::Failure(failure)) = ended else { panic!("{ended:?}") };
+        assert!(failure.retryable, "{failure:?}");
+        assert!(world.files().is_empty(), "{query}");
+    }
 }

@@ -1,0 +1,88 @@
+//! How the database finds the rows: each statement is planned once a connection, perhaps while the table is empty.
+
+use crate::fixture::Fixture;
+use store::STATEMENTS;
+
+/// What looks for rows by their ids, and by which index.
+const BY_ID: [(&str, &[&str]); 9] = [
+    // The index of a project's ids is as good where the statement knows the project.
+    ("get", &["_pkey", "_project_id_id_idx"]),
+    ("cancel", &["_pkey", "_project_id_id_idx"]),
+    ("pause", &["_pkey", "_project_id_id_idx"]),
+    ("resume", &["_pkey", "_project_id_id_idx"]),
+    ("delete", &["_pkey", "_project_id_id_idx"]),
+    ("checkpoint", &["_pkey"]),
+    ("commit_point", &["_pkey"]),
+    ("finish", &["_pkey"]),
+    ("requests", &["_pkey"]),
+];
+
+/// What looks for rows that wait or run.
+const BY_STATE: [(&str, &[&str]); 6] = [
+    ("claim", &["_kind_project_id_priority_id_idx", "_project_id_idx", "_pkey"]),
+    ("renew", &["_worker_id_idx"]),
+    ("sweep", &["_worker_id_idx", "_pkey"]),
+    ("reconcile", &["_worker_id_idx"]),
+    ("retire", &["_worker_id_idx"]),
+    ("queue", &["_project_id_collection_id_idx1"]),
+];
+
+/// Whatever the statistics say: a row is found by its id and not by a walk through an index of what runs, and what has
+/// ended is never walked through.
+#[tokio::test]
+async fn each_statement_has_its_index() {
+    let fixture = Fixture::new().await;
+    for filled in [false, true] {
+        if filled {
+            let worker = fixture.worker().await;
+            for _ in 0..50 {
+                fixture.create().await;
+            }
+            assert_eq!(fixture.claim(worker, 25).await.len(), 25);
+            fixture.sql("ANALYZE operations").await;
+        }
+        for (name, served_by) in BY_ID.into_iter().chain(BY_STATE) {
+            for index in indexes(&fixture, name).await {
+                let served = served_by.iter().any(|suffix| index.ends_with(suffix));
+                assert!(served, "sql/{name}.sql, the table {}: {index}", if filled { "filled" } else { "empty" });
+            }
+        }
+    }
+}
+
+/// The indexes by which the plan reads `operations`, or the table where it reads all of it. Planned as the product's
+/// connections do.
+async fn indexes(fixture: &Fixture, name: &str) -> Vec<String> {
+    let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
+    let client = fixture.database.client().await;
+    for (setting, value) in store::PLANNING {
+        client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
+    }
+    client.batch_execute(&format!("PREPARE {name} AS {sql}")).await.expect("prepared");
+    let types = "SELECT unnest(parameter_types)::text FROM pg_prepared_statements";
+    let arguments: Vec<String> = client
+        .query(types, &[])
+        .await
+        .expect("the types")
+        .iter()
+        .map(|row| match row.get::<_, &str>(0) {
+            // An id of this week, so that its partition is not pruned.
+            "uuid" => format!("'{}'", runtime::clock::new_operation_id().as_uuid()),
+            "uuid[]" => format!("ARRAY['{}'::uuid]", runtime::clock::new_operation_id().as_uuid()),
+            of => format!("NULL::{of}"),
+        })
+        .collect();
+    let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+    let plan = client.query(&format!("EXPLAIN EXECUTE {name}{arguments}"), &[]).await.expect("a plan");
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    let indexes: Vec<String> = plan.iter().filter_map(|line| scanned(line)).collect();
+    assert!(!indexes.is_empty(), "{name}: {plan:#?}");
+    indexes
+}
+
+/// `Index Scan using operations_2026w48_pkey on operations_2026w48 o` reads by `operations_2026w48_pkey`.
+fn scanned(line: &str) -> Option<String> {
+    let (_, of) = line.split_once("Scan using ").or_else(|| line.split_once("Scan on "))?;
+    let name = of.split_whitespace().next()?;
+    name.starts_with("operations").then(|| name.to_owned())
+}
