@@ -1,7 +1,7 @@
 # The commands people type. Each one does what it needs first; dev/ holds the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint bench deny clean-dev
+.PHONY: help demo up down test model lint bench deny clean-dev
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,10 @@ down: ## Stop the system; its data stays in .dev
 
 test: ## Run all tests, with services of their own (ARGS='-p store' for some)
 	@dev/install.sh test && dev/test.sh $(ARGS)
+
+model: ## Explore the model of the protocol; show what breaks when a guard is taken out
+	@dev/install.sh
+	cargo test --locked -p operation --test it model -- --nocapture --test-threads 1
 
 lint: ## Check the format, and the code with clippy
 	@dev/install.sh

@@ -6,7 +6,7 @@
 use crate::{AttemptNumber, Nonce, State};
 
 /// The facts of an operation that decide what may happen to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Snapshot {
     /// Where it stands.
     pub state: State,
@@ -40,7 +40,7 @@ impl Snapshot {
 }
 
 /// How an attempt ended, in the worker's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The work is done and its output visible.
     Succeeded,

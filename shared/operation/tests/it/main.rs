@@ -1,5 +1,7 @@
 //! Properties of the transition over any sequence of events.
 
+mod model;
+
 use operation::{AttemptNumber, Event, Nonce, Refused, Snapshot, State, transition};
 use proptest::prelude::*;
 use testkit::events::{Step, steps};
