@@ -73,3 +73,23 @@ impl Registry {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use operation::{Fence, Nonce};
+    use uuid::Uuid;
+
+    /// A hint or a renewal that was meant for an earlier attempt is none of the newer one's business.
+    #[test]
+    fn a_request_reaches_the_attempt_it_names() {
+        let id = OperationId::from_uuid(Uuid::nil());
+        let fence = Fence { id, attempt: AttemptNumber(2), nonce: Nonce::from_uuid(Uuid::nil()) };
+        let (registry, attempt) = (Registry::default(), Arc::new(Attempt::new(fence, Kind::DemoSteps)));
+        registry.insert(attempt.clone());
+        registry.deliver(Requested { id, attempt: AttemptNumber(1), cancel: true, pause: false }, Road::Push);
+        assert_eq!(attempt.stopping(), None);
+        registry.deliver(Requested { id, attempt: AttemptNumber(2), cancel: true, pause: false }, Road::Push);
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel));
+    }
+}

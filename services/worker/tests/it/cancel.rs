@@ -61,7 +61,7 @@ async fn a_broker_that_comes_back_is_used_again() {
 async fn a_hint_without_a_request_stops_nothing() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
-    let first = fixture.create(endless()).await;
+    let first = fixture.create(steps(100_000, 1)).await;
     let second = fixture.create(endless()).await;
     let running = fixture.until_state(first, State::Running).await;
     fixture.until_state(second, State::Running).await;
@@ -69,7 +69,8 @@ async fn a_hint_without_a_request_stops_nothing() {
     // The second's hint travels behind the first's: when it has worked, the first was heard as well.
     fixture.cancel(second).await;
     fixture.until_state(second, State::Cancelled).await;
-    let untouched = fixture.get(first).await;
+    let heard = fixture.get(first).await;
+    let untouched = fixture.until(first, "work that goes on", |now| now.items_done > heard.items_done).await;
     assert_eq!((untouched.state, untouched.attempt.0, untouched.cancel), (State::Running, 1, None));
     worker.end().await;
 }

@@ -141,3 +141,10 @@ pub const fn steps(steps: u32, step_millis: u32) -> DemoSteps {
 pub const fn endless() -> DemoSteps {
     steps(1, 3_600_000)
 }
+
+/// How many attempts run in this process, by its own metrics. Each test is a process (nextest), so they are this test's.
+pub fn attempts_at_work() -> usize {
+    let metrics = runtime::metrics::render();
+    let name = "safepoint_worker_running{kind=\"demo.steps\"} ";
+    metrics.lines().find_map(|line| line.strip_prefix(name)).map_or(0, |count| count.parse().expect("a number"))
+}

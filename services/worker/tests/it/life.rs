@@ -128,6 +128,11 @@ async fn a_worker_without_its_database_fences_itself() {
         (rows.len() == 2).then_some(())
     })
     .await;
+    // Its attempt has stopped, and the database did not say so.
+    testkit::eventually("no attempt runs", crate::fixture::LIMIT, async || {
+        (crate::fixture::attempts_at_work() == 0).then_some(())
+    })
+    .await;
     client.batch_execute("COMMIT").await.expect("unlocked");
     // The renewal that hung may still have been granted: the sweeper comes again, as keepers do.
     let second = testkit::eventually("a second attempt", crate::fixture::LIMIT, async || {
@@ -136,5 +141,26 @@ async fn a_worker_without_its_database_fences_itself() {
     })
     .await;
     assert_ne!(second.worker, first.worker);
+    worker.end().await;
+}
+
+/// INV-8: an attempt that somebody else has overtaken hears of it at its next checkpoint, and stops.
+#[tokio::test]
+async fn a_fenced_checkpoint_stops_the_attempt() {
+    let fixture = Fixture::new().await;
+    let worker = fixture.worker().await;
+    let id = fixture.create(steps(100_000, 1)).await;
+    fixture.until(id, "progress", |operation| operation.items_done > 0).await;
+    assert_eq!(crate::fixture::attempts_at_work(), 1);
+    let client = fixture.database.client().await;
+    let overtake =
+        "UPDATE operations SET attempt = attempt + 1, nonce = gen_random_uuid(), worker_id = gen_random_uuid()";
+    assert_eq!(client.execute(overtake, &[]).await.expect("overtaken"), 1);
+    testkit::eventually("no attempt runs", crate::fixture::LIMIT, async || {
+        (crate::fixture::attempts_at_work() == 0).then_some(())
+    })
+    .await;
+    let operation = fixture.get(id).await;
+    assert_eq!((operation.state, operation.attempt.0), (State::Running, 2), "nothing was written over it");
     worker.end().await;
 }

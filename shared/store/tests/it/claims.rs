@@ -117,3 +117,20 @@ async fn a_failed_operation_waits_for_its_delay() {
     fixture.sql("UPDATE operations SET not_before = clock_timestamp()").await;
     assert_eq!(fixture.store.claim(worker, Kind::DemoSteps, 1, "").await.expect("claimed").len(), 1);
 }
+
+/// A claim never waits for a row that somebody else holds: it takes the next.
+#[tokio::test]
+async fn a_claim_passes_over_what_is_held() {
+    let fixture = Fixture::new().await;
+    let (held, free) = (fixture.create().await, fixture.create().await);
+    let client = fixture.database.client().await;
+    client.batch_execute("BEGIN").await.expect("begun");
+    let lock = format!("SELECT FROM operations WHERE id = '{}' FOR UPDATE", held.as_uuid());
+    client.batch_execute(&lock).await.expect("held");
+    let worker = fixture.worker().await;
+    let claimed: Vec<_> = fixture.claim(worker, 2).await.iter().map(|claimed| claimed.fence.id).collect();
+    assert_eq!(claimed, [free]);
+    client.batch_execute("COMMIT").await.expect("let go");
+    let claimed: Vec<_> = fixture.claim(worker, 2).await.iter().map(|claimed| claimed.fence.id).collect();
+    assert_eq!(claimed, [held]);
+}

@@ -31,6 +31,23 @@ fn every_statement_of_a_request_names_the_project() {
     }
 }
 
+/// INV-8, 13: some guards are held twice, by a statement and by a constraint or another statement, so that no row can show
+/// that one is missing. They stand all the same.
+#[test]
+fn every_guard_stands_where_it_belongs() {
+    for (name, guard) in [
+        ("finish", "o.attempt = i.attempt AND o.nonce = i.nonce AND o.state = 'RUNNING'"),
+        ("checkpoint", "o.attempt = i.attempt AND o.nonce = i.nonce AND o.state = 'RUNNING'"),
+        ("commit_point", "attempt = $2 AND nonce = $3 AND state = 'RUNNING'"),
+        ("claim", "o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)"),
+        ("claim", "o.id = numbered.id AND o.state = 'PENDING'"),
+        ("sweep", "o.id = orphans.id AND o.state = 'RUNNING'"),
+    ] {
+        let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
+        assert!(sql.contains(guard), "sql/{name}.sql: {guard}");
+    }
+}
+
 /// INV-4, 5, 14: even a wrong statement can't store a row that says what is not so.
 #[tokio::test]
 async fn the_table_refuses_rows_that_cannot_be() {
