@@ -35,6 +35,7 @@ async fn a_silent_query_is_cancelled() {
     let task = run.start();
     world.backend_is(&run, "state = 'active' AND wait_event = 'PgSleep'").await;
     assert_eq!(stopped(&run, task).await, "waiting for the query to start");
+    world.no_query_goes_on(&run).await;
     world.no_backend_is_left(&run).await;
     assert!(world.files().is_empty());
 }
@@ -48,6 +49,7 @@ async fn a_query_that_falls_silent_is_cancelled() {
     let task = run.start();
     world.backend_is(&run, "state = 'active' AND wait_event = 'PgSleep'").await;
     stopped(&run, task).await;
+    world.no_query_goes_on(&run).await;
     world.no_backend_is_left(&run).await;
     assert!(world.files().is_empty());
 }
@@ -61,6 +63,7 @@ async fn an_export_in_full_flow_is_cancelled() {
         let task = run.start();
         bytes_arrive(&world).await;
         stopped(&run, task).await;
+        world.no_query_goes_on(&run).await;
         world.no_backend_is_left(&run).await;
         assert!(world.files().is_empty());
     }

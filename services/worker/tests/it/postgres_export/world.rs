@@ -144,6 +144,14 @@ impl World {
         .await;
     }
 
+    /// An attempt that was stopped has seen its query end: no waiting here.
+    pub async fn no_query_goes_on(&self, run: &Run) {
+        let client = self.source.client().await;
+        let sql = "SELECT query FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'";
+        let going_on = client.query(sql, &[&run.application()]).await.unwrap();
+        assert!(going_on.is_empty(), "{:?}", going_on.iter().map(|row| row.get(0)).collect::<Vec<String>>());
+    }
+
     /// Waits until a backend of the operation is in a state that `condition` tells.
     pub async fn backend_is(&self, run: &Run, condition: &str) {
         let client = self.source.client().await;
