@@ -59,6 +59,11 @@ impl Call {
         segment(&self.request, name)
     }
 
+    /// A header as text, with what is no text replaced.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
     /// The body as a JSON object; empty where there is none.
     ///
     /// # Errors

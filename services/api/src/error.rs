@@ -221,6 +221,11 @@ impl From<OperationsError> for ApiError {
     fn from(error: OperationsError) -> Self {
         match error {
             OperationsError::NotFound => Self::new(Code::NotFound, "OPERATION_NOT_FOUND", "operation not found"),
+            OperationsError::KeyTaken => Self::new(
+                Code::Aborted,
+                "REQUEST_ID_REUSED",
+                "this requestId (or Idempotency-Key) was used for another request: use a fresh one",
+            ),
             OperationsError::Unavailable => {
                 Self::new(Code::Unavailable, "DATABASE_UNAVAILABLE", "the database is not available; try again")
                     .with_retry_after(1)

@@ -7,9 +7,10 @@
 use operation::{AttemptNumber, OperationId, ProjectId, Spec, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
 use runtime::{clock, telemetry};
+use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::time::{Duration, Instant};
-use store::{Asked, NewOperation, QueueDepth, Requester, Store, StoreError};
+use store::{Asked, CreateRequest, Created, NewOperation, QueueDepth, Requester, Store, StoreError};
 use tracing::Instrument;
 
 pub use store::{Address, CancelReceipt, ListFilter, Operation, Page};
@@ -27,6 +28,9 @@ pub enum OperationsError {
     /// There is no such operation in this project and collection.
     #[error("there is no such operation")]
     NotFound,
+    /// The key of an idempotent create was used for another request.
+    #[error("the key was used for another request")]
+    KeyTaken,
     /// The database is not there, or too slow. What was asked for may still happen.
     #[error("the database is not available")]
     Unavailable,
@@ -48,6 +52,18 @@ pub struct Creation {
     pub spec: Spec,
     /// Higher goes first, within a project.
     pub priority: i16,
+    /// The caller's key, which makes the create idempotent.
+    pub request_id: Option<String>,
+}
+
+impl Creation {
+    /// What the key stands for: all that is asked for, and nothing of how it was written.
+    fn request(&self) -> Result<Option<CreateRequest>, OperationsError> {
+        let Some(id) = self.request_id.clone() else { return Ok(None) };
+        let asked = (&self.collection, &self.target, &self.spec, self.priority);
+        let asked = serde_json::to_vec(&asked).map_err(|_| OperationsError::Internal)?;
+        Ok(Some(CreateRequest { id, fingerprint: Sha256::digest(asked).into() }))
+    }
 }
 
 /// The closed vocabulary of answers to cancel, pause and resume.
@@ -88,14 +104,16 @@ impl Operations {
         Self { store, publisher }
     }
 
-    /// Creates an operation: committed when this returns.
+    /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the
+    /// operation made then, as it stands now.
     ///
     /// # Errors
     /// [`OperationsError`]. After `Unavailable` it may be there.
     pub async fn create(&self, creation: Creation) -> Result<Operation, OperationsError> {
         let id = clock::new_operation_id();
         let trace_parent = telemetry::current_trace_parent();
-        let Creation { project, collection, target, spec, priority } = creation;
+        let request = creation.request()?;
+        let Creation { project, collection, target, spec, priority, request_id: _ } = creation;
         let kind = spec.kind();
         let new = NewOperation {
             id,
@@ -106,14 +124,23 @@ impl Operations {
             priority,
             failure_limit: FAILURE_LIMIT,
             trace_parent: trace_parent.clone(),
+            request,
         };
         let Self { store, publisher } = self.clone();
-        apart(Some(id), async move {
-            let operation = insert(&store, &new).await?;
-            publisher.send(Hint::Work { kind, trace_parent });
-            Ok(operation)
-        })
-        .await
+        let created = apart(Some(id), async move {
+            let created = insert(&store, &new).await?;
+            // Also when it was there: the first try may have ended between its commit and its hint.
+            if let Created::New(operation) | Created::Before(operation) = &created
+                && operation.state == State::Pending
+            {
+                publisher.send(Hint::Work { kind, trace_parent });
+            }
+            Ok(created)
+        });
+        match created.await? {
+            Created::New(operation) | Created::Before(operation) => Ok(operation),
+            Created::KeyTaken => Err(OperationsError::KeyTaken),
+        }
     }
 
     /// Reads one operation.
@@ -232,7 +259,7 @@ impl Operations {
 }
 
 /// The id makes a second insert harmless: an answer that was lost is asked for again.
-async fn insert(store: &Store, new: &NewOperation) -> Result<Operation, StoreError> {
+async fn insert(store: &Store, new: &NewOperation) -> Result<Created, StoreError> {
     let started = Instant::now();
     match store.create(new).await {
         Err(StoreError::Unavailable(_)) if started.elapsed() < QUICK => store.create(new).await,

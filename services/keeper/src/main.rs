@@ -1,6 +1,7 @@
 //! The keeper: the loops that must go on when workers are gone. Two or more replicas; each loop is safe to run in all
 //! of them at once.
 
+mod create_requests;
 mod partitions;
 mod sweeper;
 
@@ -93,7 +94,11 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         admin::serve(address, probe, shutdown.clone()).await.context("the admin listener")?;
     }
     tracing::info!("the keeper runs");
-    tokio::join!(sweeper::sweep(store.clone(), publisher, shutdown.clone()), partitions::keep_ahead(store, shutdown),);
+    tokio::join!(
+        sweeper::sweep(store.clone(), publisher, shutdown.clone()),
+        partitions::keep_ahead(store.clone(), shutdown.clone()),
+        create_requests::forget(store, shutdown),
+    );
     tracing::info!("the keeper has ended");
     Ok(())
 }

@@ -20,7 +20,7 @@ pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Set
 pub use error::StoreError;
 pub use lists::{ListFilter, Page};
 pub use migrate::{MigrateError, migrate};
-pub use operations::{Address, Asked, NewOperation, Requester};
+pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester};
 pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, Store};
 pub use row::{CancelReceipt, Operation};
@@ -30,6 +30,8 @@ pub use workers::{LeaseLost, Requested};
 /// Every statement by name, for the test that prepares them.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("insert", operations::INSERT),
+    ("create_request", operations::CREATE_REQUEST),
+    ("forget_create_requests", operations::FORGET_CREATE_REQUESTS),
     ("get", operations::GET),
     ("cancel", operations::CANCEL),
     ("pause", operations::PAUSE),

@@ -2,11 +2,14 @@
 
 use crate::{Operation, Store, StoreError};
 use operation::{OperationId, ProjectId, Spec};
-use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::{Postgres, Row};
+use std::time::Duration;
 
 pub(crate) const INSERT: &str = include_str!("../sql/insert.sql");
+pub(crate) const CREATE_REQUEST: &str = include_str!("../sql/create_request.sql");
+pub(crate) const FORGET_CREATE_REQUESTS: &str = include_str!("../sql/forget_create_requests.sql");
 pub(crate) const GET: &str = include_str!("../sql/get.sql");
 pub(crate) const CANCEL: &str = include_str!("../sql/cancel.sql");
 pub(crate) const PAUSE: &str = include_str!("../sql/pause.sql");
@@ -32,6 +35,28 @@ pub struct NewOperation {
     pub failure_limit: u32,
     /// W3C traceparent of the request.
     pub trace_parent: Option<String>,
+    /// What makes the create idempotent (AIP-155).
+    pub request: Option<CreateRequest>,
+}
+
+/// What makes a create idempotent: the same key with the same request is the same operation.
+#[derive(Debug, Clone)]
+pub struct CreateRequest {
+    /// The caller's key, unique within its project for as long as keys are kept.
+    pub id: String,
+    /// SHA-256 over what is asked for.
+    pub fingerprint: [u8; 32],
+}
+
+/// What a create did.
+#[derive(Debug)]
+pub enum Created {
+    /// It is there now.
+    New(Operation),
+    /// An earlier create with the same key made this one.
+    Before(Operation),
+    /// The key belongs to another request, or to an operation that was deleted since.
+    KeyTaken,
 }
 
 /// Who asks for a cancel, and why.
@@ -69,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
-    pub async fn create(&self, new: &NewOperation) -> Result<Operation, StoreError> {
+    pub async fn create(&self, new: &NewOperation) -> Result<Created, StoreError> {
         let unreadable = |what| StoreError::Unreadable { id: new.id.as_uuid(), what };
         let spec = serde_json::to_value(&new.spec).map_err(|_| unreadable("spec"))?;
         let row = sqlx::query(INSERT)
@@ -82,14 +107,44 @@ impl Store {
             .bind(new.priority)
             .bind(i32::try_from(new.failure_limit).unwrap_or(i32::MAX))
             .bind(&new.trace_parent)
+            .bind(new.request.as_ref().map(|request| request.id.as_str()))
+            .bind(new.request.as_ref().map(|request| request.fingerprint.as_slice()))
             .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = row {
-            return Operation::read(&row);
+            return Ok(Created::New(Operation::read(&row)?));
         }
-        // It was there: an earlier try of this very create was answered to nobody.
-        let address = Address { project: new.project.clone(), collection: None, id: new.id };
-        self.get(&address).await?.ok_or(unreadable("id"))
+        // It was there, by the key or by the id: then an earlier try of this very create was answered to nobody.
+        let id = match &new.request {
+            Some(request) => self.created_by(&new.project, request).await?,
+            None => Some(new.id),
+        };
+        let Some(id) = id else { return Ok(Created::KeyTaken) };
+        let found = self.get(&Address { project: new.project.clone(), collection: None, id }).await?;
+        Ok(found.map_or(Created::KeyTaken, Created::Before))
+    }
+
+    /// The operation that a key with this very request made.
+    async fn created_by(
+        &self,
+        project: &ProjectId,
+        request: &CreateRequest,
+    ) -> Result<Option<OperationId>, StoreError> {
+        let row =
+            sqlx::query(CREATE_REQUEST).bind(project.as_str()).bind(&request.id).fetch_optional(&self.pool).await?;
+        let Some(row) = row else { return Ok(None) };
+        let same = row.try_get::<&[u8], _>("fingerprint")? == request.fingerprint;
+        let id = row.try_get("operation_id")?;
+        Ok(same.then(|| OperationId::from_uuid(id)))
+    }
+
+    /// Forgets keys that are older than `age`, at most 1,000. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_create_requests(&self, age: Duration) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query(FORGET_CREATE_REQUESTS).bind(age.as_secs_f64()).execute(&self.pool).await?;
+        Ok(forgotten.rows_affected())
     }
 
     /// Reads one operation.

@@ -11,17 +11,27 @@ use actix_web::HttpResponse;
 /// The collection of what is created here. Vendors' lists do not show it.
 const COLLECTION: &str = "native";
 const OPERATION_TYPE: &str = "safepoint/Operation";
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_REASON: usize = 1_000;
 
 type Answer = Result<HttpResponse, ApiError>;
 
-/// `POST /api/v1/projects/{project}/operations`
+/// `POST /api/v1/projects/{project}/operations`. With a `requestId` (AIP-155; or the header `Idempotency-Key`) the same
+/// request is the same operation, as often as it is sent.
 pub async fn create(mut call: Call) -> Answer {
     let mut violations = Violations::default();
     let request = wire::CreateRequest::read(call.body().await?, &mut violations);
+    let request_id = translate::request_id(request.request_id.clone(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let (spec, target, priority) = translate::creation(request, call.api(), &call.project, violations)?;
-    let creation =
-        Creation { project: call.project.clone(), collection: COLLECTION.to_owned(), target, spec, priority };
+    let creation = Creation {
+        project: call.project.clone(),
+        collection: COLLECTION.to_owned(),
+        target,
+        spec,
+        priority,
+        request_id,
+    };
     let operation = call.api().operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
@@ -105,6 +115,6 @@ fn answered(result: Result<(crate::operations::Answer, Operation), OperationsErr
 fn of_operation(error: OperationsError, name: &str) -> ApiError {
     match error {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
-        OperationsError::Unavailable | OperationsError::Internal => error.into(),
+        OperationsError::KeyTaken | OperationsError::Unavailable | OperationsError::Internal => error.into(),
     }
 }

@@ -29,6 +29,7 @@ pub const FILTER: Language = Language {
 const NO_TARGET: &str = "demo";
 const MOST_STEPS: i64 = 10_000_000;
 const LONGEST_STEP_MILLIS: i64 = 3_600_000;
+const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id in a path: only in the very form that we show.
 pub fn operation_id(text: &str) -> Option<OperationId> {
@@ -115,6 +116,23 @@ fn code_name(number: i32) -> &'static str {
         Code::Unauthenticated,
     ];
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
+}
+
+/// The key of an idempotent create: in the body, in the header, or the same in both.
+pub fn request_id(body: Option<String>, header: Option<String>, violations: &mut Violations) -> Option<String> {
+    let (field, id) = match (body, header) {
+        (Some(body), Some(header)) if body != header => {
+            violations.add("requestId", "differs from the header Idempotency-Key");
+            return None;
+        }
+        (Some(body), _) => ("requestId", body),
+        (None, Some(header)) => ("Idempotency-Key", header),
+        (None, None) => return None,
+    };
+    if !(1..=LONGEST_REQUEST_ID).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        violations.add(field, "must be 1 to 128 visible ASCII characters; a UUID does best");
+    }
+    Some(id)
 }
 
 /// What a create request asks for, judged: the spec, its target, its priority.

@@ -102,6 +102,7 @@ pub struct CreateRequest {
     pub kind: Option<String>,
     pub spec: Fields,
     pub priority: Option<i64>,
+    pub request_id: Option<String>,
 }
 
 impl CreateRequest {
@@ -113,7 +114,8 @@ impl CreateRequest {
             Fields::default()
         });
         let priority = fields.integer("priority", violations);
+        let request_id = fields.text("requestId", violations);
         fields.finish(violations);
-        Self { kind, spec, priority }
+        Self { kind, spec, priority, request_id }
     }
 }

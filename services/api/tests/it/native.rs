@@ -152,6 +152,37 @@ async fn creates_that_are_wrong_name_the_field() {
     assert_eq!(fixture.count().await, 0);
 }
 
+/// INV-3, as a client sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_sent_again_is_the_same_operation() {
+    let fixture = Fixture::new().await;
+    let body =
+        |steps: u32| json!({"kind": "demo.steps", "spec": {"steps": steps, "stepMillis": 5}, "requestId": "one"});
+    let first = fixture.post(NATIVE, &body(10)).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    // Written otherwise, and by the header: what is asked for is the same.
+    let again = json!({"spec": {"stepMillis": "5", "steps": 10}, "priority": 0, "kind": "demo.steps"});
+    let second = answer(fixture.request("POST", NATIVE).header("Idempotency-Key", "one").json(&again)).await;
+    assert_eq!((second.status, &second.body), (200, &first.body));
+    let other = fixture.post(NATIVE, &body(11)).await;
+    assert_eq!(other.error(), (409, "ABORTED", "REQUEST_ID_REUSED"));
+    assert_eq!(fixture.count().await, 1);
+    // What was cancelled meanwhile is told as it stands now, and not run again.
+    fixture.post(&format!("{}:cancel", path(&first.body)), &json!({})).await;
+    assert_eq!(fixture.post(NATIVE, &body(10)).await.body["state"], "CANCELLED");
+    assert_eq!(fixture.delete(&path(&first.body)).await.status, 200);
+    assert_eq!(fixture.post(NATIVE, &body(10)).await.error(), (409, "ABORTED", "REQUEST_ID_REUSED"));
+    for (key, header) in [("a b", None), ("one", Some("two")), ("é", None)] {
+        let mut body = body(10);
+        body["requestId"] = json!(key);
+        let request = fixture.request("POST", NATIVE).json(&body);
+        let request = if let Some(header) = header { request.header("Idempotency-Key", header) } else { request };
+        let refused = answer(request).await;
+        assert_eq!(refused.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"), "{key}: {refused:?}");
+        assert!(refused.message().starts_with("requestId: "), "{refused:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_to_stop_or_go_on_has_an_answer_from_a_closed_vocabulary() {
     let fixture = Fixture::new().await;

@@ -86,6 +86,7 @@ impl Fixture {
             priority: 0,
             failure_limit: 2,
             trace_parent: None,
+            request: None,
         };
         self.store.create(&new).await.expect("created");
         self.publisher.send(Hint::Work { kind: operation::Kind::DemoSteps, trace_parent: None });

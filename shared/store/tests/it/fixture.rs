@@ -85,6 +85,7 @@ pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
         priority: 0,
         failure_limit: 3,
         trace_parent: None,
+        request: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The statements fit the schema, and the schema holds what the statements promise.
 
 use crate::fixture::{Fixture, at, finished, project, requester, succeeded};
+use futures_util::future::join_all;
 use operation::State;
 use std::collections::BTreeSet;
-use store::STATEMENTS;
+use std::time::Duration;
+use store::{CreateRequest, Created, NewOperation, STATEMENTS};
 
 #[tokio::test]
 async fn every_statement_is_valid_against_the_migrated_schema() {
@@ -85,10 +87,44 @@ async fn a_create_sent_twice_is_one_operation() {
     let fixture = Fixture::new().await;
     let id = runtime::clock::new_operation_id();
     let new = crate::fixture::new_operation(id, "p");
-    fixture.store.create(&new).await.expect("created");
-    fixture.store.create(&new).await.expect("harmless");
+    assert!(matches!(fixture.store.create(&new).await.expect("created"), Created::New(_)));
+    assert!(matches!(fixture.store.create(&new).await.expect("harmless"), Created::Before(_)));
     let page = fixture.store.list(&project("p"), &store::ListFilter::default(), None, 10).await.expect("listed");
     assert_eq!(page.operations.len(), 1);
+}
+
+/// INV-3: one key is one operation, however often and however closely it is asked for; with another request it is
+/// refused; in another project it is another key.
+#[tokio::test]
+async fn a_key_makes_one_operation() {
+    let fixture = Fixture::new().await;
+    let asked = |in_project: &str, fingerprint: u8| NewOperation {
+        request: Some(CreateRequest { id: "key".to_owned(), fingerprint: [fingerprint; 32] }),
+        ..crate::fixture::new_operation(runtime::clock::new_operation_id(), in_project)
+    };
+    let sent: Vec<_> = (0..20).map(|_| asked("p", 1)).collect();
+    let created = join_all(sent.iter().map(|new| fixture.store.create(new))).await;
+    let mut ids = BTreeSet::new();
+    let mut first = 0;
+    for created in created {
+        match created.expect("answered") {
+            Created::New(operation) => {
+                first += 1;
+                ids.insert(operation.id)
+            }
+            Created::Before(operation) => ids.insert(operation.id),
+            Created::KeyTaken => panic!("the request is the same"),
+        };
+    }
+    assert_eq!((first, ids.len()), (1, 1));
+    assert!(matches!(fixture.store.create(&asked("p", 2)).await.expect("answered"), Created::KeyTaken));
+    assert!(matches!(fixture.store.create(&asked("q", 1)).await.expect("answered"), Created::New(_)));
+    let page = fixture.store.list(&project("p"), &store::ListFilter::default(), None, 10).await.expect("listed");
+    assert_eq!(page.operations.len(), 1);
+    // Once the key is forgotten it is free.
+    assert_eq!(fixture.store.forget_create_requests(Duration::from_hours(1)).await.expect("asked"), 0);
+    assert_eq!(fixture.store.forget_create_requests(Duration::ZERO).await.expect("forgotten"), 2);
+    assert!(matches!(fixture.store.create(&asked("p", 2)).await.expect("answered"), Created::New(_)));
 }
 
 /// INV-26: a delete hides at once and does not cancel; the work ends unseen.

@@ -31,6 +31,8 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         target: cluster.to_string(),
         spec: Spec::PostgresExport(export),
         priority: 0,
+        // The vendor's export has none.
+        request_id: None,
     };
     let operation = api.operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
@@ -169,7 +171,7 @@ fn no_location(call: &Call, location: &str) -> ApiError {
 fn of_operation(error: OperationsError, name: &str) -> ApiError {
     match error {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
-        OperationsError::Unavailable | OperationsError::Internal => error.into(),
+        OperationsError::KeyTaken | OperationsError::Unavailable | OperationsError::Internal => error.into(),
     }
 }
 

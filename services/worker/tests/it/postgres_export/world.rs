@@ -89,6 +89,7 @@ impl World {
             priority: 0,
             failure_limit: 3,
             trace_parent: None,
+            request: None,
         };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
