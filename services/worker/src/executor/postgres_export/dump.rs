@@ -25,6 +25,11 @@ const COMPLAINTS: usize = 8 * 1024;
 /// How much the pipe holds: the child writes 4 KiB at a time and must not wait for each to be taken.
 const PIPE: usize = 1024 * 1024;
 
+/// A read that brought less than this has emptied the pipe: the child gets a moment to write more than its 4 KiB.
+/// Without it, each of its writes wakes this side.
+const SHORT: usize = 128 * 1024;
+const NAP: Duration = Duration::from_millis(1);
+
 /// Fills the output with a dump of the database.
 pub(super) async fn export(
     dump: &SqlDump,
@@ -118,6 +123,9 @@ impl PgDump {
                         return Ok(Filled::End);
                     }
                     self.rows.scan(&block[before..]);
+                    if block.len() - before < SHORT && block.len() < size {
+                        sleep(NAP).await;
+                    }
                 }
                 _ = self.pulse.tick() => return Ok(Filled::Pulse),
             }
