@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{CancelToken, Client, Config, Connection, Error, NoTls, Socket};
 
@@ -19,6 +19,8 @@ const CANCEL_EVERY: Duration = Duration::from_millis(500);
 /// How many cancels are under way at a time. Each one is a connection, for which the server starts a process: hundreds
 /// of them at once would hold up the delivery of the very next cancel.
 static CANCELS: Semaphore = Semaphore::const_new(4);
+/// How long one may take: a mute server must not hold up the cancels at others. It is repeated.
+const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// How long a cancelled query is waited for.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -103,7 +105,7 @@ impl Session {
                     // On a connection of its own. Whether it worked is seen on the wire.
                     tokio::spawn(async move {
                         let _turn = CANCELS.acquire().await;
-                        cancel.cancel_query(NoTls).await
+                        let _ = timeout(CANCEL_WITHIN, cancel.cancel_query(NoTls)).await;
                     });
                 }
             }
