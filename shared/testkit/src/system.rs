@@ -36,8 +36,9 @@ pub struct System {
     pub database: TestDatabase,
     /// The worker processes.
     pub workers: Vec<Process>,
+    /// The api's process and the keeper's.
+    pub others: Vec<Process>,
     http: reqwest::Client,
-    _others: Vec<Process>,
     _folder: TempDir,
 }
 
@@ -135,7 +136,7 @@ impl System {
             ready(&http, &process.admin).await;
         }
         let url = format!("http://{address}");
-        Ok(Self { url, bucket, broker_link, customer, database, workers, http, _others: others, _folder: folder })
+        Ok(Self { url, bucket, broker_link, customer, database, workers, others, http, _folder: folder })
     }
 
     /// A bare connection to the customer's database.

@@ -149,3 +149,8 @@ pub fn attempts_at_work() -> usize {
     let name = "safepoint_worker_running{kind=\"demo.steps\"} ";
     metrics.lines().find_map(|line| line.strip_prefix(name)).map_or(0, |count| count.parse().expect("a number"))
 }
+
+/// Waits until none does.
+pub async fn no_attempt_runs() {
+    eventually("no attempt runs", LIMIT, async || (attempts_at_work() == 0).then_some(())).await;
+}

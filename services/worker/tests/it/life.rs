@@ -129,10 +129,7 @@ async fn a_worker_without_its_database_fences_itself() {
     })
     .await;
     // Its attempt has stopped, and the database did not say so.
-    testkit::eventually("no attempt runs", crate::fixture::LIMIT, async || {
-        (crate::fixture::attempts_at_work() == 0).then_some(())
-    })
-    .await;
+    crate::fixture::no_attempt_runs().await;
     client.batch_execute("COMMIT").await.expect("unlocked");
     // The renewal that hung may still have been granted: the sweeper comes again, as keepers do.
     let second = testkit::eventually("a second attempt", crate::fixture::LIMIT, async || {
@@ -156,10 +153,7 @@ async fn a_fenced_checkpoint_stops_the_attempt() {
     let overtake =
         "UPDATE operations SET attempt = attempt + 1, nonce = gen_random_uuid(), worker_id = gen_random_uuid()";
     assert_eq!(client.execute(overtake, &[]).await.expect("overtaken"), 1);
-    testkit::eventually("no attempt runs", crate::fixture::LIMIT, async || {
-        (crate::fixture::attempts_at_work() == 0).then_some(())
-    })
-    .await;
+    crate::fixture::no_attempt_runs().await;
     let operation = fixture.get(id).await;
     assert_eq!((operation.state, operation.attempt.0), (State::Running, 2), "nothing was written over it");
     worker.end().await;

@@ -16,6 +16,9 @@ async fn readiness_and_metrics_tell_the_truth() {
     system.until(&slow, "running", |operation| operation["state"] == "RUNNING").await;
     system.call("POST", &format!("/v1/{slow}:cancel"), None).await;
     system.until(&slow, "done", |operation| operation["done"] == true).await;
+    // The private listener first: it looks at the queue itself.
+    let (_, private) = system.text(&format!("{}/metrics", system.others[0].admin)).await;
+    assert!(private.contains("safepoint_queue_running"), "{private}");
     let (_, api) = system.text(&format!("{}/metrics", system.url)).await;
     let (_, worker) = system.text(&format!("{}/metrics", system.workers[0].admin)).await;
     for metric in ["safepoint_queue_oldest_pending_seconds", "safepoint_queue_running", "safepoint_hints_total"] {
