@@ -2,6 +2,7 @@
 //! that a machine whose disk and clock drift does not decide who wins.
 
 mod cancel;
+mod cancel_exports;
 mod create;
 mod facts;
 mod floor;
@@ -57,6 +58,8 @@ enum Section {
     Cancel,
     /// 1,000 cancels at once, and the bare floor.
     CancelMany,
+    /// 200 running exports, cancelled in several ways.
+    CancelExports,
     /// From create to done, at 10 a second.
     Create,
 }
@@ -106,6 +109,7 @@ impl Bench {
             Section::Sql => movers::sql(self).await,
             Section::Cancel => cancel::one_among_many(self).await,
             Section::CancelMany => cancel::many_at_once(self).await,
+            Section::CancelExports => cancel_exports::measure(self).await,
             Section::Create => create::measure(self).await,
         };
         if let Err(error) = measured {
