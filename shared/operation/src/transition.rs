@@ -55,6 +55,9 @@ pub enum Outcome {
     Paused,
     /// Stopped at a safe point because the worker shuts down. Not a failure.
     Released,
+    /// Stopped at a safe point because the operation's deadline passed. Not a failure of the attempt: it is not
+    /// counted, and no other attempt would do better.
+    DeadlineExceeded,
 }
 
 /// What can happen to an operation.
@@ -82,6 +85,8 @@ pub enum Event {
     },
     /// The lease of the worker that ran it has ended.
     OwnerLost,
+    /// Its deadline passed while nobody ran it. The keeper says so; what runs is ended by its own worker.
+    DeadlinePassed,
 }
 
 /// What somebody should be told after a transition. A hint only: it may be lost (rule 0).
@@ -126,6 +131,10 @@ pub enum Refused {
 
 /// Decides what an event makes of an operation.
 ///
+/// It has no clock. That a deadline has passed is for the speaker to know: the statement that writes
+/// [`Event::DeadlinePassed`] looks at the database's clock, and so does the claim, which takes nothing that is overdue.
+/// Here a claim is decided as if its deadline were still to come.
+///
 /// # Errors
 /// [`Refused`] tells why the event changes nothing.
 pub fn transition(now: &Snapshot, event: Event) -> Result<Next, Refused> {
@@ -136,6 +145,7 @@ pub fn transition(now: &Snapshot, event: Event) -> Result<Next, Refused> {
         Event::Resume => resume(now),
         Event::Finish { attempt, nonce, outcome } => finish(now, attempt, nonce, outcome),
         Event::OwnerLost => owner_lost(now),
+        Event::DeadlinePassed => deadline_passed(now),
     }
 }
 
@@ -189,12 +199,24 @@ fn finish(now: &Snapshot, attempt: AttemptNumber, nonce: Nonce, outcome: Outcome
         Outcome::Failed { retryable: false } => Ok(quiet(failed(now, State::Failed))),
         Outcome::Failed { retryable: true } => Ok(after_failure(now)),
         Outcome::Cancelled if !now.cancel_requested => Err(Refused::NotRequested),
-        Outcome::Cancelled | Outcome::Paused | Outcome::Released => Ok(after_stop(now)),
+        // A cancel is stronger than a deadline: who asked for it hears that it was done.
+        Outcome::DeadlineExceeded if !now.cancel_requested => Ok(quiet(stopped(now, State::Failed))),
+        Outcome::Cancelled | Outcome::Paused | Outcome::Released | Outcome::DeadlineExceeded => Ok(after_stop(now)),
     }
 }
 
 fn owner_lost(now: &Snapshot) -> Result<Next, Refused> {
     if now.state == State::Running { Ok(after_failure(now)) } else { Err(Refused::WrongState) }
+}
+
+fn deadline_passed(now: &Snapshot) -> Result<Next, Refused> {
+    match now.state {
+        State::Pending | State::Paused => Ok(quiet(stopped(now, State::Failed))),
+        // Its worker knows the deadline and stops at a safe point. Should that worker be lost, it waits again, and
+        // ends here at the keeper's next look.
+        State::Running => Err(Refused::WrongState),
+        State::Succeeded | State::Failed | State::Cancelled => Err(Refused::Done),
+    }
 }
 
 /// An attempt failed in a way that another may not: cancel first, then the limit, then another try.

@@ -25,6 +25,8 @@ pub enum Step {
     },
     /// The worker's lease ends.
     OwnerLost,
+    /// The keeper finds its deadline passed.
+    DeadlinePassed,
 }
 
 /// Any sequence of up to `length` steps, weighted so that operations get somewhere.
@@ -35,6 +37,7 @@ pub fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Outcome::Cancelled),
         2 => Just(Outcome::Paused),
         2 => Just(Outcome::Released),
+        1 => Just(Outcome::DeadlineExceeded),
     ];
     let finish = (outcome, proptest::bool::weighted(0.2)).prop_map(|(outcome, stale)| Step::Finish { outcome, stale });
     let step = prop_oneof![
@@ -44,6 +47,7 @@ pub fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Resume),
         5 => finish,
         2 => Just(Step::OwnerLost),
+        1 => Just(Step::DeadlinePassed),
     ];
     vec(step, 1..=length)
 }

@@ -2,7 +2,7 @@
 
 mod model;
 
-use operation::{AttemptNumber, Event, Nonce, Refused, Snapshot, State, transition};
+use operation::{AttemptNumber, Event, Nonce, Outcome, Refused, Snapshot, State, transition};
 use proptest::prelude::*;
 use testkit::events::{Step, steps};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ fn event(step: Step, now: &Snapshot, turn: u128) -> Event {
         Step::RequestPause => Event::RequestPause,
         Step::Resume => Event::Resume,
         Step::OwnerLost => Event::OwnerLost,
+        Step::DeadlinePassed => Event::DeadlinePassed,
         Step::Finish { outcome, stale: false } => {
             Event::Finish { attempt: now.attempt, nonce: now.nonce.unwrap_or(Nonce::from_uuid(Uuid::nil())), outcome }
         }
@@ -33,6 +34,31 @@ fn check_shape(now: &Snapshot) -> Result<(), TestCaseError> {
     );
     prop_assert!(now.failures <= now.failure_limit, "INV-19: more failures than the limit");
     prop_assert!(now.pause_requested <= (now.state == State::Running), "a pause is asked of what runs");
+    Ok(())
+}
+
+/// INV-19: what counts as a failure, and that the last one ends it. Nobody is CANCELLED for failing too often.
+fn check_failures(event: Event, before: &Snapshot, after: &Snapshot) -> Result<(), TestCaseError> {
+    let failed = matches!(event, Event::OwnerLost | Event::Finish { outcome: Outcome::Failed { .. }, .. });
+    prop_assert_eq!(after.failures, before.failures + u32::from(failed), "{:?}", event);
+    if after.failures == after.failure_limit {
+        let end = if after.cancel_requested { State::Cancelled } else { State::Failed };
+        let told = matches!(event, Event::Finish { outcome: Outcome::Failed { retryable: false }, .. });
+        prop_assert_eq!(after.state, if told { State::Failed } else { end }, "the limit of failures is the end");
+    }
+    Ok(())
+}
+
+/// A deadline ends what it meets, and a cancel is stronger.
+fn check_deadline(event: Event, before: &Snapshot, after: &Snapshot) -> Result<(), TestCaseError> {
+    if let Event::DeadlinePassed = event {
+        prop_assert!(matches!(before.state, State::Pending | State::Paused), "only a worker ends what it runs");
+        prop_assert_eq!(after.state, State::Failed);
+    }
+    if let Event::Finish { outcome: Outcome::DeadlineExceeded, .. } = event {
+        let end = if before.cancel_requested { State::Cancelled } else { State::Failed };
+        prop_assert_eq!(after.state, end, "no other attempt would do better");
+    }
     Ok(())
 }
 
@@ -57,6 +83,8 @@ proptest! {
             prop_assert_eq!(next.snapshot.attempt, AttemptNumber(now.attempt.0 + claimed), "INV-9");
             prop_assert!(next.snapshot.cancel_requested >= now.cancel_requested, "INV-6: a request was taken back");
             prop_assert!(next.snapshot != now, "a transition that changes nothing must be refused with a reason");
+            check_failures(event, &now, &next.snapshot)?;
+            check_deadline(event, &now, &next.snapshot)?;
             now = next.snapshot;
             check_shape(&now)?;
         }
@@ -92,4 +120,23 @@ fn a_cancel_answers_from_a_closed_vocabulary() {
     let cancelled = transition(&pending, Event::RequestCancel).expect("a pending one ends at once").snapshot;
     assert_eq!(cancelled.state, State::Cancelled);
     assert_eq!(transition(&cancelled, Event::RequestCancel), Err(Refused::Done));
+}
+
+#[test]
+fn a_deadline_ends_what_waits_and_leaves_what_runs_to_its_worker() {
+    let pending = Snapshot::new(3);
+    let paused = transition(&pending, Event::RequestPause).expect("a pending operation can be paused").snapshot;
+    for waiting in [pending, paused] {
+        let failed = transition(&waiting, Event::DeadlinePassed).expect("nobody runs it").snapshot;
+        assert_eq!((failed.state, failed.failures), (State::Failed, 0));
+        assert_eq!(transition(&failed, Event::DeadlinePassed), Err(Refused::Done));
+    }
+    let nonce = Nonce::from_uuid(Uuid::from_u128(7));
+    let running = transition(&pending, Event::Claim { nonce }).expect("a pending operation can be claimed").snapshot;
+    assert_eq!(transition(&running, Event::DeadlinePassed), Err(Refused::WrongState));
+    let stop = Event::Finish { attempt: running.attempt, nonce, outcome: Outcome::DeadlineExceeded };
+    let failed = transition(&running, stop).expect("its worker ends it").snapshot;
+    assert_eq!((failed.state, failed.failures, failed.nonce), (State::Failed, 0, None));
+    let asked = transition(&running, Event::RequestCancel).expect("a running operation can be cancelled").snapshot;
+    assert_eq!(transition(&asked, stop).expect("its worker ends it").snapshot.state, State::Cancelled);
 }
