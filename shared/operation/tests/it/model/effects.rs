@@ -1,8 +1,8 @@
-//! What happens: the database decides with the product's own `transition`.
+//! What happens to the workers, and what they do.
 
-use super::protocol::{Action, Guard, Protocol};
-use super::world::{Attempt, Hint, Incarnation, Invariant, Process, Progress, Stop, World, nonce};
-use operation::{Event, Notice, Outcome, Refused, Snapshot, State, transition};
+use super::protocol::{Action, Protocol};
+use super::world::{Attempt, Incarnation, Invariant, Process, Progress, Stop, World};
+use operation::{Event, Outcome, Snapshot};
 
 impl Protocol {
     pub fn happen(&self, world: &mut World, action: &Action) {
@@ -13,116 +13,48 @@ impl Protocol {
                 self.ask(world, o, Event::RequestPause);
             }
             Action::Resume(o) => self.ask(world, o, Event::Resume),
-            Action::Claim { w, o, nonce, answered } => self.claim(world, w, o, nonce, answered),
-            Action::Reconcile { w: _, o } => {
-                let now = world.rows[o].now;
-                let event = Event::Finish {
-                    attempt: now.attempt,
-                    nonce: now.nonce.expect("it runs"),
-                    outcome: Outcome::Released,
-                };
-                let _ = self.write(world, o, event);
+            Action::PassDeadline(o) => {
+                world.left.deadlines -= 1;
+                world.rows[o].overdue = true;
             }
+            Action::FailOverdue(o) => drop(self.write(world, o, Event::DeadlinePassed)),
+            Action::Claim { w, o, answered } => self.claim(world, w, o, answered),
+            Action::Reconcile { w: _, o } => self.reconcile(world, o),
             Action::Deliver(hint) => tell(world, hint.to.worker, hint.operation),
             Action::Renew(w) => (0..self.operations).for_each(|o| tell(world, w, o)),
+            Action::NoticeDeadline { w, o } => run(world, w, o).stop = Some(Stop::Deadline),
             Action::Checkpoint { w, o } => self.look(world, w, o, Progress::Working),
             Action::CommitPoint { w, o } => self.look(world, w, o, Progress::Committed),
             Action::Publish { w, o } => run(world, w, o).at = Progress::Published,
             Action::Finish { w, o, outcome, answered } => self.finish(world, w, o, outcome, answered),
-            Action::Drain(w) => {
-                world.left.faults -= 1;
-                for attempt in world.workers[w].runs.iter_mut().flatten() {
-                    attempt.stop.get_or_insert(Stop::Drain);
-                }
-            }
             Action::Sweep(o) => drop(self.write(world, o, Event::OwnerLost)),
             Action::Failover(o) => failover(world, o),
-            Action::Expire(lease) => drop(world.leases.remove(&lease)),
-            Action::Cut(w) => {
-                world.left.faults -= 1;
-                world.workers[w].connected = false;
-            }
-            Action::Mend(w) => world.workers[w].connected = true,
+            Action::Expire(lease) => expire(world, lease),
             Action::SelfFence(w) => leave(world, w, Process::Up),
-            Action::Freeze(w) => {
-                world.left.faults -= 1;
-                world.workers[w].process = Process::Frozen;
-                // Its lease may end before it wakes: then it takes a step too many before it knows.
-                world.workers[w].runs.iter_mut().flatten().for_each(|attempt| attempt.excused = true);
-            }
-            Action::Crash(w) => {
-                world.left.faults -= 1;
-                leave(world, w, Process::Down);
-            }
+            Action::Mend(w) => world.workers[w].connected = true,
             Action::Thaw(w) | Action::Restart(w) => world.workers[w].process = Process::Up,
+            Action::Drain(w) | Action::Cut(w) | Action::Freeze(w) | Action::Crash(w) => fault(world, w, action),
+            Action::Heal => world.left = world.left.healed(),
         }
     }
 
-    fn request_cancel(&self, world: &mut World, o: usize) {
-        world.left.cancels -= 1;
-        let before = world.rows[o].now;
-        let late = before.cancel_requested || before.state.is_done();
-        self.ask(world, o, Event::RequestCancel);
-        if late && world.rows[o].now != before {
-            world.broken.insert(Invariant::LateCancelsAreHarmless);
-        }
-        world.rows[o].asked |= !late;
-    }
-
-    /// A request of a client, and the hint that follows it.
-    fn ask(&self, world: &mut World, o: usize, event: Event) {
-        if self.write(world, o, event) == Ok(Notice::Owner)
-            && let Some(to) = world.rows[o].owner
-        {
-            world.hints.insert(Hint { to, operation: o, attempt: world.rows[o].now.attempt.0 });
-        }
-    }
-
-    fn claim(&self, world: &mut World, w: usize, o: usize, number: u8, answered: bool) {
-        let (before, asked) = (world.rows[o].now, world.rows[o].asked);
-        if self.write(world, o, Event::Claim { nonce: nonce(number) }).is_err() {
-            return;
-        }
-        if asked {
-            world.broken.insert(Invariant::NothingStartsAfterACancel);
-        }
-        world.left.claims -= 1;
-        let owner = world.incarnation(w);
-        let row = &mut world.rows[o];
-        row.owner = Some(owner);
-        row.before_claim = Some(before);
-        row.claims += 1;
-        row.claimant = Some(row.claims);
-        row.fences.insert((row.now.attempt.0, number));
-        let attempt = Attempt {
-            number: row.now.attempt,
-            nonce: nonce(number),
-            stop: None,
-            at: Progress::Working,
-            ended: None,
-            claim: row.claims,
-            excused: false,
-        };
-        if answered {
-            world.workers[w].runs[o] = Some(attempt);
-        } else {
-            world.left.faults -= 1;
-        }
+    /// A worker gives back what it owns by the row and does not know of.
+    fn reconcile(&self, world: &mut World, o: usize) {
+        let now = world.rows[o].now;
+        let nonce = now.nonce.expect("it runs");
+        let _ = self.write(world, o, Event::Finish { attempt: now.attempt, nonce, outcome: Outcome::Released });
     }
 
     /// A checkpoint or the commit point: the row's answer says go on, stop, or that the fence is lost.
     fn look(&self, world: &mut World, w: usize, o: usize, then: Progress) {
         let attempt = *run(world, w, o);
-        let now = world.rows[o].now;
-        let number_fits = now.attempt == attempt.number || self.without == Some(Guard::Attempt);
-        let nonce_fits = now.nonce == Some(attempt.nonce) || self.without == Some(Guard::Nonce);
-        if now.state != State::Running || !number_fits || !nonce_fits {
+        if !self.fence_stands(&world.rows[o], &attempt) {
             world.workers[w].runs[o] = None;
             return;
         }
         taken(world, o, &attempt);
         world.rows[o].before_claim = None;
-        let asked = asked(&now);
+        let asked = asked(&world.rows[o].now);
         let attempt = run(world, w, o);
         if asked.is_some() {
             attempt.stop = asked;
@@ -144,53 +76,6 @@ impl Protocol {
             // Written or not: it does not know, and writes it again.
             world.left.faults -= 1;
             run(world, w, o).ended = Some(outcome);
-        }
-    }
-
-    /// One statement on a row.
-    fn write(&self, world: &mut World, o: usize, event: Event) -> Result<Notice, Refused> {
-        let row = &mut world.rows[o];
-        let next = self.decide(&row.now, event)?;
-        if row.ended.is_some_and(|ended| ended != next.0) {
-            world.broken.insert(if next.0.state.is_done() && !matches!(event, Event::RequestCancel) {
-                Invariant::OneFinisher
-            } else {
-                Invariant::TerminalIsFinal
-            });
-        }
-        row.now = next.0;
-        row.before_claim = None;
-        if !row.runs() {
-            row.owner = None;
-        }
-        if row.now.state.is_done() {
-            row.ended.get_or_insert(row.now);
-        }
-        Ok(next.1)
-    }
-
-    /// The product's decision, with one guard taken out where the test asks for that.
-    fn decide(&self, now: &Snapshot, event: Event) -> Result<(Snapshot, Notice), Refused> {
-        let plain = |now: &Snapshot, event| transition(now, event).map(|next| (next.snapshot, next.notice));
-        match (self.without, event) {
-            (Some(Guard::Attempt), Event::Finish { nonce, outcome, .. }) => {
-                plain(now, Event::Finish { attempt: now.attempt, nonce, outcome })
-            }
-            (Some(Guard::Nonce), Event::Finish { attempt, nonce, outcome }) => {
-                plain(now, Event::Finish { attempt, nonce: now.nonce.unwrap_or(nonce), outcome })
-            }
-            (Some(Guard::NotDone), Event::RequestCancel) if now.state.is_done() => {
-                Ok((Snapshot { cancel_requested: true, ..*now }, Notice::Nobody))
-            }
-            (Some(Guard::ClaimLooksAtCancel), Event::Finish { attempt, nonce, outcome: Outcome::Cancelled }) => {
-                self.decide(now, Event::Finish { attempt, nonce, outcome: Outcome::Released })
-            }
-            (Some(Guard::ClaimLooksAtCancel), Event::Finish { .. } | Event::OwnerLost | Event::Claim { .. }) => {
-                let forgetful = Snapshot { cancel_requested: false, ..*now };
-                let (next, notice) = plain(&forgetful, event)?;
-                Ok((Snapshot { cancel_requested: now.cancel_requested, ..next }, notice))
-            }
-            (_, event) => plain(now, event),
         }
     }
 }
@@ -215,6 +100,7 @@ fn tell(world: &mut World, w: usize, o: usize) {
     if let Some(attempt) = &mut world.workers[w].runs[o]
         && attempt.number == now.attempt
         && attempt.at == Progress::Working
+        && attempt.ended.is_none()
         && let Some(stop) = asked(&now)
     {
         attempt.stop = Some(stop);
@@ -223,6 +109,22 @@ fn tell(world: &mut World, w: usize, o: usize) {
 
 fn run(world: &mut World, w: usize, o: usize) -> &mut Attempt {
     world.workers[w].runs[o].as_mut().expect("it runs here")
+}
+
+fn fault(world: &mut World, w: usize, action: &Action) {
+    world.left.faults -= 1;
+    let worker = &mut world.workers[w];
+    if let Action::Drain(_) = action {
+        for attempt in worker.runs.iter_mut().flatten() {
+            attempt.stop.get_or_insert(Stop::Drain);
+        }
+    } else if let Action::Cut(_) = action {
+        worker.connected = false;
+    } else if let Action::Freeze(_) = action {
+        worker.process = Process::Frozen;
+    } else {
+        leave(world, w, Process::Down);
+    }
 }
 
 /// A worker gives up what it runs, and its identity.
@@ -240,16 +142,24 @@ fn leave(world: &mut World, w: usize, process: Process) {
     world.leases.insert(Incarnation { worker: w, number: old.number + 1 });
 }
 
+fn expire(world: &mut World, lease: Incarnation) {
+    world.leases.remove(&lease);
+    let current = world.incarnation(lease.worker) == lease;
+    let worker = &mut world.workers[lease.worker];
+    if current && worker.process == Process::Frozen {
+        // When it wakes it takes a step too many before it looks at its clock.
+        worker.runs.iter_mut().flatten().for_each(|attempt| attempt.excused = true);
+    }
+}
+
 fn failover(world: &mut World, o: usize) {
     world.left.faults -= 1;
     let row = &mut world.rows[o];
-    if let Some(before) = row.before_claim.take() {
-        (row.now, row.owner, row.claimant) = (before, None, None);
-    }
-    for worker in &mut world.workers {
-        if let Some(attempt) = &mut worker.runs[o] {
-            attempt.excused = true;
-        }
+    let undone = row.claimant.take();
+    row.owner = None;
+    row.now = row.before_claim.take().expect("a claim to undo");
+    for attempt in world.workers.iter_mut().filter_map(|worker| worker.runs[o].as_mut()) {
+        attempt.excused |= Some(attempt.claim) == undone;
     }
 }
 

@@ -4,7 +4,8 @@ use super::protocol::{Action, Guard};
 use super::world::{Attempt, Incarnation, Process, Progress, Stop, World};
 use operation::{Outcome, State};
 
-pub fn requests(world: &World, o: usize, actions: &mut Vec<Action>) {
+/// What clients, the keeper and time may do to an operation.
+pub fn requests(world: &World, o: usize, without: Option<Guard>, actions: &mut Vec<Action>) {
     if world.left.cancels > 0 {
         actions.push(Action::RequestCancel(o));
     }
@@ -15,7 +16,15 @@ pub fn requests(world: &World, o: usize, actions: &mut Vec<Action>) {
     if row.now.state == State::Paused || row.now.pause_requested {
         actions.push(Action::Resume(o));
     }
-    if row.runs() && row.owner.is_some_and(|owner| !world.leases.contains(&owner)) {
+    if world.left.deadlines > 0 && !row.overdue && !row.now.state.is_done() {
+        actions.push(Action::PassDeadline(o));
+    }
+    let waits = matches!(row.now.state, State::Pending | State::Paused);
+    if row.overdue && waits && without != Some(Guard::KeeperLooksAtDeadlines) {
+        actions.push(Action::FailOverdue(o));
+    }
+    let orphaned = row.owner.is_some_and(|owner| !world.leases.contains(&owner));
+    if row.runs() && orphaned && without != Some(Guard::Sweeper) {
         actions.push(Action::Sweep(o));
     }
     if world.left.faults > 0 && row.before_claim.is_some() {
@@ -57,27 +66,20 @@ pub fn faults(world: &World, w: usize, actions: &mut Vec<Action>) {
     }
 }
 
-pub fn work(world: &World, w: usize, o: usize, actions: &mut Vec<Action>) {
+pub fn work(world: &World, w: usize, o: usize, without: Option<Guard>, actions: &mut Vec<Action>) {
     let (worker, row) = (&world.workers[w], &world.rows[o]);
     if !worker.runs_at_all() {
         return;
     }
     let Some(attempt) = worker.runs[o] else {
-        if worker.speaks() && world.leased(w) && world.left.claims > 0 && row.now.state == State::Pending {
-            let number = row.now.attempt.0 + 1;
-            // Random, and fresh for this attempt's number; the same nonce may come again under another.
-            for nonce in (0..2).filter(|&nonce| !row.fences.contains(&(number, nonce))) {
-                actions.push(Action::Claim { w, o, nonce, answered: true });
-                if world.left.faults > 0 {
-                    actions.push(Action::Claim { w, o, nonce, answered: false });
-                }
-            }
-        }
-        if worker.speaks() && row.runs() && row.owner == Some(world.incarnation(w)) {
-            actions.push(Action::Reconcile { w, o });
+        if worker.speaks() {
+            idle(world, w, o, without, actions);
         }
         return;
     };
+    if row.overdue && attempt.goes_on() {
+        actions.push(Action::NoticeDeadline { w, o });
+    }
     if attempt.at == Progress::Committed {
         // One quick step, which needs no database.
         actions.push(Action::Publish { w, o });
@@ -85,7 +87,7 @@ pub fn work(world: &World, w: usize, o: usize, actions: &mut Vec<Action>) {
     if !worker.connected {
         return;
     }
-    if attempt.at == Progress::Working && attempt.stop.is_none() && attempt.ended.is_none() {
+    if attempt.goes_on() {
         actions.push(Action::Checkpoint { w, o });
         actions.push(Action::CommitPoint { w, o });
     }
@@ -94,6 +96,21 @@ pub fn work(world: &World, w: usize, o: usize, actions: &mut Vec<Action>) {
         if world.left.faults > 0 {
             actions.push(Action::Finish { w, o, outcome, answered: false });
         }
+    }
+}
+
+/// What a worker may do about an operation that it does not run.
+fn idle(world: &World, w: usize, o: usize, without: Option<Guard>, actions: &mut Vec<Action>) {
+    let row = &world.rows[o];
+    let too_late = row.overdue && without != Some(Guard::ClaimLooksAtDeadline);
+    if world.leased(w) && world.left.claims > 0 && row.now.state == State::Pending && !too_late {
+        actions.push(Action::Claim { w, o, answered: true });
+        if world.left.faults > 0 {
+            actions.push(Action::Claim { w, o, answered: false });
+        }
+    }
+    if row.runs() && row.owner == Some(world.incarnation(w)) && without != Some(Guard::Reconcile) {
+        actions.push(Action::Reconcile { w, o });
     }
 }
 
@@ -116,6 +133,7 @@ fn outcomes(attempt: &Attempt) -> Vec<Outcome> {
         (Progress::Working, Some(Stop::Cancel)) => vec![Outcome::Cancelled],
         (Progress::Working, Some(Stop::Pause)) => vec![Outcome::Paused],
         (Progress::Working, Some(Stop::Drain)) => vec![Outcome::Released],
+        (Progress::Working, Some(Stop::Deadline)) => vec![Outcome::DeadlineExceeded],
         (Progress::Working, None) => {
             vec![Outcome::Failed { retryable: true }, Outcome::Failed { retryable: false }]
         }

@@ -1,8 +1,8 @@
 //! The model: what can happen, and what must hold whatever happens.
 
-use super::possible;
-use super::world::{Budget, Hint, Incarnation, Invariant, Process, Row, Worker, World};
-use operation::{Outcome, State};
+use super::world::{Budget, Hint, Incarnation, Process, Row, Worker, World};
+use super::{possible, promises};
+use operation::Outcome;
 use stateright::{Model, Property};
 use std::collections::BTreeSet;
 
@@ -17,8 +17,16 @@ pub enum Guard {
     NotDone,
     /// Nobody looks at the cancel where an attempt stops or its worker is lost, nor where one is claimed.
     ClaimLooksAtCancel,
+    /// An operation is claimed after its deadline.
+    ClaimLooksAtDeadline,
     /// A worker cut off from the database goes on.
     SelfFence,
+    /// Nobody takes operations from lost workers.
+    Sweeper,
+    /// Nobody gives back what was claimed by a statement whose answer was lost.
+    Reconcile,
+    /// Nobody fails what waits beyond its deadline.
+    KeeperLooksAtDeadlines,
 }
 
 /// The protocol between some workers and operations.
@@ -28,6 +36,8 @@ pub struct Protocol {
     pub operations: usize,
     pub left: Budget,
     pub without: Option<Guard>,
+    /// Whether all faults may heal at any moment, for good: then what was accepted must end.
+    pub heals: bool,
 }
 
 /// One thing that happens. `w` is a worker, `o` an operation.
@@ -36,10 +46,13 @@ pub enum Action {
     RequestCancel(usize),
     RequestPause(usize),
     Resume(usize),
+    /// The database's clock passes the operation's deadline.
+    PassDeadline(usize),
+    /// The keeper ends what waits beyond its deadline.
+    FailOverdue(usize),
     Claim {
         w: usize,
         o: usize,
-        nonce: u8,
         answered: bool,
     },
     Reconcile {
@@ -49,6 +62,11 @@ pub enum Action {
     Deliver(Hint),
     /// The answer to a renewal tells what is asked.
     Renew(usize),
+    /// The worker's own clock passes the deadline.
+    NoticeDeadline {
+        w: usize,
+        o: usize,
+    },
     /// The answer to a checkpoint tells what is asked, and whether the fence stands.
     Checkpoint {
         w: usize,
@@ -81,6 +99,8 @@ pub enum Action {
     Sweep(usize),
     /// A standby without the newest claim becomes the database.
     Failover(usize),
+    /// From now on nothing goes wrong and nobody asks for anything.
+    Heal,
 }
 
 impl Model for Protocol {
@@ -102,17 +122,20 @@ impl Model for Protocol {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         for o in 0..self.operations {
-            possible::requests(world, o, actions);
+            possible::requests(world, o, self.without, actions);
         }
         for w in 0..self.workers {
             possible::faults(world, w, actions);
             for o in 0..self.operations {
-                possible::work(world, w, o, actions);
+                possible::work(world, w, o, self.without, actions);
             }
         }
         actions.extend(world.hints.iter().filter(|hint| possible::hears(world, hint.to)).copied().map(Action::Deliver));
         let ending = world.leases.iter().copied().filter(|&lease| possible::may_expire(world, lease, self.without));
         actions.extend(ending.map(Action::Expire));
+        if self.heals && !world.left.is_healed() {
+            actions.push(Action::Heal);
+        }
     }
 
     fn next_state(&self, before: &World, action: Action) -> Option<World> {
@@ -122,44 +145,6 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("INV-4 a done operation never changes", |_, w: &World| {
-                holds(w, Invariant::TerminalIsFinal)
-            }),
-            Property::always("INV-7 one finisher", |_, w: &World| holds(w, Invariant::OneFinisher)),
-            Property::always("INV-8 no write of a stale attempt is taken", |_, w: &World| holds(w, Invariant::Fenced)),
-            Property::always("INV-10 never two attempts at work", |_, w: &World| {
-                (0..w.rows.len()).all(|o| w.at_work(o) <= 1)
-            }),
-            Property::always("INV-13 nothing starts after a cancel", |_, w: &World| {
-                holds(w, Invariant::NothingStartsAfterACancel)
-            }),
-            Property::always("INV-14 nobody is cancelled who was not asked to be", |_, w: &World| {
-                w.rows.iter().all(|row| row.now.state != State::Cancelled || row.asked)
-            }),
-            Property::always("INV-16 late cancels are harmless", |_, w: &World| {
-                holds(w, Invariant::LateCancelsAreHarmless)
-            }),
-            Property::always("INV-19 bounded tries", |_, w: &World| {
-                w.rows.iter().all(|row| row.now.failures <= row.now.failure_limit)
-            }),
-            Property::always("the CHECKs of the table hold", |_, w: &World| w.rows.iter().all(Row::is_well_formed)),
-            // The space is worth its exploration: all of this happens in it.
-            Property::sometimes("a cancel is confirmed", |_, w: &World| any(w, State::Cancelled, true)),
-            Property::sometimes("work wins against a cancel", |_, w: &World| any(w, State::Succeeded, true)),
-            Property::sometimes("work succeeds after a take-over", |_, w: &World| {
-                w.rows.iter().any(|row| row.now.state == State::Succeeded && row.now.failures > 0)
-            }),
-            Property::sometimes("tries run out", |_, w: &World| any(w, State::Failed, false)),
-            Property::sometimes("work waits, paused", |_, w: &World| any(w, State::Paused, false)),
-        ]
+        promises::all(self)
     }
-}
-
-fn holds(world: &World, invariant: Invariant) -> bool {
-    !world.broken.contains(&invariant)
-}
-
-fn any(world: &World, state: State, asked: bool) -> bool {
-    world.rows.iter().any(|row| row.now.state == state && row.asked == asked)
 }

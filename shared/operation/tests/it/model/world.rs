@@ -33,12 +33,14 @@ pub struct Row {
     pub owner: Option<Incarnation>,
     /// The row before its newest claim, while nothing was written since: what an asynchronous failover goes back to.
     pub before_claim: Option<Snapshot>,
-    /// Pairs of attempt and nonce that were handed out: a fresh nonce never makes the same pair twice.
-    pub fences: BTreeSet<(u32, u8)>,
+    /// How often each attempt's number was handed out. More than once after a failover only.
+    pub handed_out: Vec<u8>,
     /// How many claims there were; the newest one's number is its claimant's ghost of a fence, which no guard looks at.
     pub claims: u8,
     pub claimant: Option<u8>,
     pub asked: bool,
+    /// Its deadline has passed, by the database's clock.
+    pub overdue: bool,
     pub ended: Option<Snapshot>,
 }
 
@@ -70,7 +72,8 @@ pub struct Attempt {
     pub ended: Option<Outcome>,
     /// The claim it came from, which no guard looks at.
     pub claim: u8,
-    /// It was frozen, or its claim was undone by a failover: for a moment it does not know that it is one too many.
+    /// Its lease ended while it was frozen, or its claim was undone by a failover: for a moment it does not know that
+    /// it is one too many.
     pub excused: bool,
 }
 
@@ -79,6 +82,7 @@ pub enum Stop {
     Cancel,
     Pause,
     Drain,
+    Deadline,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +98,6 @@ pub enum Progress {
 pub struct Hint {
     pub to: Incarnation,
     pub operation: usize,
-    pub attempt: u32,
 }
 
 /// How much may still happen.
@@ -102,6 +105,7 @@ pub struct Hint {
 pub struct Budget {
     pub cancels: u8,
     pub pauses: u8,
+    pub deadlines: u8,
     pub claims: u8,
     /// Crashes, freezes, cuts, lost answers, failovers and drains together.
     pub faults: u8,
@@ -120,6 +124,21 @@ pub enum Invariant {
     NothingStartsAfterACancel,
     /// INV-16: a repeated or late cancel changes nothing.
     LateCancelsAreHarmless,
+    /// After its deadline nothing starts.
+    NothingStartsOverdue,
+    /// What was asked to cancel does not end by its deadline.
+    CancelBeatsDeadline,
+}
+
+impl Budget {
+    /// Nothing goes wrong any more and nobody asks for anything; work may be claimed as often as it takes.
+    pub fn healed(self) -> Self {
+        Self { cancels: 0, pauses: 0, faults: 0, claims: u8::MAX, deadlines: self.deadlines }
+    }
+
+    pub fn is_healed(self) -> bool {
+        self.claims == u8::MAX
+    }
 }
 
 impl Worker {
@@ -130,6 +149,13 @@ impl Worker {
     /// Whether it can speak to the database.
     pub fn speaks(&self) -> bool {
         self.runs_at_all() && self.connected
+    }
+}
+
+impl Attempt {
+    /// Whether it works and has heard of no reason to stop.
+    pub fn goes_on(&self) -> bool {
+        self.at == Progress::Working && self.stop.is_none() && self.ended.is_none()
     }
 }
 
@@ -157,16 +183,28 @@ impl Row {
             now: Snapshot::new(failure_limit),
             owner: None,
             before_claim: None,
-            fences: BTreeSet::new(),
+            handed_out: Vec::new(),
             claims: 0,
             claimant: None,
             asked: false,
+            overdue: false,
             ended: None,
         }
     }
 
     pub fn runs(&self) -> bool {
         self.now.state == State::Running
+    }
+
+    /// A nonce that the next attempt's number was never handed out with. Else it repeats as much as chance may: what
+    /// holds with this one holds with a better one.
+    pub fn fresh_nonce(&self) -> u8 {
+        self.handed_out.get(self.now.attempt.0 as usize).copied().unwrap_or(0)
+    }
+
+    pub fn hand_out(&mut self, attempt: AttemptNumber) {
+        self.handed_out.resize(self.handed_out.len().max(attempt.0 as usize), 0);
+        self.handed_out[attempt.0 as usize - 1] += 1;
     }
 
     /// What `CHECK`s hold of every row.
