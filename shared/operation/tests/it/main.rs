@@ -140,3 +140,11 @@ fn a_deadline_ends_what_waits_and_leaves_what_runs_to_its_worker() {
     let asked = transition(&running, Event::RequestCancel).expect("a running operation can be cancelled").snapshot;
     assert_eq!(transition(&asked, stop).expect("its worker ends it").snapshot.state, State::Cancelled);
 }
+
+/// A row that waits with a cancel can't be, says a CHECK. Were there one, it would not start all the same.
+#[test]
+fn what_was_asked_to_cancel_is_never_claimed() {
+    let asked = Snapshot { cancel_requested: true, ..Snapshot::new(3) };
+    let nonce = Nonce::from_uuid(Uuid::from_u128(7));
+    assert_eq!(transition(&asked, Event::Claim { nonce }), Err(Refused::WrongState));
+}
