@@ -60,10 +60,13 @@ fn routes(config: &mut web::ServiceConfig) {
             under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
         )
         // Our own
+        .service(under(NATIVE, ":cancel").post(native::cancel_many))
         .service(at(NATIVE).get(native::list).post(native::create))
         .service(under(NATIVE, "/{operation}:cancel").post(native::cancel))
         .service(under(NATIVE, "/{operation}:pause").post(native::pause))
         .service(under(NATIVE, "/{operation}:resume").post(native::resume))
+        .service(under(NATIVE, "/{operation}:retry").post(native::retry))
+        .service(under(NATIVE, "/{operation}/why").get(native::why))
         .service(under(NATIVE, "/{operation}").get(native::get).delete(native::delete))
         // Without a token
         .service(at("/healthz").open(health::alive))

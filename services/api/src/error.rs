@@ -226,6 +226,12 @@ impl From<OperationsError> for ApiError {
                 "REQUEST_ID_REUSED",
                 "this requestId (or Idempotency-Key) was used for another request: use a fresh one",
             ),
+            OperationsError::NotRetryable(state) => Self::new(
+                Code::FailedPrecondition,
+                "OPERATION_NOT_RETRYABLE",
+                format!("only an operation that is FAILED or CANCELLED is tried again; this one is {state}"),
+            )
+            .with("state", state.as_str()),
             OperationsError::Unavailable => {
                 Self::new(Code::Unavailable, "DATABASE_UNAVAILABLE", "the database is not available; try again")
                     .with_retry_after(1)

@@ -5,6 +5,7 @@
 use crate::error::{ApiError, Violations};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The members of an object that nobody has taken yet. End with [`Fields::finish`].
@@ -96,6 +97,21 @@ impl Fields {
             return self.wrong(name, "an object", &value, violations);
         };
         Some(Self { path: self.path(name), members })
+    }
+
+    /// All members, as a map of texts: a protobuf `map<string, string>`. Its names are data, and taken as they are.
+    pub fn into_texts(self, violations: &mut Violations) -> BTreeMap<String, String> {
+        let mut texts = BTreeMap::new();
+        for (name, value) in &self.members {
+            if let Value::String(text) = value {
+                let text = checked(&self.path(name), text.clone(), violations);
+                let name = checked(&self.path(name), name.clone(), violations);
+                texts.extend(name.zip(text));
+            } else {
+                let _: Option<()> = self.wrong(name, "a string", value, violations);
+            }
+        }
+        texts
     }
 
     /// Refuses what nobody has taken.

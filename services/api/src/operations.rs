@@ -4,19 +4,21 @@
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
 
-use operation::{AttemptNumber, OperationId, ProjectId, Spec, State, WorkerId};
+use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
 use runtime::{clock, telemetry};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
-use store::{Asked, CreateRequest, Created, NewOperation, QueueDepth, Requester, Store, StoreError};
+use store::{Asked, CreateRequest, Created, NewOperation, QueueDepth, Requester, Retried, Retry, Store, StoreError};
+use time::OffsetDateTime;
 use tracing::Instrument;
 
-pub use store::{Address, CancelReceipt, ListFilter, Operation, Page};
+pub use operation::ListFilter;
+pub use store::{Address, CancelReceipt, Operation, Order, Owner, Page, Why};
 
-/// How many attempts may fail before the operation does.
-const FAILURE_LIMIT: u32 = 5;
 /// When a caller is told to try again. Above the 2 s that a connection of the pool is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 /// A create is tried again only if its failure came quickly: two long waits would outlast the caller's.
@@ -31,6 +33,9 @@ pub enum OperationsError {
     /// The key of an idempotent create was used for another request.
     #[error("the key was used for another request")]
     KeyTaken,
+    /// Only what failed or was cancelled is tried again.
+    #[error("an operation that is {0} is not tried again")]
+    NotRetryable(State),
     /// The database is not there, or too slow. What was asked for may still happen.
     #[error("the database is not available")]
     Unavailable,
@@ -52,6 +57,12 @@ pub struct Creation {
     pub spec: Spec,
     /// Higher goes first, within a project.
     pub priority: i16,
+    /// The caller's own words.
+    pub labels: BTreeMap<String, String>,
+    /// When it fails if it has not ended.
+    pub deadline: Option<OffsetDateTime>,
+    /// How often, and when, it is tried again.
+    pub retry: RetryPolicy,
     /// The caller's key, which makes the create idempotent.
     pub request_id: Option<String>,
 }
@@ -59,11 +70,17 @@ pub struct Creation {
 impl Creation {
     /// What the key stands for: all that is asked for, and nothing of how it was written.
     fn request(&self) -> Result<Option<CreateRequest>, OperationsError> {
-        let Some(id) = self.request_id.clone() else { return Ok(None) };
-        let asked = (&self.collection, &self.target, &self.spec, self.priority);
-        let asked = serde_json::to_vec(&asked).map_err(|_| OperationsError::Internal)?;
-        Ok(Some(CreateRequest { id, fingerprint: Sha256::digest(asked).into() }))
+        let retry = (self.retry.failure_limit, self.retry.initial_delay, self.retry.longest_delay);
+        let asked = (&self.collection, &self.target, &self.spec, self.priority, &self.labels, self.deadline, retry);
+        keyed(self.request_id.clone(), &asked)
     }
+}
+
+/// The key of a request, if it has one, and a hash of all that it asks for.
+fn keyed(request_id: Option<String>, asked: &impl Serialize) -> Result<Option<CreateRequest>, OperationsError> {
+    let Some(id) = request_id else { return Ok(None) };
+    let asked = serde_json::to_vec(asked).map_err(|_| OperationsError::Internal)?;
+    Ok(Some(CreateRequest { id, fingerprint: Sha256::digest(asked).into() }))
 }
 
 /// The closed vocabulary of answers to cancel, pause and resume.
@@ -113,7 +130,7 @@ impl Operations {
         let id = clock::new_operation_id();
         let trace_parent = telemetry::current_trace_parent();
         let request = creation.request()?;
-        let Creation { project, collection, target, spec, priority, request_id: _ } = creation;
+        let Creation { project, collection, target, spec, priority, labels, deadline, retry, request_id: _ } = creation;
         let kind = spec.kind();
         let new = NewOperation {
             id,
@@ -122,7 +139,9 @@ impl Operations {
             target,
             spec,
             priority,
-            failure_limit: FAILURE_LIMIT,
+            labels,
+            deadline,
+            retry,
             trace_parent: trace_parent.clone(),
             request,
         };
@@ -160,11 +179,55 @@ impl Operations {
         &self,
         project: ProjectId,
         filter: ListFilter,
+        order: Order,
         after: Option<OperationId>,
         limit: u32,
     ) -> Result<Page, OperationsError> {
         let store = self.store.clone();
-        apart(None, async move { store.list(&project, &filter, after, limit).await }).await
+        apart(None, async move { store.list(&project, &filter, order, after, limit).await }).await
+    }
+
+    /// How many operations a filter selects; counts no further than `most`.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn count(&self, project: ProjectId, filter: ListFilter, most: u32) -> Result<u64, OperationsError> {
+        let store = self.store.clone();
+        apart(None, async move { store.count(&project, &filter, most).await }).await
+    }
+
+    /// What tells why an operation has not ended.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn why(&self, address: Address) -> Result<Why, OperationsError> {
+        let store = self.store.clone();
+        apart(Some(address.id), async move { store.why(&address).await }).await?.ok_or(OperationsError::NotFound)
+    }
+
+    /// Tries an operation again that failed or was cancelled, as a new one that goes on from its checkpoint.
+    ///
+    /// # Errors
+    /// [`OperationsError`]. After `Unavailable` it may be there.
+    pub async fn retry(&self, address: Address, request_id: Option<String>) -> Result<Operation, OperationsError> {
+        let (id, trace_parent) = (clock::new_operation_id(), telemetry::current_trace_parent());
+        let request = keyed(request_id, &("retry", address.id))?;
+        let retry = Retry { id, trace_parent: trace_parent.clone(), request };
+        let Self { store, publisher } = self.clone();
+        let retried = apart(Some(address.id), async move {
+            let retried = store.retry(&address, &retry).await?;
+            if let Some(Retried::New(operation) | Retried::Before(operation)) = &retried
+                && operation.state == State::Pending
+            {
+                publisher.send(Hint::Work { kind: operation.kind, trace_parent });
+            }
+            Ok(retried)
+        });
+        match retried.await?.ok_or(OperationsError::NotFound)? {
+            Retried::New(operation) | Retried::Before(operation) => Ok(operation),
+            Retried::Refused(operation) => Err(OperationsError::NotRetryable(operation.state)),
+            Retried::KeyTaken => Err(OperationsError::KeyTaken),
+        }
     }
 
     /// Records a cancel: committed when this returns. The worker is told after that.
@@ -176,8 +239,9 @@ impl Operations {
         address: Address,
         requester: String,
         reason: Option<String>,
+        mode: CancelMode,
     ) -> Result<(Answer, Operation), OperationsError> {
-        let requester = Requester { name: requester, reason };
+        let requester = Requester { name: requester, reason, mode };
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {

@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::filter::{self, Language, Selection};
-use crate::operations::{ListFilter, Operation};
+use crate::operations::{ListFilter, Operation, Order};
 use crate::page_token::List;
 use crate::query::Query;
 use runtime::clock;
@@ -38,11 +38,17 @@ pub async fn operations(
     parent: &str,
     collections: Collections,
     language: &Language,
+    order: Order,
 ) -> Result<Paged<Operation>, ApiError> {
     let size = query.page_size()?;
     let text = query.text("filter")?.unwrap_or_default();
     let selection = filter::select(text, language)?;
-    let list = List { project: call.project.as_str(), parent, filter: text };
+    // A token's position means another thing in another order.
+    let parent = match order {
+        Order::NewestFirst => parent.to_owned(),
+        Order::OldestFirst => format!("{parent}, oldest first"),
+    };
+    let list = List { project: call.project.as_str(), parent: &parent, filter: text };
     let after = match query.text("pageToken")? {
         Some(token) => {
             let position = call.api().page_tokens.open(list, token, clock::now())?;
@@ -58,7 +64,7 @@ pub async fn operations(
         Collections::One(collection) => ListFilter { collection: Some(collection), ..filter },
         Collections::StartingWith(prefix) => ListFilter { collection_prefix: Some(prefix), ..filter },
     };
-    let page = call.api().operations.list(call.project.clone(), filter, after, size).await?;
+    let page = call.api().operations.list(call.project.clone(), filter, order, after, size).await?;
     let next_page_token = match page.next {
         Some(position) => Some(call.api().page_tokens.seal(list, &position.to_string(), clock::now())?),
         None => None,

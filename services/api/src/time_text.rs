@@ -1,5 +1,6 @@
 //! Times and counts as texts.
 
+use std::time::Duration;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
@@ -11,6 +12,28 @@ const MICROSECONDS: &[BorrowedFormatItem<'_>] =
 /// `2026-11-23T07:00:00.000000Z`
 pub fn rfc3339(time: OffsetDateTime) -> String {
     time.to_offset(UtcOffset::UTC).format(MICROSECONDS).unwrap_or_default()
+}
+
+/// A duration as protobuf writes it, in seconds: `30s`, `1.5s`; never negative.
+/// <https://protobuf.dev/reference/protobuf/google.protobuf/#duration>
+pub fn duration(text: &str) -> Option<Duration> {
+    let (seconds, fraction) = {
+        let number = text.strip_suffix('s')?;
+        number.split_once('.').unwrap_or((number, "0"))
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(seconds) || !is_digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    Some(Duration::new(seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
+}
+
+/// `1.5s`, as protobuf writes it, to the millisecond.
+pub fn seconds(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        millis => format!("{}.{millis:03}s", duration.as_secs()),
+    }
 }
 
 /// `1,234,567`
@@ -39,6 +62,28 @@ pub fn bytes(number: u64) -> String {
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("30s", Some(Duration::from_secs(30))),
+            ("1.5s", Some(Duration::from_millis(1_500))),
+            ("0s", Some(Duration::ZERO)),
+            ("0.000000001s", Some(Duration::from_nanos(1))),
+            ("1", None),
+            ("s", None),
+            ("-1s", None),
+            ("+1s", None),
+            ("1.s", None),
+            ("1.0000000000s", None),
+            ("1e3s", None),
+            ("99999999999999999999s", None),
+        ] {
+            assert_eq!(duration(text), expected, "{text}");
+        }
+        assert_eq!(seconds(Duration::from_millis(1_500)), "1.500s");
+        assert_eq!(seconds(Duration::from_secs(3)), "3s");
+    }
 
     #[test]
     fn texts() {

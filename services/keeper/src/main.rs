@@ -2,6 +2,7 @@
 //! of them at once.
 
 mod create_requests;
+mod overdue;
 mod partitions;
 mod sweeper;
 
@@ -97,6 +98,7 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     tokio::join!(
         sweeper::sweep(store.clone(), publisher, shutdown.clone()),
         partitions::keep_ahead(store.clone(), shutdown.clone()),
+        overdue::fail(store.clone(), shutdown.clone()),
         create_requests::forget(store, shutdown),
     );
     tracing::info!("the keeper has ended");

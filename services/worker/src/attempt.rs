@@ -1,7 +1,7 @@
 //! One run of an operation, as the worker's parts share it: the executor's safe points write progress into it, the
 //! roads of a cancel write the stop into it, the checkpoint flusher and the runner read it.
 
-use operation::{Cleanup, Fence, Kind, Progress, Road};
+use operation::{CancelMode, Cleanup, Fence, Kind, Progress, Rate, Road};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,14 +11,25 @@ use tokio::sync::watch;
 /// Why an attempt must stop at its next safe point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
+    /// A cancel was requested, which lets the item that was begun come to its end.
+    CancelAfterItem,
     /// The worker shuts down.
     Drain,
     /// A pause was requested.
     Pause,
+    /// The deadline has passed.
+    Deadline,
     /// A cancel was requested.
     Cancel,
     /// The fence does not stand any more: somebody else has the operation, or nobody may.
     LeaseLost,
+}
+
+impl Stop {
+    /// Whether it ends an item that was begun.
+    pub const fn is_urgent(self) -> bool {
+        !matches!(self, Self::CancelAfterItem)
+    }
 }
 
 /// When and where the attempt stopped.
@@ -48,6 +59,25 @@ pub struct Position {
     pub checkpoint: Option<Value>,
     /// Whether something changed since it was last stored.
     pub dirty: bool,
+    /// How quick it is, as of the last time it was stored.
+    pub rate: Rate,
+    measured: Option<Instant>,
+}
+
+impl Position {
+    /// Measures the speed, about as often as the position is stored.
+    pub fn measure(&mut self) {
+        let now = Instant::now();
+        let elapsed = self.measured.replace(now).map_or(Duration::ZERO, |before| now - before);
+        self.rate = self.rate.after(elapsed, self.progress.items_done);
+    }
+}
+
+/// The last safe point that was passed.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    at: Instant,
+    name: &'static str,
 }
 
 /// One run of an operation.
@@ -59,7 +89,7 @@ pub struct Attempt {
     pub kind: Kind,
     stop: watch::Sender<Option<Stop>>,
     position: Mutex<Position>,
-    last_safe_point: Mutex<Instant>,
+    last_safe_point: Mutex<Passed>,
     waiting: AtomicBool,
     delivered: OnceLock<Delivered>,
     observed: OnceLock<Observed>,
@@ -74,7 +104,7 @@ impl Attempt {
             kind,
             stop: watch::Sender::new(None),
             position: Mutex::default(),
-            last_safe_point: Mutex::new(Instant::now()),
+            last_safe_point: Mutex::new(Passed { at: Instant::now(), name: "begun" }),
             waiting: AtomicBool::new(false),
             delivered: OnceLock::new(),
             observed: OnceLock::new(),
@@ -93,11 +123,13 @@ impl Attempt {
         });
     }
 
-    /// A cancel was heard by this road. The first road counts.
-    pub fn deliver_cancel(&self, road: Road) {
-        if self.delivered.set(Delivered { at: Instant::now(), road }).is_ok() {
-            self.stop(Stop::Cancel);
-        }
+    /// A cancel was heard by this road. The first road counts, and the more urgent mode.
+    pub fn deliver_cancel(&self, road: Road, mode: CancelMode) {
+        let _ = self.delivered.set(Delivered { at: Instant::now(), road });
+        self.stop(match mode {
+            CancelMode::Now => Stop::Cancel,
+            CancelMode::AfterCurrentItem => Stop::CancelAfterItem,
+        });
     }
 
     /// Whether and why it must stop.
@@ -142,16 +174,22 @@ impl Attempt {
     }
 
     /// Notes that a safe point was reached, and returns the time since the one before it.
-    pub fn passed_safe_point(&self) -> Duration {
-        let now = Instant::now();
-        let mut last = self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner);
-        now.saturating_duration_since(std::mem::replace(&mut last, now))
+    pub fn passed_safe_point(&self, name: &'static str) -> Duration {
+        let now = Passed { at: Instant::now(), name };
+        let before = std::mem::replace(&mut *self.last_passed(), now);
+        now.at.saturating_duration_since(before.at)
+    }
+
+    /// The last safe point's name, and how long ago it was.
+    pub fn last_safe_point(&self) -> (&'static str, Duration) {
+        let last = *self.last_passed();
+        (last.name, last.at.elapsed())
     }
 
     /// Notes that it waits where it can be stopped at any moment, or that the wait is over.
-    pub fn set_waiting(&self, waiting: bool) {
+    pub fn set_waiting(&self, name: &'static str, waiting: bool) {
         self.waiting.store(waiting, Ordering::Relaxed);
-        self.passed_safe_point();
+        self.passed_safe_point(name);
     }
 
     /// How long it has gone without a safe point; nothing while it waits where it can be stopped.
@@ -159,7 +197,11 @@ impl Attempt {
         if self.waiting.load(Ordering::Relaxed) {
             return Duration::ZERO;
         }
-        self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.last_passed().at.elapsed()
+    }
+
+    fn last_passed(&self) -> MutexGuard<'_, Passed> {
+        self.last_safe_point.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -182,7 +224,7 @@ mod tests {
     fn the_stronger_stop_wins() {
         let attempt = attempt();
         attempt.stop(Stop::Drain);
-        attempt.deliver_cancel(Road::Push);
+        attempt.deliver_cancel(Road::Push, CancelMode::Now);
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
         attempt.stop(Stop::Pause);
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
@@ -193,8 +235,10 @@ mod tests {
     #[test]
     fn the_first_road_of_a_cancel_counts() {
         let attempt = attempt();
-        attempt.deliver_cancel(Road::Renewal);
-        attempt.deliver_cancel(Road::Push);
+        attempt.deliver_cancel(Road::Renewal, CancelMode::AfterCurrentItem);
+        assert_eq!(attempt.stopping(), Some(Stop::CancelAfterItem));
+        attempt.deliver_cancel(Road::Push, CancelMode::Now);
         assert_eq!(attempt.delivered().map(|d| d.road), Some(Road::Renewal));
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel), "who asks again for now gets it");
     }
 }

@@ -1,4 +1,4 @@
-//! Stores how far attempts have come: one statement for many, about twice a second. Its answer is one more road of a
+//! Stores how far attempts have come: one statement for many, about once a second. Its answer is one more road of a
 //! cancel, and tells which attempts are fenced. It also watches the executors' declared bounds.
 
 use crate::attempt::{Attempt, Stop};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::{Position, Requested, Store};
 use tokio_util::sync::CancellationToken;
 
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_secs(1);
 /// Few at a time: a statement holds the locks of all its rows until it is committed, and a cancel of one of them waits.
 const BATCH: usize = 32;
 
@@ -35,17 +35,24 @@ pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: Cancellat
     }
 }
 
-/// What is to be stored of an attempt, if anything changed. The end of one that stops stores its position as well.
+/// What is to be stored of an attempt, if anything changed. A cancel that lets the current item come to its end may take
+/// long: it stores on. The end of one that stops stores its position as well.
 fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
-    if attempt.stopping().is_some() {
+    if attempt.stopping().is_some_and(Stop::is_urgent) {
         return None;
     }
     let mut position = attempt.position();
     if !std::mem::take(&mut position.dirty) {
         return None;
     }
-    let stored =
-        Position { fence: attempt.fence, progress: position.progress, checkpoint: position.checkpoint.clone() };
+    position.measure();
+    let stored = Position {
+        fence: attempt.fence,
+        progress: position.progress,
+        checkpoint: position.checkpoint.clone(),
+        items_per_second: position.rate.per_second(),
+        safe_point: Some(attempt.last_safe_point()),
+    };
     drop(position);
     Some((attempt.clone(), stored))
 }

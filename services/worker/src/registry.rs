@@ -58,8 +58,8 @@ impl Registry {
     /// What a row says of an operation reaches its attempt, if it is that attempt which runs here.
     pub fn deliver(&self, requested: Requested, road: Road) {
         let Some(attempt) = self.get(requested.id, requested.attempt) else { return };
-        if requested.cancel {
-            attempt.deliver_cancel(road);
+        if let Some(mode) = requested.cancel {
+            attempt.deliver_cancel(road, mode);
         } else if requested.pause {
             attempt.stop(Stop::Pause);
         }
@@ -77,7 +77,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::{Fence, Nonce};
+    use operation::{CancelMode, Fence, Nonce};
     use uuid::Uuid;
 
     /// A hint or a renewal that was meant for an earlier attempt is none of the newer one's business.
@@ -87,9 +87,15 @@ mod tests {
         let fence = Fence { id, attempt: AttemptNumber(2), nonce: Nonce::from_uuid(Uuid::nil()) };
         let (registry, attempt) = (Registry::default(), Arc::new(Attempt::new(fence, Kind::DemoSteps)));
         registry.insert(attempt.clone());
-        registry.deliver(Requested { id, attempt: AttemptNumber(1), cancel: true, pause: false }, Road::Push);
+        registry.deliver(
+            Requested { id, attempt: AttemptNumber(1), cancel: Some(CancelMode::Now), pause: false },
+            Road::Push,
+        );
         assert_eq!(attempt.stopping(), None);
-        registry.deliver(Requested { id, attempt: AttemptNumber(2), cancel: true, pause: false }, Road::Push);
+        registry.deliver(
+            Requested { id, attempt: AttemptNumber(2), cancel: Some(CancelMode::Now), pause: false },
+            Road::Push,
+        );
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
     }
 }

@@ -6,10 +6,11 @@ use crate::finisher::Finisher;
 use crate::metrics;
 use crate::registry::Registry;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{Code, Failure, retry_delay};
+use operation::{Code, Failure, RetryPolicy};
 use runtime::{clock, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Claimed, Ending, Store};
 use tracing::Instrument;
 
@@ -44,9 +45,13 @@ impl Runner {
 
     async fn run(self, attempt: Arc<Attempt>, claimed: Claimed) {
         tracing::info!("attempt began");
-        let failures = claimed.failures;
+        let (failures, retry) = (claimed.failures, claimed.retry);
+        let deadline = claimed.deadline_in.map(|left| tokio::spawn(stop_at_deadline(attempt.clone(), left)));
         let ended = self.execute(attempt.clone(), claimed).await;
-        let ending = ending(ended, failures, clock::jitter());
+        if let Some(deadline) = deadline {
+            deadline.abort();
+        }
+        let ending = ending(ended, retry, failures, clock::jitter());
         metrics::ended(attempt.kind, name(ending.as_ref()));
         if let Some(ending) = ending {
             self.finisher.write(attempt.clone(), ending).await;
@@ -83,10 +88,11 @@ impl Runner {
 }
 
 /// What an executor's end makes of the attempt; nothing where the fence is lost.
-fn ending(ended: Result<Value, Ended>, failures: u32, jitter: f64) -> Option<Ending> {
+fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter: f64) -> Option<Ending> {
     Some(match ended {
         Ok(response) => Ending::Succeeded(response),
-        Err(Ended::Stop(Stop::Cancel)) => Ending::Cancelled,
+        Err(Ended::Stop(Stop::Cancel | Stop::CancelAfterItem)) => Ending::Cancelled,
+        Err(Ended::Stop(Stop::Deadline)) => Ending::DeadlineExceeded,
         Err(Ended::Stop(Stop::Pause)) => Ending::Paused,
         Err(Ended::Stop(Stop::Drain)) => Ending::Released,
         Err(Ended::Stop(Stop::LeaseLost)) => return None,
@@ -94,9 +100,15 @@ fn ending(ended: Result<Value, Ended>, failures: u32, jitter: f64) -> Option<End
             tracing::warn!(code = failure.code.name(), retryable = failure.retryable, reason = %failure, "attempt failed");
             // JSON and text columns hold no NUL.
             let failure = Failure { message: failure.message.replace('\0', "\u{fffd}"), ..failure };
-            Ending::Failed { failure, delay: retry_delay(failures + 1, jitter) }
+            Ending::Failed { failure, delay: retry.delay(failures + 1, jitter) }
         }
     })
+}
+
+/// By this process's monotonic clock, which is not the database's: neither can run far in the length of an attempt.
+async fn stop_at_deadline(attempt: Arc<Attempt>, left: Duration) {
+    tokio::time::sleep(left).await;
+    attempt.stop(Stop::Deadline);
 }
 
 fn name(ending: Option<&Ending>) -> &'static str {
@@ -104,6 +116,7 @@ fn name(ending: Option<&Ending>) -> &'static str {
         Some(Ending::Succeeded(_)) => "succeeded",
         Some(Ending::Failed { .. }) => "failed",
         Some(Ending::Cancelled) => "cancelled",
+        Some(Ending::DeadlineExceeded) => "deadline exceeded",
         Some(Ending::Paused) => "paused",
         Some(Ending::Released) => "released",
         None => "fenced",

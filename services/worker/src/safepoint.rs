@@ -2,14 +2,14 @@
 
 use crate::attempt::{Attempt, Stop};
 use crate::metrics;
-use operation::{Cleanup, Failure, Fence, Progress, Road};
+use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{CommitAnswer, Store};
+use store::{CommitAnswer, Position, Store};
 
 /// Why an executor ended without a response. Both unwind by `?` to the runner, which alone makes a state of it.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Safepoint {
     /// # Errors
     /// [`Stop`]: unwind now, leaving no output behind.
     pub fn reach(&self, name: &'static str, progress: Progress) -> Result<(), Stop> {
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point());
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
         {
             let mut position = self.attempt.position();
             position.progress = progress;
@@ -103,12 +103,19 @@ impl Safepoint {
     /// [`Stop::LeaseLost`] when fenced; UNAVAILABLE when the database does not answer.
     pub async fn save<C: Serialize>(&self, checkpoint: &C) -> Result<(), Ended> {
         let checkpoint = to_json(checkpoint)?;
-        let progress = {
+        let (progress, rate) = {
             let mut position = self.attempt.position();
             position.checkpoint = Some(checkpoint.clone());
-            position.progress
+            (position.progress, position.rate)
         };
-        let stored = self.store.checkpoint_one(self.attempt.fence, Some(checkpoint), progress).await;
+        let position = Position {
+            fence: self.attempt.fence,
+            progress,
+            checkpoint: Some(checkpoint),
+            items_per_second: rate.per_second(),
+            safe_point: Some(self.attempt.last_safe_point()),
+        };
+        let stored = self.store.checkpoint_one(position).await;
         match stored {
             Ok(true) => Ok(()),
             Ok(false) => {
@@ -127,14 +134,32 @@ impl Safepoint {
     /// # Errors
     /// [`Stop`]: the future was dropped.
     pub async fn or_stop<F: Future>(&self, name: &'static str, wait: F) -> Result<F::Output, Stop> {
+        self.raced(name, wait, |_| true).await
+    }
+
+    /// The same within an item, for work on it that can be undone: a cancel that lets the current item come to its end
+    /// ([`CancelMode::AfterCurrentItem`]) does not end this wait, but is seen by the next [`Safepoint::reach`].
+    ///
+    /// # Errors
+    /// [`Stop`]: the future was dropped; undo what was begun.
+    pub async fn or_stop_within_item<F: Future>(&self, name: &'static str, wait: F) -> Result<F::Output, Stop> {
+        self.raced(name, wait, Stop::is_urgent).await
+    }
+
+    async fn raced<F: Future>(
+        &self,
+        name: &'static str,
+        wait: F,
+        ends_it: fn(Stop) -> bool,
+    ) -> Result<F::Output, Stop> {
         let mut signal = self.attempt.stop_signal();
-        self.attempt.set_waiting(true);
+        self.attempt.set_waiting(name, true);
         let output = tokio::select! {
             biased;
-            _ = signal.wait_for(Option::is_some) => None,
+            _ = signal.wait_for(|stop| stop.is_some_and(ends_it)) => None,
             output = wait => Some(output),
         };
-        self.attempt.set_waiting(false);
+        self.attempt.set_waiting(name, false);
         if let Some(output) = output {
             return Ok(output);
         }
@@ -142,12 +167,12 @@ impl Safepoint {
         unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
     }
 
-    /// Sleeps, or stops.
+    /// Sleeps within an item, or stops.
     ///
     /// # Errors
     /// [`Stop`].
-    pub async fn sleep(&self, name: &'static str, duration: Duration) -> Result<(), Stop> {
-        self.or_stop(name, tokio::time::sleep(duration)).await
+    pub async fn sleep_within_item(&self, name: &'static str, duration: Duration) -> Result<(), Stop> {
+        self.or_stop_within_item(name, tokio::time::sleep(duration)).await
     }
 
     /// The last look at the fence and at the cancel request before output becomes visible. What follows must be one
@@ -157,11 +182,11 @@ impl Safepoint {
     /// [`Ended`]: publish nothing.
     pub async fn commit_point(&self) -> Result<(), Ended> {
         let name = "commit point";
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point());
+        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
         self.go_on(name)?;
         match self.store.commit_point(self.attempt.fence).await {
             Ok(CommitAnswer::GoOn) => {}
-            Ok(CommitAnswer::CancelRequested) => self.attempt.deliver_cancel(Road::Checkpoint),
+            Ok(CommitAnswer::CancelRequested) => self.attempt.deliver_cancel(Road::Checkpoint, CancelMode::Now),
             Ok(CommitAnswer::Fenced) => self.attempt.stop(Stop::LeaseLost),
             Err(error) => {
                 tracing::warn!(operation.id = %self.attempt.fence.id, %error, "the commit point could not be passed");
@@ -181,7 +206,8 @@ impl Safepoint {
             None => Ok(()),
             Some(stop) => {
                 self.attempt.observe(name);
-                Err(stop)
+                // What was begun has come to its end: it is a cancel like any other.
+                Err(if stop == Stop::CancelAfterItem { Stop::Cancel } else { stop })
             }
         }
     }

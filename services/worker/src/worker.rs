@@ -5,6 +5,7 @@ use crate::attempt::Stop;
 use crate::checkpoints;
 use crate::claims::Claims;
 use crate::executor::Executors;
+use crate::executor::cancel_operations::Desk;
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::registry::Registry;
@@ -12,7 +13,7 @@ use crate::runner::Runner;
 use crate::{Settings, cancel_listener};
 use operation::{InvalidLease, Kind};
 use runtime::admin::{self, Probe, Readiness};
-use runtime::broker::{BrokerSettings, BrokerUrlError, Listener};
+use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
 use runtime::config::{Config, Secret};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ impl Worker {
             process: "worker",
         };
         let kinds = slots.iter().map(|(kind, _)| *kind).collect();
+        let publisher = Publisher::start(broker.clone(), ended.clone())?;
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
@@ -91,7 +93,7 @@ impl Worker {
             store: work.clone(),
             registry: registry.clone(),
             finisher: Finisher::start(ends),
-            executors: Arc::new(Executors::new(config)),
+            executors: Arc::new(Executors::new(config, Desk { store: work.clone(), publisher })),
         };
         let claims = Claims {
             store: work,
@@ -132,7 +134,7 @@ fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {
     Kind::ALL
         .into_iter()
         .filter(|kind| match kind {
-            Kind::PostgresExport => true,
+            Kind::PostgresExport | Kind::CancelOperations => true,
             Kind::DemoSteps => config.worker.demo_steps,
         })
         .map(|kind| (kind, slots))

@@ -147,17 +147,21 @@ pub enum Kind {
     /// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
     #[serde(rename = "demo.steps")]
     DemoSteps,
+    /// A cancel of many operations.
+    #[serde(rename = "operations.cancel")]
+    CancelOperations,
 }
 
 impl Kind {
     /// All kinds there are.
-    pub const ALL: [Self; 2] = [Self::PostgresExport, Self::DemoSteps];
+    pub const ALL: [Self; 3] = [Self::PostgresExport, Self::DemoSteps, Self::CancelOperations];
 
     /// The name in rows, messages, metrics and the native API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PostgresExport => "postgres.export",
             Self::DemoSteps => "demo.steps",
+            Self::CancelOperations => "operations.cancel",
         }
     }
 }
@@ -167,7 +171,7 @@ impl FromStr for Kind {
     fn from_str(value: &str) -> Result<Self, InvalidId> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == value).ok_or_else(|| InvalidId {
             value: value.chars().take(120).collect(),
-            expected: "a kind of operation: postgres.export or demo.steps",
+            expected: "a kind of operation: postgres.export, demo.steps or operations.cancel",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// The road by which a request reached the worker that runs the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +30,34 @@ impl Road {
 impl fmt::Display for Road {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Which safe points a cancel stops at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelMode {
+    /// The next one: a wait within an item is ended, an item begun is undone.
+    #[default]
+    Now,
+    /// The next one between two items: what was begun is brought to its end first.
+    AfterCurrentItem,
+}
+
+impl CancelMode {
+    /// The name in rows and in the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::AfterCurrentItem => "after_current_item",
+        }
+    }
+}
+
+impl FromStr for CancelMode {
+    type Err = ();
+    fn from_str(value: &str) -> Result<Self, ()> {
+        [Self::Now, Self::AfterCurrentItem].into_iter().find(|mode| mode.as_str() == value).ok_or(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Adding a kind: one variant here, one in [`Kind`], a dialect folder in `api`, an executor folder in `worker`.
 
-use crate::Kind;
+use crate::{CancelMode, Kind, ListFilter};
 use serde::{Deserialize, Serialize};
 
 /// What an operation is to do. Stored as JSON: fields are added with a default, never renamed.
@@ -15,6 +15,9 @@ pub enum Spec {
     /// See [`DemoSteps`].
     #[serde(rename = "demo.steps")]
     DemoSteps(DemoSteps),
+    /// See [`CancelOperations`].
+    #[serde(rename = "operations.cancel")]
+    CancelOperations(CancelOperations),
 }
 
 impl Spec {
@@ -23,6 +26,7 @@ impl Spec {
         match self {
             Self::PostgresExport(_) => Kind::PostgresExport,
             Self::DemoSteps(_) => Kind::DemoSteps,
+            Self::CancelOperations(_) => Kind::CancelOperations,
         }
     }
 }
@@ -99,4 +103,20 @@ pub struct DemoSteps {
     /// Panic at this step (1-based), on each attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panic_at: Option<u32>,
+}
+
+/// A cancel of many operations of a project: an operation itself, with progress, that can be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CancelOperations {
+    /// Which operations. What was created after this operation is never meant.
+    pub filter: ListFilter,
+    /// Who asks, for the receipts.
+    pub requested_by: String,
+    /// Why, in the requester's words, for the receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which safe points they stop at.
+    #[serde(default)]
+    pub mode: CancelMode,
 }

@@ -1,7 +1,9 @@
 UPDATE operations SET
-    cancel_requested_at = clock_timestamp(),
-    cancel_requested_by = $4,
-    cancel_reason       = $5,
+    -- Who asks again, and wants it at once, changes the mode alone: the first request stands.
+    cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+    cancel_requested_by = coalesce(cancel_requested_by, $4),
+    cancel_reason       = CASE WHEN cancel_requested_at IS NULL THEN $5 ELSE cancel_reason END,
+    cancel_mode         = $6,
     -- Nobody runs it: it ends here and now, in its own answer. A running one ends when its worker has stopped.
     state               = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'CANCELLED' ELSE state END,
     finish_time         = CASE WHEN state IN ('PENDING', 'PAUSED') THEN clock_timestamp() END,
@@ -13,5 +15,5 @@ UPDATE operations SET
     revision            = revision + 1
 WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
   -- A second cancel, and one that comes after the end, change nothing.
-  AND NOT done AND cancel_requested_at IS NULL
+  AND NOT done AND (cancel_requested_at IS NULL OR (cancel_mode = 'after_current_item' AND $6 = 'now'))
 RETURNING *

@@ -31,6 +31,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
 ), taken AS MATERIALIZED (
     SELECT o.id FROM candidates c JOIN operations o ON o.id = c.id
     WHERE o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)
+      -- What is overdue is left to the keeper.
+      AND (o.deadline IS NULL OR o.deadline > clock_timestamp())
     ORDER BY c.turn, c.priority DESC, c.id
     LIMIT $3
     FOR UPDATE OF o SKIP LOCKED
@@ -49,9 +51,14 @@ UPDATE operations o SET
     items_done  = 0,
     items_total = NULL,
     bytes_done  = 0,
+    items_per_second = NULL,
+    safe_point       = NULL,
+    safe_point_time  = NULL,
     update_time = clock_timestamp(),
     revision    = o.revision + 1
 FROM numbered
 WHERE o.id = numbered.id AND o.state = 'PENDING'
 RETURNING o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
+          o.failure_limit, o.retry_initial_millis, o.retry_longest_millis,
+          extract(epoch FROM o.deadline - clock_timestamp())::float8 AS deadline_in_seconds,
           extract(epoch FROM clock_timestamp() - o.create_time)::float8 AS waited_seconds

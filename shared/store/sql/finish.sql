@@ -12,14 +12,16 @@ UPDATE operations o SET (
            CASE n.state WHEN 'CANCELLED' THEN 'The operation was cancelled.' WHEN 'FAILED' THEN i.message END,
            CASE WHEN n.state = 'PENDING' AND i.outcome = 'RETRY'
                 THEN clock_timestamp() + make_interval(secs => i.delay) END,
-           -- The worker tells how long ago on its monotonic clock; the time is ours.
-           CASE WHEN n.state = 'CANCELLED' THEN clock_timestamp() - make_interval(secs => i.observed_ago) END,
+           -- The worker tells how long before this statement on its monotonic clock; the time is ours. Not the clock's
+           -- own: the statement may have waited for a row.
+           CASE WHEN n.state = 'CANCELLED' THEN statement_timestamp() - make_interval(secs => i.observed_ago) END,
            CASE WHEN n.state = 'CANCELLED' THEN i.safe_point END,
            CASE WHEN n.state = 'CANCELLED'
                 THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb) END
     FROM (SELECT CASE
         WHEN i.outcome IN ('SUCCEEDED', 'FAILED')                          THEN i.outcome
         WHEN o.cancel_requested_at IS NOT NULL                             THEN 'CANCELLED'
+        WHEN i.outcome = 'DEADLINE'                                        THEN 'FAILED'
         WHEN i.outcome = 'RETRY' AND o.failures + 1 >= o.failure_limit     THEN 'FAILED'
         WHEN o.pause_requested_at IS NOT NULL                              THEN 'PAUSED'
         ELSE 'PENDING'
@@ -32,7 +34,7 @@ UPDATE operations o SET (
     items_total = i.items_total,
     bytes_done  = i.bytes_done,
     cancel_delivered_at = CASE WHEN o.cancel_requested_at IS NOT NULL
-                               THEN clock_timestamp() - make_interval(secs => i.delivered_ago) END,
+                               THEN statement_timestamp() - make_interval(secs => i.delivered_ago) END,
     cancel_delivered_by = CASE WHEN o.cancel_requested_at IS NOT NULL THEN i.delivered_by END,
     update_time = clock_timestamp(),
     revision    = o.revision + 1

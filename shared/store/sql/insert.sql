@@ -5,9 +5,16 @@ WITH keyed AS (
     SELECT $2::text, $10::text, $11::bytea, $1::uuid WHERE $10::text IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING operation_id
+), labelled AS (
+    INSERT INTO operation_labels (project_id, key, value, operation_id)
+    SELECT $2::text, label.key, label.value, $1::uuid FROM jsonb_each_text($12::jsonb) label
+    WHERE $10::text IS NULL OR EXISTS (SELECT FROM keyed)
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO operations (id, project_id, collection, kind, target, spec, priority, failure_limit, trace_parent)
-SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::jsonb, $7::smallint, $8::integer, $9::text
+INSERT INTO operations (id, project_id, collection, kind, target, spec, priority, failure_limit, trace_parent,
+                        labels, deadline, retry_initial_millis, retry_longest_millis)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::jsonb, $7::smallint, $8::integer, $9::text,
+       $12::jsonb, $13::timestamptz, $14::integer, $15::integer
 WHERE $10::text IS NULL OR EXISTS (SELECT FROM keyed)
 -- A create whose answer was lost is sent again with the same id: the first one stands.
 ON CONFLICT (id) DO NOTHING

@@ -1,8 +1,10 @@
 //! Claim, checkpoint, commit point, finish: what a worker writes, always with its fence.
 
+use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
 use operation::{
-    AttemptNumber, Cleanup, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId, Road, Spec, State, WorkerId,
+    AttemptNumber, CancelMode, Cleanup, Code, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
+    RetryPolicy, Road, Spec, State, WorkerId,
 };
 use serde_json::Value;
 use sqlx::Row;
@@ -33,6 +35,10 @@ pub struct Claimed {
     pub trace_parent: Option<String>,
     /// How many attempts failed before.
     pub failures: u32,
+    /// How often, and when, it is tried again.
+    pub retry: RetryPolicy,
+    /// How long until its deadline, where it has one.
+    pub deadline_in: Option<Duration>,
     /// How long ago it was created.
     pub waited: Duration,
 }
@@ -46,6 +52,10 @@ pub struct Position {
     pub progress: Progress,
     /// What the next attempt can resume from; `None` leaves what is stored.
     pub checkpoint: Option<Value>,
+    /// Its speed, where it can be told.
+    pub items_per_second: Option<f64>,
+    /// The last safe point, and how long ago it was passed.
+    pub safe_point: Option<(&'static str, Duration)>,
 }
 
 /// What a checkpoint's answer tells of an operation.
@@ -53,8 +63,8 @@ pub struct Position {
 pub struct Heard {
     /// The operation.
     pub id: OperationId,
-    /// Whether a cancel is requested.
-    pub cancel: bool,
+    /// Whether a cancel is requested, and which safe points it stops at.
+    pub cancel: Option<CancelMode>,
     /// Whether a pause is requested.
     pub pause: bool,
 }
@@ -84,6 +94,8 @@ pub enum Ending {
     },
     /// Stopped at a safe point, because a cancel was requested.
     Cancelled,
+    /// Stopped at a safe point, because the deadline passed.
+    DeadlineExceeded,
     /// Stopped at a safe point, because a pause was requested.
     Paused,
     /// Stopped at a safe point, because the worker shuts down.
@@ -161,13 +173,16 @@ impl Store {
             .bind(positions.iter().map(|p| p.progress.items_total.map(signed)).collect::<Vec<_>>())
             .bind(positions.iter().map(|p| signed(p.progress.bytes_done)).collect::<Vec<_>>())
             .bind(positions.iter().map(|p| p.checkpoint.clone()).collect::<Vec<_>>())
+            .bind(positions.iter().map(|p| p.items_per_second).collect::<Vec<_>>())
+            .bind(positions.iter().map(|p| p.safe_point.map(|(name, _)| name)).collect::<Vec<_>>())
+            .bind(positions.iter().map(|p| p.safe_point.map(|(_, ago)| ago.as_secs_f64())).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
             .map(|row| {
                 Ok(Heard {
                     id: OperationId::from_uuid(row.try_get("id")?),
-                    cancel: row.try_get("cancel_requested")?,
+                    cancel: requested_mode(row)?,
                     pause: row.try_get("pause_requested")?,
                 })
             })
@@ -178,13 +193,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn checkpoint_one(
-        &self,
-        fence: Fence,
-        checkpoint: Option<Value>,
-        progress: Progress,
-    ) -> Result<bool, StoreError> {
-        Ok(!self.checkpoint(&[Position { fence, progress, checkpoint }]).await?.is_empty())
+    pub async fn checkpoint_one(&self, position: Position) -> Result<bool, StoreError> {
+        Ok(!self.checkpoint(&[position]).await?.is_empty())
     }
 
     /// The last look at the fence and at the cancel request before output becomes visible.
@@ -218,8 +228,8 @@ impl Store {
             .bind(fences.nonces)
             .bind(finished.iter().map(|f| outcome(&f.ending)).collect::<Vec<_>>())
             .bind(column(|f| if let Ending::Succeeded(response) = &f.ending { Some(response.clone()) } else { None }))
-            .bind(finished.iter().map(|f| failure(&f.ending).map(|f| f.code.number())).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| failure(&f.ending).map(|f| f.message.clone())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| error(&f.ending).map(|(code, _)| code.number())).collect::<Vec<_>>())
+            .bind(finished.iter().map(|f| error(&f.ending).map(|(_, message)| message)).collect::<Vec<_>>())
             .bind(finished.iter().map(|f| delay(&f.ending)).collect::<Vec<_>>())
             .bind(column(|f| f.checkpoint.clone()))
             .bind(finished.iter().map(|f| signed(f.progress.items_done)).collect::<Vec<_>>())
@@ -281,6 +291,10 @@ fn claimed(row: &PgRow, kind: Kind) -> Result<Claimed, StoreError> {
         checkpoint: row.try_get("checkpoint")?,
         trace_parent: row.try_get("trace_parent")?,
         failures: row.try_get::<i32, _>("failures")?.unsigned_abs(),
+        retry: retry_policy(row)?,
+        deadline_in: row
+            .try_get::<Option<f64>, _>("deadline_in_seconds")?
+            .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)),
         waited: Duration::from_secs_f64(row.try_get::<f64, _>("waited_seconds")?.max(0.0)),
     })
 }
@@ -304,14 +318,20 @@ const fn outcome(ending: &Ending) -> &'static str {
         Ending::Failed { failure, .. } if failure.retryable => "RETRY",
         Ending::Failed { .. } => "FAILED",
         Ending::Cancelled => "CANCELLED",
+        Ending::DeadlineExceeded => "DEADLINE",
         Ending::Paused => "PAUSED",
         Ending::Released => "RELEASED",
     }
 }
 
-const fn failure(ending: &Ending) -> Option<&Failure> {
+/// The error that the operation has if it fails by this.
+fn error(ending: &Ending) -> Option<(Code, &str)> {
     match ending {
-        Ending::Failed { failure, .. } => Some(failure),
+        Ending::Failed { failure, .. } => Some((failure.code, &failure.message)),
+        Ending::DeadlineExceeded => Some((
+            Code::DeadlineExceeded,
+            "The deadline passed before the operation ended; it stopped at a safe point.",
+        )),
         Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released => None,
     }
 }
@@ -319,7 +339,7 @@ const fn failure(ending: &Ending) -> Option<&Failure> {
 const fn delay(ending: &Ending) -> Option<f64> {
     match ending {
         Ending::Failed { delay, .. } => Some(delay.as_secs_f64()),
-        Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released => None,
+        Ending::Succeeded(_) | Ending::Cancelled | Ending::DeadlineExceeded | Ending::Paused | Ending::Released => None,
     }
 }
 

@@ -14,17 +14,20 @@ mod partitions;
 mod pool;
 mod row;
 mod sweep;
+mod why;
 mod workers;
 
 pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
 pub use error::StoreError;
-pub use lists::{ListFilter, Page};
+pub use lists::{Order, Page};
 pub use migrate::{MigrateError, migrate};
-pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester};
+pub use operation::ListFilter;
+pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester, Retried, Retry};
 pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, Store};
 pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
+pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};
 
 /// Every statement by name, for the test that prepares them.
@@ -37,6 +40,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("pause", operations::PAUSE),
     ("resume", operations::RESUME),
     ("delete", operations::DELETE),
+    ("retry", operations::RETRY),
     ("claim", attempts::CLAIM),
     ("checkpoint", attempts::CHECKPOINT),
     ("commit_point", attempts::COMMIT_POINT),
@@ -47,6 +51,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("requests", workers::REQUESTS),
     ("retire", workers::RETIRE),
     ("sweep", sweep::SWEEP),
+    ("fail_overdue", sweep::FAIL_OVERDUE),
     ("bury", sweep::BURY),
     ("queue", sweep::QUEUE),
+    ("why", why::WHY),
 ];

@@ -1,36 +1,25 @@
-//! Lists: newest first, by keyset. Only filters that an index serves.
+//! Lists: by keyset, newest or oldest first. Only filters that an index serves.
 
 use crate::{Operation, Store, StoreError};
-use operation::{Kind, OperationId, ProjectId, State};
-use sqlx::{Postgres, QueryBuilder};
+use operation::{ListFilter, OperationId, ProjectId};
+use sqlx::{Postgres, QueryBuilder, Row};
 use time::{Duration, OffsetDateTime};
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// What a list shows. `None` and an empty list mean "any".
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ListFilter {
-    /// Exactly this collection.
-    pub collection: Option<String>,
-    /// Collections that start so, e.g. `alloydb/` for all its locations.
-    pub collection_prefix: Option<String>,
-    /// Exactly this target.
-    pub target: Option<String>,
-    /// Ended, or not.
-    pub done: Option<bool>,
-    /// Only these kinds.
-    pub kinds: Vec<Kind>,
-    /// Only these states.
-    pub states: Vec<State>,
-    /// Created at or after.
-    pub created_from: Option<OffsetDateTime>,
-    /// Created before.
-    pub created_before: Option<OffsetDateTime>,
+/// In which order a list shows operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
 }
 
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// The operations, newest first.
+    /// The operations, in the order asked for.
     pub operations: Vec<Operation>,
     /// Where the next page goes on, if there is one.
     pub next: Option<OperationId>,
@@ -49,10 +38,22 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &ListFilter,
+        order: Order,
         after: Option<OperationId>,
         limit: u32,
     ) -> Result<Page, StoreError> {
-        let mut query = statement(project, filter, after, i64::from(limit) + 1);
+        let mut query = QueryBuilder::new("SELECT o.* FROM ");
+        conditions(&mut query, project, filter);
+        let (follows, sorted) = match order {
+            Order::NewestFirst => (" < ", " DESC"),
+            Order::OldestFirst => (" > ", ""),
+        };
+        // By the id of the table that is walked: the other one is looked up by it.
+        let id = if filter.labels.is_empty() { "o.id" } else { "l.operation_id" };
+        if let Some(after) = after {
+            query.push(" AND ").push(id).push(follows).push_bind(after.as_uuid());
+        }
+        query.push(" ORDER BY ").push(id).push(sorted).push(" LIMIT ").push_bind(i64::from(limit) + 1);
         let rows = query.build().fetch_all(&self.pool).await?;
         let mut operations = rows.iter().map(Operation::read).collect::<Result<Vec<_>, _>>()?;
         // One row more than asked for tells whether there is another page.
@@ -61,52 +62,66 @@ impl Store {
         let next = if more { operations.last().map(|operation| operation.id) } else { None };
         Ok(Page { operations, next })
     }
+
+    /// How many operations of a project a filter selects; counts no further than `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, project: &ProjectId, filter: &ListFilter, most: u32) -> Result<u64, StoreError> {
+        let mut query = QueryBuilder::new("SELECT count(*) AS n FROM (SELECT FROM ");
+        conditions(&mut query, project, filter);
+        query.push(" LIMIT ").push_bind(i64::from(most)).push(") counted");
+        let row = query.build().fetch_one(&self.pool).await?;
+        Ok(row.try_get::<i64, _>("n")?.unsigned_abs())
+    }
 }
 
 /// Built from the conditions that are there: with `$1 IS NULL OR …` a cached plan could not use the keyset as the
 /// bound of its index scan, and a deep page would read all before it.
-fn statement<'a>(
-    project: &'a ProjectId,
-    filter: &'a ListFilter,
-    after: Option<OperationId>,
-    limit: i64,
-) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT * FROM operations WHERE delete_time IS NULL AND project_id = ");
-    query.push_bind(project.as_str().to_owned());
-    if let Some(after) = after {
-        query.push(" AND id < ").push_bind(after.as_uuid());
+fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &ListFilter) {
+    let mut labels = filter.labels.iter();
+    if let Some((key, value)) = labels.next() {
+        // One label finds the operations, in the order of their ids; the others are looked at in the row.
+        query.push("operation_labels l JOIN operations o ON o.id = l.operation_id WHERE l.project_id = ");
+        query.push_bind(project.as_str().to_owned());
+        query.push(" AND l.key = ").push_bind(key.clone()).push(" AND l.value = ").push_bind(value.clone());
+        query.push(" AND ");
+    } else {
+        query.push("operations o WHERE ");
+    }
+    query.push("o.delete_time IS NULL AND o.project_id = ").push_bind(project.as_str().to_owned());
+    for (key, value) in labels {
+        query.push(" AND o.labels ->> ").push_bind(key.clone()).push(" = ").push_bind(value.clone());
     }
     if let Some(collection) = &filter.collection {
-        query.push(" AND collection = ").push_bind(collection.clone());
+        query.push(" AND o.collection = ").push_bind(collection.clone());
     }
     if let Some(prefix) = &filter.collection_prefix {
-        query.push(" AND starts_with(collection, ").push_bind(prefix.clone()).push(")");
+        query.push(" AND starts_with(o.collection, ").push_bind(prefix.clone()).push(")");
     }
     if let Some(target) = &filter.target {
-        query.push(" AND target = ").push_bind(target.clone());
+        query.push(" AND o.target = ").push_bind(target.clone());
     }
     if let Some(done) = filter.done {
         // Spelled so that it implies the partial index of open operations.
-        query.push(if done { " AND finish_time IS NOT NULL" } else { " AND finish_time IS NULL" });
+        query.push(if done { " AND o.finish_time IS NOT NULL" } else { " AND o.finish_time IS NULL" });
     }
     if !filter.kinds.is_empty() {
         let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
-        query.push(" AND kind = ANY (").push_bind(kinds).push(")");
+        query.push(" AND o.kind = ANY (").push_bind(kinds).push(")");
     }
     if !filter.states.is_empty() {
         let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
-        query.push(" AND state = ANY (").push_bind(states).push(")");
+        query.push(" AND o.state = ANY (").push_bind(states).push(")");
     }
     if let Some(from) = filter.created_from {
-        query.push(" AND create_time >= ").push_bind(from);
-        query.push(" AND id >= ").push_bind(first_id_at(from - CLOCK_SLACK));
+        query.push(" AND o.create_time >= ").push_bind(from);
+        query.push(" AND o.id >= ").push_bind(first_id_at(from - CLOCK_SLACK));
     }
     if let Some(before) = filter.created_before {
-        query.push(" AND create_time < ").push_bind(before);
-        query.push(" AND id < ").push_bind(first_id_at(before + CLOCK_SLACK));
+        query.push(" AND o.create_time < ").push_bind(before);
+        query.push(" AND o.id < ").push_bind(first_id_at(before + CLOCK_SLACK));
     }
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-    query
 }
 
 /// The smallest `UUIDv7` of a moment.

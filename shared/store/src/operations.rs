@@ -1,11 +1,13 @@
 //! Create, read, cancel, pause, resume, delete: what the api asks of one operation.
 
 use crate::{Operation, Store, StoreError};
-use operation::{OperationId, ProjectId, Spec};
+use operation::{CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
+use std::collections::BTreeMap;
 use std::time::Duration;
+use time::OffsetDateTime;
 
 pub(crate) const INSERT: &str = include_str!("../sql/insert.sql");
 pub(crate) const CREATE_REQUEST: &str = include_str!("../sql/create_request.sql");
@@ -15,6 +17,7 @@ pub(crate) const CANCEL: &str = include_str!("../sql/cancel.sql");
 pub(crate) const PAUSE: &str = include_str!("../sql/pause.sql");
 pub(crate) const RESUME: &str = include_str!("../sql/resume.sql");
 pub(crate) const DELETE: &str = include_str!("../sql/delete.sql");
+pub(crate) const RETRY: &str = include_str!("../sql/retry.sql");
 
 /// An operation to be created.
 #[derive(Debug, Clone)]
@@ -31,8 +34,12 @@ pub struct NewOperation {
     pub spec: Spec,
     /// Higher goes first, within a project.
     pub priority: i16,
-    /// How many failed attempts make it FAILED; at least 1.
-    pub failure_limit: u32,
+    /// The caller's own words.
+    pub labels: BTreeMap<String, String>,
+    /// When it fails if it has not ended.
+    pub deadline: Option<OffsetDateTime>,
+    /// How often, and when, it is tried again.
+    pub retry: RetryPolicy,
     /// W3C traceparent of the request.
     pub trace_parent: Option<String>,
     /// What makes the create idempotent (AIP-155).
@@ -59,13 +66,39 @@ pub enum Created {
     KeyTaken,
 }
 
-/// Who asks for a cancel, and why.
+/// Who asks for a cancel, why, and how.
 #[derive(Debug, Clone)]
 pub struct Requester {
     /// The principal's name.
     pub name: String,
     /// Why, in its own words.
     pub reason: Option<String>,
+    /// Which safe points it stops at.
+    pub mode: CancelMode,
+}
+
+/// A new try of an operation that failed or was cancelled.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    /// The new operation's id: a fresh `UUIDv7`.
+    pub id: OperationId,
+    /// W3C traceparent of the request.
+    pub trace_parent: Option<String>,
+    /// What makes the retry idempotent.
+    pub request: Option<CreateRequest>,
+}
+
+/// What a retry did.
+#[derive(Debug)]
+pub enum Retried {
+    /// A new operation goes on where the old one had stopped.
+    New(Operation),
+    /// An earlier request with the same key made this one.
+    Before(Operation),
+    /// It has not ended, or it succeeded: the operation as it stands.
+    Refused(Operation),
+    /// The key belongs to another request, or to an operation that was deleted since.
+    KeyTaken,
 }
 
 /// Where an operation is looked for.
@@ -105,23 +138,61 @@ impl Store {
             .bind(&new.target)
             .bind(spec)
             .bind(new.priority)
-            .bind(i32::try_from(new.failure_limit).unwrap_or(i32::MAX))
+            .bind(i32::try_from(new.retry.failure_limit).unwrap_or(i32::MAX))
             .bind(&new.trace_parent)
             .bind(new.request.as_ref().map(|request| request.id.as_str()))
             .bind(new.request.as_ref().map(|request| request.fingerprint.as_slice()))
+            .bind(serde_json::to_value(&new.labels).map_err(|_| unreadable("labels"))?)
+            .bind(new.deadline)
+            .bind(millis(new.retry.initial_delay))
+            .bind(millis(new.retry.longest_delay))
             .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = row {
             return Ok(Created::New(Operation::read(&row)?));
         }
         // It was there, by the key or by the id: then an earlier try of this very create was answered to nobody.
-        let id = match &new.request {
-            Some(request) => self.created_by(&new.project, request).await?,
-            None => Some(new.id),
-        };
-        let Some(id) = id else { return Ok(Created::KeyTaken) };
-        let found = self.get(&Address { project: new.project.clone(), collection: None, id }).await?;
+        let found = self.made_before(&new.project, new.id, new.request.as_ref()).await?;
         Ok(found.map_or(Created::KeyTaken, Created::Before))
+    }
+
+    /// Tries an operation again that failed or was cancelled, as a new one. `None` where there is no such operation.
+    /// Sending the same again (same new id) changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
+    pub async fn retry(&self, address: &Address, retry: &Retry) -> Result<Option<Retried>, StoreError> {
+        let row = at(RETRY, address)
+            .bind(retry.id.as_uuid())
+            .bind(&retry.trace_parent)
+            .bind(retry.request.as_ref().map(|request| request.id.as_str()))
+            .bind(retry.request.as_ref().map(|request| request.fingerprint.as_slice()))
+            .fetch_optional(&self.pool)
+            .await?;
+        if let Some(row) = row {
+            return Ok(Some(Retried::New(Operation::read(&row)?)));
+        }
+        let Some(origin) = self.get(address).await? else { return Ok(None) };
+        if !matches!(origin.state, State::Failed | State::Cancelled) {
+            return Ok(Some(Retried::Refused(origin)));
+        }
+        let found = self.made_before(&address.project, retry.id, retry.request.as_ref()).await?;
+        Ok(Some(found.map_or(Retried::KeyTaken, Retried::Before)))
+    }
+
+    /// What an earlier try of the same request made.
+    async fn made_before(
+        &self,
+        project: &ProjectId,
+        id: OperationId,
+        request: Option<&CreateRequest>,
+    ) -> Result<Option<Operation>, StoreError> {
+        let id = match request {
+            Some(request) => self.created_by(project, request).await?,
+            None => Some(id),
+        };
+        let Some(id) = id else { return Ok(None) };
+        self.get(&Address { project: project.clone(), collection: None, id }).await
     }
 
     /// The operation that a key with this very request made.
@@ -161,7 +232,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
     pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
-        let recorded = at(CANCEL, address).bind(&requester.name).bind(&requester.reason);
+        let recorded = at(CANCEL, address).bind(&requester.name).bind(&requester.reason).bind(requester.mode.as_str());
         self.asked(address, recorded.fetch_optional(&self.pool).await?).await
     }
 
@@ -199,6 +270,10 @@ impl Store {
 }
 
 /// A statement whose first parameters are the address.
-fn at<'a>(statement: &'static str, address: &'a Address) -> Query<'a, Postgres, PgArguments> {
+pub(crate) fn at<'a>(statement: &'static str, address: &'a Address) -> Query<'a, Postgres, PgArguments> {
     sqlx::query(statement).bind(address.project.as_str()).bind(address.id.as_uuid()).bind(&address.collection)
+}
+
+fn millis(delay: Duration) -> i32 {
+    i32::try_from(delay.as_millis()).unwrap_or(i32::MAX)
 }

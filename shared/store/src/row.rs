@@ -1,10 +1,14 @@
 //! An operation as it is stored.
 
 use crate::StoreError;
-use operation::{AttemptNumber, Cleanup, Kind, OperationId, ProjectId, Snapshot, Spec, State, WorkerId};
+use operation::{
+    AttemptNumber, CancelMode, Cleanup, Kind, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State, WorkerId,
+};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
+use std::collections::BTreeMap;
+use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -27,6 +31,8 @@ pub struct CancelReceipt {
     pub safe_point: Option<String>,
     /// When the operation had ended, cancelled or not.
     pub stopped_at: Option<OffsetDateTime>,
+    /// Which safe points it stops at; `None` in requests of before there were modes.
+    pub mode: Option<CancelMode>,
     /// What became of its partial output; `None` while it runs, or when it was not cancelled after all.
     pub cleanup: Option<Cleanup>,
 }
@@ -48,7 +54,14 @@ pub struct Operation {
     pub worker: Option<WorkerId>,
     pub nonce: Option<Uuid>,
     pub failures: u32,
-    pub failure_limit: u32,
+    pub retry: RetryPolicy,
+    pub retry_of: Option<OperationId>,
+    pub labels: BTreeMap<String, String>,
+    pub deadline: Option<OffsetDateTime>,
+    pub not_before: Option<OffsetDateTime>,
+    pub safe_point: Option<String>,
+    pub safe_point_time: Option<OffsetDateTime>,
+    pub items_per_second: Option<f64>,
     pub create_time: OffsetDateTime,
     pub start_time: Option<OffsetDateTime>,
     pub claim_time: Option<OffsetDateTime>,
@@ -74,7 +87,7 @@ impl Operation {
             attempt: self.attempt,
             nonce: self.nonce.map(operation::Nonce::from_uuid),
             failures: self.failures,
-            failure_limit: self.failure_limit,
+            failure_limit: self.retry.failure_limit,
             cancel_requested: self.cancel.is_some(),
             pause_requested: self.pause_requested_at.is_some(),
         }
@@ -98,7 +111,14 @@ impl Operation {
             worker: row.try_get::<Option<Uuid>, _>("worker_id")?.map(WorkerId::from_uuid),
             nonce: row.try_get("nonce")?,
             failures: row.try_get::<i32, _>("failures")?.unsigned_abs(),
-            failure_limit: row.try_get::<i32, _>("failure_limit")?.unsigned_abs(),
+            retry: retry_policy(row)?,
+            retry_of: row.try_get::<Option<Uuid>, _>("retry_of")?.map(OperationId::from_uuid),
+            labels: serde_json::from_value(row.try_get("labels")?).map_err(|_| unreadable("labels"))?,
+            deadline: row.try_get("deadline")?,
+            not_before: row.try_get("not_before")?,
+            safe_point: row.try_get("safe_point")?,
+            safe_point_time: row.try_get("safe_point_time")?,
+            items_per_second: row.try_get("items_per_second")?,
             create_time: row.try_get("create_time")?,
             start_time: row.try_get("start_time")?,
             claim_time: row.try_get("claim_time")?,
@@ -112,10 +132,28 @@ impl Operation {
             error_code: row.try_get("error_code")?,
             error_message: row.try_get("error_message")?,
             pause_requested_at: row.try_get("pause_requested_at")?,
-            cancel: receipt(row).map_err(|error| error.unwrap_or_else(|| unreadable("cancel_cleanup")))?,
+            cancel: receipt(row).map_err(|error| error.unwrap_or_else(|| unreadable("cancel")))?,
             trace_parent: row.try_get("trace_parent")?,
         })
     }
+}
+
+/// How often, and when, the operation of a row is tried again.
+pub(crate) fn retry_policy(row: &PgRow) -> Result<RetryPolicy, StoreError> {
+    let millis = |name| Ok::<_, StoreError>(Duration::from_millis(row.try_get::<i32, _>(name)?.unsigned_abs().into()));
+    Ok(RetryPolicy {
+        failure_limit: row.try_get::<i32, _>("failure_limit")?.unsigned_abs(),
+        initial_delay: millis("retry_initial_millis")?,
+        longest_delay: millis("retry_longest_millis")?,
+    })
+}
+
+/// Whether a cancel is requested, and which safe points it stops at: of rows that tell `cancel_requested` and
+/// `cancel_mode`.
+pub(crate) fn requested_mode(row: &PgRow) -> Result<Option<CancelMode>, StoreError> {
+    let mode = row.try_get::<Option<&str>, _>("cancel_mode")?.and_then(|mode| mode.parse().ok());
+    // A mode that a newer version knows, or none: the plain cancel.
+    Ok(row.try_get::<bool, _>("cancel_requested")?.then(|| mode.unwrap_or_default()))
 }
 
 fn receipt(row: &PgRow) -> Result<Option<CancelReceipt>, Option<StoreError>> {
@@ -132,6 +170,12 @@ fn receipt(row: &PgRow) -> Result<Option<CancelReceipt>, Option<StoreError>> {
         delivered_by: row.try_get("cancel_delivered_by").map_err(wrong)?,
         observed_at: row.try_get("cancel_observed_at").map_err(wrong)?,
         safe_point: row.try_get("cancel_observed_safe_point").map_err(wrong)?,
+        mode: row
+            .try_get::<Option<&str>, _>("cancel_mode")
+            .map_err(wrong)?
+            .map(str::parse)
+            .transpose()
+            .map_err(|()| None)?,
         stopped_at: row.try_get("finish_time").map_err(wrong)?,
         cleanup: cleanup.map(serde_json::from_value).transpose().map_err(|_| None)?,
     }))

@@ -3,17 +3,19 @@
 use crate::{Store, StoreError};
 use operation::{AttemptNumber, Kind, OperationId, State};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 pub(crate) const SWEEP: &str = include_str!("../sql/sweep.sql");
+pub(crate) const FAIL_OVERDUE: &str = include_str!("../sql/fail_overdue.sql");
 pub(crate) const BURY: &str = include_str!("../sql/bury.sql");
 pub(crate) const QUEUE: &str = include_str!("../sql/queue.sql");
 
-/// An operation taken from a lost worker.
+/// An operation taken from a lost worker, or failed past its deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swept {
     /// The operation.
     pub id: OperationId,
-    /// The attempt that ended with its worker.
+    /// Its newest attempt.
     pub attempt: AttemptNumber,
     /// Its kind, as the row names it.
     pub kind: String,
@@ -49,21 +51,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
-        let rows = sqlx::query(SWEEP).bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                let id = row.try_get("id")?;
-                Ok(Swept {
-                    id: OperationId::from_uuid(id),
-                    attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
-                    kind: row.try_get("kind")?,
-                    state: row
-                        .try_get::<&str, _>("state")?
-                        .parse()
-                        .map_err(|()| StoreError::Unreadable { id, what: "state" })?,
-                })
-            })
-            .collect()
+        sqlx::query(SWEEP).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
+    }
+
+    /// Fails at most `limit` operations that wait or stand paused past their deadline, with `DEADLINE_EXCEEDED`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fail_overdue(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
+        sqlx::query(FAIL_OVERDUE).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
     }
 
     /// Forgets workers whose lease ended long ago and that own nothing.
@@ -94,4 +90,14 @@ impl Store {
         }
         Ok(depths)
     }
+}
+
+fn swept(row: &PgRow) -> Result<Swept, StoreError> {
+    let id = row.try_get("id")?;
+    Ok(Swept {
+        id: OperationId::from_uuid(id),
+        attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
+        kind: row.try_get("kind")?,
+        state: row.try_get::<&str, _>("state")?.parse().map_err(|()| StoreError::Unreadable { id, what: "state" })?,
+    })
 }

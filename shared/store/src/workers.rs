@@ -1,7 +1,8 @@
 //! Leases: one row a worker, whatever it runs.
 
+use crate::row::requested_mode;
 use crate::{Store, StoreError};
-use operation::{AttemptNumber, LeaseTerms, OperationId, WorkerId};
+use operation::{AttemptNumber, CancelMode, LeaseTerms, OperationId, WorkerId};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -18,8 +19,8 @@ pub struct Requested {
     pub id: OperationId,
     /// The attempt that stood when the row was read.
     pub attempt: AttemptNumber,
-    /// Whether a cancel is requested.
-    pub cancel: bool,
+    /// Whether a cancel is requested, and which safe points it stops at.
+    pub cancel: Option<CancelMode>,
     /// Whether a pause is requested.
     pub pause: bool,
 }
@@ -84,7 +85,7 @@ fn requested(rows: &[PgRow]) -> Result<Vec<Requested>, StoreError> {
         requested.push(Requested {
             id: OperationId::from_uuid(id),
             attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
-            cancel: row.try_get("cancel_requested")?,
+            cancel: requested_mode(row)?,
             pause: row.try_get("pause_requested")?,
         });
     }

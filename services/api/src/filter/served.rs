@@ -5,7 +5,7 @@
 use super::syntax::{Comparator, Expression, Restriction};
 use crate::operations::ListFilter;
 use operation::{Kind, State};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime, UtcOffset};
@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime, UtcOffset};
 /// What a list's filters may name.
 #[derive(Debug)]
 pub struct Language {
-    /// The fields, by all names they have.
+    /// The fields, by all names they have. A name that ends with a dot stands before a label's.
     pub fields: &'static [(&'static str, Field)],
     /// What is served, for errors: the end of "This list serves …".
     pub help: &'static str,
@@ -34,6 +34,8 @@ pub enum Field {
     Target,
     /// When it was created.
     CreateTime,
+    /// One of its labels.
+    Label,
 }
 
 /// What a filter selects.
@@ -67,6 +69,7 @@ struct Conditions {
     kinds: Option<Vec<Kind>>,
     states: Option<Vec<State>>,
     target: Option<String>,
+    labels: BTreeMap<String, String>,
     from: Option<OffsetDateTime>,
     before: Option<OffsetDateTime>,
     contradiction: bool,
@@ -114,8 +117,9 @@ fn any(items: &[Expression], language: &Language, negated: bool) -> Result<Condi
 
 fn of_restriction(restriction: &Restriction, language: &Language, negated: bool) -> Result<Conditions, String> {
     let Restriction { field: name, comparator, value } = restriction;
-    let field = language.fields.iter().find(|(known, _)| known == name).map(|(_, field)| *field);
-    let field = field.ok_or_else(|| format!("the field {name:?} is not served"))?;
+    let known =
+        language.fields.iter().find(|(known, _)| known == name || (known.ends_with('.') && name.starts_with(known)));
+    let (prefix, field) = *known.ok_or_else(|| format!("the field {name:?} is not served"))?;
     let mut conditions = Conditions { named: BTreeSet::from([field]), ..Conditions::default() };
     if field == Field::CreateTime {
         return of_time(restriction, negated, conditions);
@@ -143,9 +147,12 @@ fn of_restriction(restriction: &Restriction, language: &Language, negated: bool)
             let state: State = value.parse().map_err(|()| format!("{name} is one of {states}, not {value:?}"))?;
             conditions.states = Some(State::ALL.into_iter().filter(|other| (*other == state) == equal).collect());
         }
-        Field::Target if !equal => return Err(format!("{name} is served for equality alone")),
+        Field::Target | Field::Label if !equal => return Err(format!("{name} is served for equality alone")),
         Field::Target if value.contains('*') => return Err(format!("{name} is served without wildcards")),
         Field::Target => conditions.target = Some(value.clone()),
+        Field::Label => {
+            conditions.labels.insert(name[prefix.len()..].to_owned(), value.clone());
+        }
         Field::CreateTime => {}
     }
     Ok(conditions)
@@ -182,7 +189,7 @@ fn of_time(restriction: &Restriction, negated: bool, conditions: Conditions) -> 
 fn verb_kinds(verb: &str, equal: bool) -> Vec<Kind> {
     let is_verb = |kind: Kind| match kind {
         Kind::PostgresExport => verb == "export",
-        Kind::DemoSteps => false,
+        Kind::DemoSteps | Kind::CancelOperations => false,
     };
     Kind::ALL.into_iter().filter(|kind| is_verb(*kind) == equal).collect()
 }
@@ -199,8 +206,12 @@ impl Conditions {
     fn and(self, other: Self) -> Self {
         let contradiction = self.contradiction
             || other.contradiction
-            || matches!((&self.target, &other.target), (Some(one), Some(two)) if one != two);
+            || matches!((&self.target, &other.target), (Some(one), Some(two)) if one != two)
+            || other.labels.iter().any(|(key, value)| self.labels.get(key).is_some_and(|other| other != value));
+        let mut labels = self.labels;
+        labels.extend(other.labels);
         Self {
+            labels,
             done: intersection(self.done, other.done, |one, two| &one & &two),
             kinds: intersection(self.kinds, other.kinds, common),
             states: intersection(self.states, other.states, common),
@@ -217,7 +228,7 @@ impl Conditions {
         let named = &self.named | &other.named;
         let of_few_values = match named.iter().collect::<Vec<_>>()[..] {
             [Field::Done | Field::Kind | Field::Verb | Field::State] => true,
-            [Field::Target | Field::CreateTime] | [] | [_, _, ..] => false,
+            [Field::Target | Field::CreateTime | Field::Label] | [] | [_, _, ..] => false,
         };
         if !of_few_values {
             return Err("OR is served within one of the fields of few values alone".to_owned());
@@ -245,6 +256,7 @@ impl Conditions {
             collection: None,
             collection_prefix: None,
             target: self.target,
+            labels: self.labels,
             done: self.done.filter(|done| done.len() == 1).and_then(|done| done.first().copied()),
             // All there are means any: an empty list.
             kinds: self.kinds.filter(|kinds| kinds.len() < Kind::ALL.len()).unwrap_or_default(),
@@ -289,6 +301,7 @@ mod tests {
             ("state", Field::State),
             ("target", Field::Target),
             ("create_time", Field::CreateTime),
+            ("labels.", Field::Label),
         ],
         help: "these",
     };
@@ -334,6 +347,20 @@ mod tests {
                 ..matching()
             },
         );
+    }
+
+    #[test]
+    fn labels_are_served_for_equality() {
+        let labelled = |labels: &[(&str, &str)]| ListFilter {
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            ..matching()
+        };
+        check("labels.env = prod", labelled(&[("env", "prod")]));
+        check("labels.env = \"a b\" labels.tier:x", labelled(&[("env", "a b"), ("tier", "x")]));
+        assert_eq!(select("labels.env = a labels.env = b", &LANGUAGE).ok(), Some(Selection::Nothing));
+        for filter in ["labels.env != a", "labels.env = a OR labels.env = b", "labels = a", "NOT labels.env = a"] {
+            assert!(select(filter, &LANGUAGE).is_err(), "{filter}");
+        }
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Our own API, `/api/v1`: everything known about an operation, and what the vendors' words can't say.
 
+mod bulk;
+mod options;
 mod routes;
 mod translate;
+mod why;
 mod wire;
 
-pub use routes::{cancel, create, delete, get, list, pause, resume};
+pub use bulk::cancel as cancel_many;
+pub use routes::{cancel, create, delete, get, list, pause, resume, retry};
+pub use why::why;

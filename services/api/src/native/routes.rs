@@ -1,19 +1,20 @@
 //! The native methods. Whether the caller may act in the project is settled when a handler starts.
 
+use super::options::{self, Options};
 use super::translate::{self, FILTER};
 use super::wire;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
-use crate::operations::{Address, Creation, Operation, OperationsError};
+use crate::operations::{Address, Creation, Operation, OperationsError, Order};
 use crate::paging::{self, Collections};
 use actix_web::HttpResponse;
+use runtime::clock;
 
 /// The collection of what is created here. Vendors' lists do not show it.
-const COLLECTION: &str = "native";
+pub(super) const COLLECTION: &str = "native";
 const OPERATION_TYPE: &str = "safepoint/Operation";
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const LONGEST_REASON: usize = 1_000;
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -21,15 +22,19 @@ type Answer = Result<HttpResponse, ApiError>;
 /// request is the same operation, as often as it is sent.
 pub async fn create(mut call: Call) -> Answer {
     let mut violations = Violations::default();
-    let request = wire::CreateRequest::read(call.body().await?, &mut violations);
-    let request_id = translate::request_id(request.request_id.clone(), call.header(IDEMPOTENCY_KEY), &mut violations);
-    let (spec, target, priority) = translate::creation(request, call.api(), &call.project, violations)?;
+    let mut request = wire::CreateRequest::read(call.body().await?, &mut violations);
+    let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
+    let Options { labels, priority, deadline, retry } = options::options(&mut request, clock::now(), &mut violations);
+    let (spec, target) = translate::creation(request, call.api(), &call.project, violations)?;
     let creation = Creation {
         project: call.project.clone(),
         collection: COLLECTION.to_owned(),
         target,
         spec,
         priority,
+        labels,
+        deadline,
+        retry,
         request_id,
     };
     let operation = call.api().operations.create(creation).await?;
@@ -46,28 +51,36 @@ pub async fn get(call: Call) -> Answer {
 /// `GET /api/v1/projects/{project}/operations`: all of the project, those that came by a vendor's API too.
 pub async fn list(mut call: Call) -> Answer {
     let query = call.query().await?;
-    query.refuse_unknown(&["pageSize", "pageToken", "filter"])?;
+    query.refuse_unknown(&["pageSize", "pageToken", "filter", "orderBy"])?;
     let parent = format!("projects/{}/operations", call.project);
-    let page = paging::operations(&call, &query, &parent, Collections::All, &FILTER).await?;
+    let order = order(query.text("orderBy")?.unwrap_or_default())?;
+    let page = paging::operations(&call, &query, &parent, Collections::All, &FILTER, order).await?;
     Ok(HttpResponse::Ok().json(wire::Operations {
         operations: page.items.into_iter().map(translate::operation).collect(),
         next_page_token: page.next_page_token,
     }))
 }
 
-/// `POST …/operations/{operation}:cancel`, with `{"reason": "…"}` or without a body.
+/// In which order (AIP-132): by the time of creation, which is the one order that an index has.
+fn order(text: &str) -> Result<Order, ApiError> {
+    match *text.split_whitespace().collect::<Vec<_>>() {
+        [] | ["createTime" | "create_time", "desc"] => Ok(Order::NewestFirst),
+        ["createTime" | "create_time"] | ["createTime" | "create_time", "asc"] => Ok(Order::OldestFirst),
+        [..] => Err(ApiError::invalid_field("orderBy", "is served for \"createTime\" and \"createTime desc\" alone")),
+    }
+}
+
+/// `POST …/operations/{operation}:cancel`, with `{"reason": "…", "mode": "…"}` or without a body.
 pub async fn cancel(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let mut fields = call.body().await?;
     let mut violations = Violations::default();
-    let reason = fields.text("reason", &mut violations);
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        violations.add("reason", "is longer than 1,000 characters");
-    }
+    let reason = options::reason(&mut fields, &mut violations);
+    let mode = options::cancel_mode(&mut fields, &mut violations);
     fields.finish(&mut violations);
     violations.into_result()?;
     let requester = call.principal.name.clone();
-    answered(call.api().operations.cancel(address, requester, reason).await, &name)
+    answered(call.api().operations.cancel(address, requester, reason, mode).await, &name)
 }
 
 /// `POST …/operations/{operation}:pause`
@@ -84,6 +97,20 @@ pub async fn resume(mut call: Call) -> Answer {
     answered(call.api().operations.resume(address).await, &name)
 }
 
+/// `POST …/operations/{operation}:retry`: a new operation that goes on from the checkpoint of one that failed or was
+/// cancelled. The old one stays as it ended.
+pub async fn retry(mut call: Call) -> Answer {
+    let (address, name) = address(&call)?;
+    let mut fields = call.body().await?;
+    let mut violations = Violations::default();
+    let given_id = fields.text("requestId", &mut violations);
+    let request_id = options::request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
+    fields.finish(&mut violations);
+    violations.into_result()?;
+    let retried = call.api().operations.retry(address, request_id).await.map_err(|error| of_operation(error, &name))?;
+    Ok(HttpResponse::Ok().json(translate::operation(retried)))
+}
+
 /// `DELETE …/operations/{operation}`: hides it, does not cancel it.
 pub async fn delete(call: Call) -> Answer {
     let (address, name) = address(&call)?;
@@ -91,7 +118,7 @@ pub async fn delete(call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }
 
-fn address(call: &Call) -> Result<(Address, String), ApiError> {
+pub(super) fn address(call: &Call) -> Result<(Address, String), ApiError> {
     let id = call.segment("operation");
     let name = format!("projects/{}/operations/{id}", call.project);
     let Some(id) = translate::operation_id(&id) else {
@@ -112,9 +139,12 @@ fn answered(result: Result<(crate::operations::Answer, Operation), OperationsErr
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))
 }
 
-fn of_operation(error: OperationsError, name: &str) -> ApiError {
+pub(super) fn of_operation(error: OperationsError, name: &str) -> ApiError {
     match error {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
-        OperationsError::KeyTaken | OperationsError::Unavailable | OperationsError::Internal => error.into(),
+        OperationsError::KeyTaken
+        | OperationsError::NotRetryable(_)
+        | OperationsError::Unavailable
+        | OperationsError::Internal => error.into(),
     }
 }

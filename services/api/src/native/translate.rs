@@ -8,8 +8,10 @@ use crate::export::{self, CsvCharacters, CsvFields};
 use crate::fields::Fields;
 use crate::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
-use crate::time_text::rfc3339;
-use operation::{Code, DemoSteps, ExportFormat, Kind, OperationId, PostgresExport, ProjectId, Spec, SqlDump};
+use crate::time_text::{rfc3339, seconds};
+use operation::{
+    Code, DemoSteps, ExportFormat, Kind, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump, State,
+};
 
 /// What the filters of the list may name.
 pub const FILTER: Language = Language {
@@ -20,16 +22,16 @@ pub const FILTER: Language = Language {
         ("state", Field::State),
         ("createTime", Field::CreateTime),
         ("create_time", Field::CreateTime),
+        ("labels.", Field::Label),
     ],
-    help: "done = true|false, kind = \"…\", state = \"…\", target = \"…\", and createTime with <, <=, >, >= and =, \
-           joined with AND; OR and NOT within done, kind or state",
+    help: "done = true|false, kind = \"…\", state = \"…\", target = \"…\", labels.KEY = \"…\", and createTime with <, \
+           <=, >, >= and =, joined with AND; OR and NOT within done, kind or state",
 };
 
 /// The target of operations that work on nothing.
 const NO_TARGET: &str = "demo";
 const MOST_STEPS: i64 = 10_000_000;
 const LONGEST_STEP_MILLIS: i64 = 3_600_000;
-const LONGEST_REQUEST_ID: usize = 128;
 
 /// The id in a path: only in the very form that we show.
 pub fn operation_id(text: &str) -> Option<OperationId> {
@@ -39,6 +41,14 @@ pub fn operation_id(text: &str) -> Option<OperationId> {
 /// An operation as the native api shows it.
 pub fn operation(operation: Operation) -> wire::Operation {
     let id = operation.id.to_string();
+    // Of what runs: the last speed of what has stopped says nothing.
+    let rate = operation.items_per_second.filter(|_| operation.state == State::Running);
+    let progress = Progress {
+        items_done: operation.items_done,
+        items_total: operation.items_total,
+        bytes_done: operation.bytes_done,
+    };
+    let remaining = progress.remaining(rate);
     wire::Operation {
         name: format!("projects/{}/operations/{id}", operation.project),
         id,
@@ -48,6 +58,14 @@ pub fn operation(operation: Operation) -> wire::Operation {
         done: operation.state.is_done(),
         target: operation.target,
         priority: operation.priority,
+        labels: operation.labels,
+        deadline: operation.deadline.map(rfc3339),
+        retry: wire::Retry {
+            max_attempts: operation.retry.failure_limit,
+            initial_backoff: seconds(operation.retry.initial_delay),
+            max_backoff: seconds(operation.retry.longest_delay),
+        },
+        retry_of: operation.retry_of.map(|id| id.to_string()),
         revision: operation.revision.to_string(),
         create_time: rfc3339(operation.create_time),
         start_time: operation.start_time.map(rfc3339),
@@ -60,6 +78,8 @@ pub fn operation(operation: Operation) -> wire::Operation {
             items_total: operation.items_total.map(|total| total.to_string()),
             unit: unit(&operation.spec),
             bytes_done: operation.bytes_done.to_string(),
+            items_per_second: rate,
+            remaining: remaining.map(seconds),
         },
         pause_requested_at: operation.pause_requested_at.map(rfc3339),
         cancel: operation.cancel.map(cancel),
@@ -78,6 +98,7 @@ fn cancel(receipt: CancelReceipt) -> wire::Cancel {
         requested_at: rfc3339(receipt.requested_at),
         requested_by: receipt.requested_by,
         reason: receipt.reason,
+        mode: receipt.mode,
         delivered_at: receipt.delivered_at.map(rfc3339),
         delivered_by: receipt.delivered_by,
         observed_at: receipt.observed_at.map(rfc3339),
@@ -93,6 +114,7 @@ fn unit(spec: &Spec) -> &'static str {
         // Of a dump too: the worker counts its rows as they pass.
         Spec::PostgresExport(_) => "rows",
         Spec::DemoSteps(_) => "steps",
+        Spec::CancelOperations(_) => "operations",
     }
 }
 
@@ -118,24 +140,7 @@ fn code_name(number: i32) -> &'static str {
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
 }
 
-/// The key of an idempotent create: in the body, in the header, or the same in both.
-pub fn request_id(body: Option<String>, header: Option<String>, violations: &mut Violations) -> Option<String> {
-    let (field, id) = match (body, header) {
-        (Some(body), Some(header)) if body != header => {
-            violations.add("requestId", "differs from the header Idempotency-Key");
-            return None;
-        }
-        (Some(body), _) => ("requestId", body),
-        (None, Some(header)) => ("Idempotency-Key", header),
-        (None, None) => return None,
-    };
-    if !(1..=LONGEST_REQUEST_ID).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        violations.add(field, "must be 1 to 128 visible ASCII characters; a UUID does best");
-    }
-    Some(id)
-}
-
-/// What a create request asks for, judged: the spec, its target, its priority.
+/// What a create request asks for, judged: the spec and its target.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with all that is wrong with it; UNIMPLEMENTED for a kind that is switched off.
@@ -144,11 +149,7 @@ pub fn creation(
     api: &Api,
     project: &ProjectId,
     mut violations: Violations,
-) -> Result<(Spec, String, i16), ApiError> {
-    let priority = i16::try_from(request.priority.unwrap_or(0)).unwrap_or_else(|_| {
-        violations.add("priority", "must be between -32768 and 32767");
-        0
-    });
+) -> Result<(Spec, String), ApiError> {
     let Some(kind) = request.kind else {
         violations.add("kind", "is required");
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
@@ -159,7 +160,7 @@ pub fn creation(
             violations.into_result()?;
             let export = export.ok_or_else(ApiError::internal)?;
             let target = export.cluster.clone();
-            Ok((Spec::PostgresExport(export), target, priority))
+            Ok((Spec::PostgresExport(export), target))
         }
         Ok(Kind::DemoSteps) if !api.demo_steps => Err(ApiError::new(
             Code::Unimplemented,
@@ -170,7 +171,11 @@ pub fn creation(
         Ok(Kind::DemoSteps) => {
             let steps = demo_steps(request.spec, &mut violations);
             violations.into_result()?;
-            Ok((Spec::DemoSteps(steps), NO_TARGET.to_owned(), priority))
+            Ok((Spec::DemoSteps(steps), NO_TARGET.to_owned()))
+        }
+        Ok(Kind::CancelOperations) => {
+            violations.add("kind", "operations.cancel is created by POST …/operations:cancel");
+            Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
         }
         Err(error) => {
             violations.add("kind", error.to_string());

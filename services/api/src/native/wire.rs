@@ -2,9 +2,10 @@
 
 use crate::error::Violations;
 use crate::fields::Fields;
-use operation::{Cleanup, Spec};
+use operation::{CancelMode, Cleanup, Spec};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// An operation, with everything known about it.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,12 @@ pub struct Operation {
     pub done: bool,
     pub target: String,
     pub priority: i16,
+    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    pub retry: Retry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
     pub revision: String,
     pub create_time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +46,15 @@ pub struct Operation {
     pub error: Option<Error>,
 }
 
+/// How often, and when, a failed attempt is followed by another.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    pub max_attempts: u32,
+    pub initial_backoff: String,
+    pub max_backoff: String,
+}
+
 /// How far it is.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +64,10 @@ pub struct Progress {
     pub items_total: Option<String>,
     pub unit: &'static str,
     pub bytes_done: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<String>,
 }
 
 /// The receipt of a cancel.
@@ -58,6 +78,8 @@ pub struct Cancel {
     pub requested_by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<CancelMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,12 +118,72 @@ pub struct Answered {
     pub operation: Operation,
 }
 
+/// What a bulk cancel means, and the operation that does it.
+#[derive(Debug, Serialize)]
+pub struct BulkCancel {
+    /// How many operations are open and match now.
+    pub matching: String,
+    /// Whether that is all of them, and not where counting ended.
+    pub exact: bool,
+    /// Absent in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+}
+
+/// Why an operation has not ended.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    pub state: &'static str,
+    pub done: bool,
+    pub waits_for: &'static str,
+    pub explanation: String,
+    pub attempt: u32,
+    pub failures: u32,
+    pub max_attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_safe_point: Option<LastSafePoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_pending_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_pending_for: Option<String>,
+    pub living_workers: String,
+}
+
+/// The worker that has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    pub worker: String,
+    pub host: String,
+    pub lease_renewed_ago: String,
+    pub lease_expire_time: String,
+    pub lease_stands: bool,
+}
+
+/// The last safe point that was stored.
+#[derive(Debug, Serialize)]
+pub struct LastSafePoint {
+    pub name: String,
+    pub time: String,
+    pub ago: String,
+}
+
 /// A request to create an operation, without judging what it says.
 #[derive(Debug)]
 pub struct CreateRequest {
     pub kind: Option<String>,
     pub spec: Fields,
     pub priority: Option<i64>,
+    pub labels: Option<Fields>,
+    pub deadline: Option<String>,
+    pub retry: Option<Fields>,
     pub request_id: Option<String>,
 }
 
@@ -114,8 +196,11 @@ impl CreateRequest {
             Fields::default()
         });
         let priority = fields.integer("priority", violations);
+        let labels = fields.object("labels", violations);
+        let deadline = fields.text("deadline", violations);
+        let retry = fields.object("retry", violations);
         let request_id = fields.text("requestId", violations);
         fields.finish(violations);
-        Self { kind, spec, priority, request_id }
+        Self { kind, spec, priority, labels, deadline, retry, request_id }
     }
 }

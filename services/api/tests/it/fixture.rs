@@ -165,7 +165,8 @@ impl Fixture {
 
     /// Tells how far an attempt is.
     pub async fn progress(&self, claimed: &Claimed, progress: Progress) {
-        let position = Position { fence: claimed.fence, progress, checkpoint: None };
+        let position =
+            Position { fence: claimed.fence, progress, checkpoint: None, items_per_second: None, safe_point: None };
         assert_eq!(self.store.checkpoint(&[position]).await.expect("stored").len(), 1);
     }
 

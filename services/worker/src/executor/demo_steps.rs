@@ -26,7 +26,7 @@ pub async fn run(spec: &DemoSteps, cx: &Safepoint) -> Result<Value, Ended> {
     let resumed = cx.checkpoint::<Checkpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
     for step in resumed + 1..=spec.steps {
         // The effect would stand here. A wait is safe to drop, so a stop may end it.
-        cx.sleep("within a step", Duration::from_millis(u64::from(spec.step_millis))).await?;
+        cx.sleep_within_item("within a step", Duration::from_millis(u64::from(spec.step_millis))).await?;
         if spec.fail_at == Some(step) {
             return Err(Failure::fatal(Code::Aborted, format!("Failed at step {step}, as asked.")).into());
         }

@@ -1,25 +1,28 @@
 //! The executors: one folder a kind, and the match that finds it.
 
+pub mod cancel_operations;
 pub mod demo_steps;
 pub mod postgres_export;
 pub mod sink;
 
 use crate::safepoint::{Ended, Safepoint};
+use cancel_operations::Desk;
 use operation::{Code, Failure, Kind, ProjectId, Spec};
 use runtime::config::Config;
 use serde_json::Value;
 use std::time::Duration;
 
-/// What executors work on: the configured clusters and buckets.
+/// What executors work on: the configured clusters and buckets, and our own operations.
 #[derive(Debug)]
 pub struct Executors {
     config: Config,
+    desk: Desk,
 }
 
 impl Executors {
-    /// Executors on what is configured.
-    pub const fn new(config: Config) -> Self {
-        Self { config }
+    /// Executors on what is configured, and on our own operations.
+    pub const fn new(config: Config, desk: Desk) -> Self {
+        Self { config, desk }
     }
 }
 
@@ -41,6 +44,7 @@ pub async fn run(
             postgres_export::run(spec, cluster, bucket, safepoint).await
         }
         Spec::DemoSteps(spec) => demo_steps::run(spec, safepoint).await,
+        Spec::CancelOperations(spec) => cancel_operations::run(spec, project, &executors.desk, safepoint).await,
     }
 }
 
@@ -49,6 +53,7 @@ pub const fn safe_point_bound(kind: Kind) -> Duration {
     match kind {
         Kind::PostgresExport => postgres_export::SAFE_POINT_BOUND,
         Kind::DemoSteps => demo_steps::SAFE_POINT_BOUND,
+        Kind::CancelOperations => cancel_operations::SAFE_POINT_BOUND,
     }
 }
 

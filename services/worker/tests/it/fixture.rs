@@ -1,9 +1,10 @@
 //! A database, a broker behind a link that can be cut, and workers in this process.
 
-use operation::{DemoSteps, LeaseTerms, OperationId, ProjectId, Spec, State};
+use operation::{CancelMode, DemoSteps, LeaseTerms, OperationId, ProjectId, RetryPolicy, Spec, State};
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Config, Secret};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
 use testkit::{Proxy, TestDatabase, broker_settings, eventually};
@@ -84,7 +85,9 @@ impl Fixture {
             target: "nothing".to_owned(),
             spec,
             priority: 0,
-            failure_limit: 2,
+            labels: BTreeMap::new(),
+            deadline: None,
+            retry: RetryPolicy { failure_limit: 2, ..RetryPolicy::default() },
             trace_parent: None,
             request: None,
         };
@@ -95,7 +98,7 @@ impl Fixture {
 
     /// Asks to cancel as the api does: the row first, then the hint to the owner.
     pub async fn cancel(&self, id: OperationId) -> Option<Asked> {
-        let requester = Requester { name: "tester".to_owned(), reason: None };
+        let requester = Requester { name: "tester".to_owned(), reason: None, mode: CancelMode::Now };
         let answer = self.store.cancel(&at(id), &requester).await.expect("answered");
         if let Some(Asked::Recorded(operation)) = &answer {
             self.hint(operation);

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, at, failed, finished, project, requester};
 use futures_util::future::join_all;
-use operation::{Kind, LeaseTerms, State};
+use operation::{CancelMode, Kind, LeaseTerms, State};
 use std::collections::HashSet;
 use store::{LeaseLost, Requested};
 
@@ -83,7 +83,7 @@ async fn a_renewal_tells_what_is_asked() {
     let renew = async || fixture.store.renew_worker(worker, LeaseTerms::default()).await.expect("answered");
     assert_eq!(renew().await, Ok(Vec::new()));
     fixture.store.cancel(&at(id), &requester()).await.expect("answered");
-    let asked = Requested { id, attempt: fence.attempt, cancel: true, pause: false };
+    let asked = Requested { id, attempt: fence.attempt, cancel: Some(CancelMode::Now), pause: false };
     assert_eq!(renew().await, Ok(vec![asked]));
     assert_eq!(fixture.store.requests(worker, &[id]).await.expect("answered"), vec![asked]);
     let other = fixture.worker().await;

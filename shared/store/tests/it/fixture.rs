@@ -1,10 +1,13 @@
 //! What the tests of this package share.
 
-use operation::{DemoSteps, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, Spec, WorkerId};
+use operation::{
+    CancelMode, DemoSteps, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId,
+};
 use runtime::clock;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Address, Claimed, Ending, Finished, NewOperation, Operation, Requester, Store};
+use store::{Address, Claimed, Ending, Finished, NewOperation, Operation, Position, Requester, Store};
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 
@@ -72,7 +75,12 @@ pub fn at(id: OperationId) -> Address {
 }
 
 pub fn requester() -> Requester {
-    Requester { name: "tester".to_owned(), reason: Some("because".to_owned()) }
+    Requester { name: "tester".to_owned(), reason: Some("because".to_owned()), mode: CancelMode::Now }
+}
+
+/// How far an attempt has come, and no more than that.
+pub fn position(fence: Fence, progress: Progress) -> Position {
+    Position { fence, progress, checkpoint: None, items_per_second: None, safe_point: None }
 }
 
 pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
@@ -83,7 +91,9 @@ pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
         target: "nothing".to_owned(),
         spec: Spec::DemoSteps(DemoSteps { steps: 1, step_millis: 1, fail_at: None, panic_at: None }),
         priority: 0,
-        failure_limit: 3,
+        labels: BTreeMap::new(),
+        deadline: None,
+        retry: RetryPolicy { failure_limit: 3, ..RetryPolicy::default() },
         trace_parent: None,
         request: None,
     }

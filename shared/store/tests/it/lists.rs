@@ -3,13 +3,17 @@
 use crate::fixture::{Fixture, at, new_operation, project, requester};
 use operation::{OperationId, State};
 use runtime::clock;
-use store::{ListFilter, NewOperation};
+use store::{ListFilter, NewOperation, Order};
 use time::Duration;
 
 async fn walk(fixture: &Fixture, filter: &ListFilter, page: u32) -> Vec<OperationId> {
+    walk_in(fixture, filter, Order::NewestFirst, page).await
+}
+
+async fn walk_in(fixture: &Fixture, filter: &ListFilter, order: Order, page: u32) -> Vec<OperationId> {
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = fixture.store.list(&project("p"), filter, after, page).await.expect("listed");
+        let page = fixture.store.list(&project("p"), filter, order, after, page).await.expect("listed");
         seen.extend(page.operations.iter().map(|operation| operation.id));
         after = page.next;
         if after.is_none() {
@@ -27,6 +31,10 @@ async fn a_walk_shows_each_operation_once_newest_first() {
         created.push(fixture.create().await);
         fixture.create_in("another").await;
     }
+    for page in [1, 7, 25, 100] {
+        let walked = walk_in(&fixture, &ListFilter::default(), Order::OldestFirst, page).await;
+        assert_eq!(walked, created, "pages of {page}, oldest first");
+    }
     created.reverse();
     for page in [1, 7, 25, 100] {
         assert_eq!(walk(&fixture, &ListFilter::default(), page).await, created, "pages of {page}");
@@ -42,7 +50,11 @@ async fn operations_created_and_ended_during_a_walk_do_not_disturb_it() {
     let before = walk(&fixture, &ListFilter::default(), 100).await;
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = fixture.store.list(&project("p"), &ListFilter::default(), after, 3).await.expect("listed");
+        let page = fixture
+            .store
+            .list(&project("p"), &ListFilter::default(), Order::NewestFirst, after, 3)
+            .await
+            .expect("listed");
         seen.extend(page.operations.iter().map(|operation| operation.id));
         fixture.create().await;
         fixture.store.cancel(&at(before[9]), &requester()).await.expect("answered");
@@ -110,4 +122,39 @@ async fn a_deep_page_is_an_index_scan_from_its_key() {
         .expect("a plan");
     let plan = plan.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n");
     assert!(plan.contains("Index Scan") && !plan.contains("Seq Scan") && !plan.contains("->  Sort"), "{plan}");
+}
+
+#[tokio::test]
+async fn labels_select_in_order_and_are_counted() {
+    let fixture = Fixture::new().await;
+    let labels = |pairs: &[(&str, &str)]| -> std::collections::BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let mut labelled = Vec::new();
+    for number in 0..6 {
+        let tier = if number % 2 == 0 { "even" } else { "odd" };
+        let new = NewOperation {
+            labels: labels(&[("env", "prod"), ("tier", tier)]),
+            ..new_operation(clock::new_operation_id(), "p")
+        };
+        fixture.store.create(&new).await.expect("created");
+        let elsewhere =
+            NewOperation { labels: new.labels.clone(), ..new_operation(clock::new_operation_id(), "another") };
+        fixture.store.create(&elsewhere).await.expect("created");
+        fixture.create().await;
+        labelled.push(new.id);
+    }
+    let filter = |pairs| ListFilter { labels: labels(pairs), ..ListFilter::default() };
+    let even: Vec<_> = labelled.iter().copied().step_by(2).collect();
+    for page in [1, 2, 100] {
+        assert_eq!(walk_in(&fixture, &filter(&[("env", "prod")]), Order::OldestFirst, page).await, labelled);
+        let both = filter(&[("env", "prod"), ("tier", "even")]);
+        assert_eq!(walk_in(&fixture, &both, Order::OldestFirst, page).await, even);
+        assert_eq!(walk(&fixture, &both, page).await, even.iter().rev().copied().collect::<Vec<_>>());
+    }
+    assert_eq!(walk(&fixture, &filter(&[("env", "test")]), 10).await, Vec::new());
+    let count = async |pairs, most| fixture.store.count(&project("p"), &filter(pairs), most).await.expect("counted");
+    assert_eq!(count(&[("tier", "odd")], 100).await, 3);
+    assert_eq!(count(&[("env", "prod")], 4).await, 4, "counted no further than asked");
+    assert_eq!(fixture.get(labelled[0]).await.labels, labels(&[("env", "prod"), ("tier", "even")]));
 }

@@ -4,13 +4,15 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 9] = [
+const BY_ID: [(&str, &[&str]); 11] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
     ("pause", &["_pkey", "_project_id_id_idx"]),
     ("resume", &["_pkey", "_project_id_id_idx"]),
     ("delete", &["_pkey", "_project_id_id_idx"]),
+    ("retry", &["_pkey", "_project_id_id_idx"]),
+    ("why", &["_pkey", "_project_id_id_idx"]),
     ("checkpoint", &["_pkey"]),
     ("commit_point", &["_pkey"]),
     ("finish", &["_pkey"]),
@@ -18,12 +20,13 @@ const BY_ID: [(&str, &[&str]); 9] = [
 ];
 
 /// What looks for rows that wait or run.
-const BY_STATE: [(&str, &[&str]); 6] = [
+const BY_STATE: [(&str, &[&str]); 7] = [
     ("claim", &["_kind_project_id_priority_id_idx", "_project_id_idx", "_pkey"]),
     ("renew", &["_worker_id_idx"]),
     ("sweep", &["_worker_id_idx", "_pkey"]),
     ("reconcile", &["_worker_id_idx"]),
     ("retire", &["_worker_id_idx"]),
+    ("fail_overdue", &["_deadline_idx", "_pkey"]),
     ("queue", &["_project_id_collection_id_idx1"]),
 ];
 

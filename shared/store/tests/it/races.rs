@@ -1,9 +1,9 @@
 //! Statements that meet on one row: whoever commits first, the row stays true.
 
-use crate::fixture::{Fixture, at, finished, requester, succeeded};
+use crate::fixture::{Fixture, at, finished, position, requester, succeeded};
 use operation::{Cleanup, CleanupStatus, Progress, Road, State};
 use std::time::Duration;
-use store::{Asked, Ending, Position};
+use store::{Asked, Ending};
 
 const ROUNDS: usize = 100;
 
@@ -85,8 +85,7 @@ async fn a_stale_attempt_changes_nothing() {
     let wrong_nonce = operation::Fence { nonce: stale.nonce, ..fence };
     let wrong_attempt = operation::Fence { attempt: stale.attempt, ..fence };
     for fence in [stale, wrong_nonce, wrong_attempt] {
-        let position =
-            Position { fence, progress: Progress { items_done: 99, ..Progress::default() }, checkpoint: None };
+        let position = position(fence, Progress { items_done: 99, ..Progress::default() });
         assert!(fixture.store.checkpoint(&[position]).await.expect("answered").is_empty());
         assert!(fixture.store.finish(&[finished(fence, succeeded())]).await.expect("answered").is_empty());
         assert_eq!(fixture.store.commit_point(fence).await.expect("answered"), store::CommitAnswer::Fenced);

@@ -26,10 +26,11 @@ async fn every_statement_is_valid_against_the_migrated_schema() {
 /// INV-22: no statement of a request finds an operation by its id alone.
 #[test]
 fn every_statement_of_a_request_names_the_project() {
-    for (name, sql) in
-        STATEMENTS.iter().filter(|(name, _)| ["get", "cancel", "pause", "resume", "delete"].contains(name))
+    for (name, sql) in STATEMENTS
+        .iter()
+        .filter(|(name, _)| ["get", "cancel", "pause", "resume", "delete", "retry", "why"].contains(name))
     {
-        assert!(sql.contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
+        assert!(sql.replace("o.id", "id").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
     }
 }
 
@@ -89,7 +90,11 @@ async fn a_create_sent_twice_is_one_operation() {
     let new = crate::fixture::new_operation(id, "p");
     assert!(matches!(fixture.store.create(&new).await.expect("created"), Created::New(_)));
     assert!(matches!(fixture.store.create(&new).await.expect("harmless"), Created::Before(_)));
-    let page = fixture.store.list(&project("p"), &store::ListFilter::default(), None, 10).await.expect("listed");
+    let page = fixture
+        .store
+        .list(&project("p"), &store::ListFilter::default(), store::Order::NewestFirst, None, 10)
+        .await
+        .expect("listed");
     assert_eq!(page.operations.len(), 1);
 }
 
@@ -119,7 +124,11 @@ async fn a_key_makes_one_operation() {
     assert_eq!((first, ids.len()), (1, 1));
     assert!(matches!(fixture.store.create(&asked("p", 2)).await.expect("answered"), Created::KeyTaken));
     assert!(matches!(fixture.store.create(&asked("q", 1)).await.expect("answered"), Created::New(_)));
-    let page = fixture.store.list(&project("p"), &store::ListFilter::default(), None, 10).await.expect("listed");
+    let page = fixture
+        .store
+        .list(&project("p"), &store::ListFilter::default(), store::Order::NewestFirst, None, 10)
+        .await
+        .expect("listed");
     assert_eq!(page.operations.len(), 1);
     // Once the key is forgotten it is free.
     assert_eq!(fixture.store.forget_create_requests(Duration::from_hours(1)).await.expect("asked"), 0);

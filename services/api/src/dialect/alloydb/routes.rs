@@ -5,10 +5,11 @@ use super::wire;
 use crate::call::Call;
 use crate::catalog::{ClusterName, is_id};
 use crate::error::{ApiError, Violations};
-use crate::operations::{Address, Creation, OperationsError};
+use crate::operations::{Address, Creation, OperationsError, Order};
 use crate::paging::{self, Collections};
 use actix_web::HttpResponse;
-use operation::Spec;
+use operation::{CancelMode, RetryPolicy, Spec};
+use std::collections::BTreeMap;
 
 const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
 const CLUSTER_TYPE: &str = "alloydb.googleapis.com/Cluster";
@@ -30,8 +31,11 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         collection: translate::collection(&cluster.location),
         target: cluster.to_string(),
         spec: Spec::PostgresExport(export),
+        // The vendor's export has none of these.
         priority: 0,
-        // The vendor's export has none.
+        labels: BTreeMap::new(),
+        deadline: None,
+        retry: RetryPolicy::default(),
         request_id: None,
     };
     let operation = api.operations.create(creation).await?;
@@ -63,7 +67,7 @@ pub async fn list_operations(mut call: Call) -> Answer {
         return Err(no_location(&call, &location));
     };
     let parent = format!("projects/{}/locations/{location}/operations", call.project);
-    let page = paging::operations(&call, &query, &parent, collections, &FILTER).await?;
+    let page = paging::operations(&call, &query, &parent, collections, &FILTER, Order::NewestFirst).await?;
     Ok(HttpResponse::Ok().json(wire::ListOperationsResponse {
         operations: page.items.into_iter().map(translate::operation).collect(),
         next_page_token: page.next_page_token,
@@ -82,7 +86,11 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
     fields.finish(&mut violations);
     violations.into_result()?;
     let requester = call.principal.name.clone();
-    call.api().operations.cancel(address, requester, None).await.map_err(|error| of_operation(error, &name))?;
+    call.api()
+        .operations
+        .cancel(address, requester, None, CancelMode::Now)
+        .await
+        .map_err(|error| of_operation(error, &name))?;
     Ok(empty())
 }
 
@@ -171,7 +179,10 @@ fn no_location(call: &Call, location: &str) -> ApiError {
 fn of_operation(error: OperationsError, name: &str) -> ApiError {
     match error {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
-        OperationsError::KeyTaken | OperationsError::Unavailable | OperationsError::Internal => error.into(),
+        OperationsError::KeyTaken
+        | OperationsError::NotRetryable(_)
+        | OperationsError::Unavailable
+        | OperationsError::Internal => error.into(),
     }
 }
 

@@ -30,7 +30,14 @@ fn stored() -> Operation {
         worker: None,
         nonce: None,
         failures: 0,
-        failure_limit: 5,
+        retry: operation::RetryPolicy::default(),
+        retry_of: None,
+        labels: std::collections::BTreeMap::new(),
+        deadline: None,
+        not_before: None,
+        safe_point: None,
+        safe_point_time: None,
+        items_per_second: None,
         create_time: datetime!(2026-11-23 07:00:00.5 UTC),
         start_time: None,
         claim_time: None,
@@ -51,6 +58,7 @@ fn stored() -> Operation {
 
 fn receipt() -> CancelReceipt {
     CancelReceipt {
+        mode: Some(operation::CancelMode::Now),
         requested_at: datetime!(2026-11-23 07:01 UTC),
         requested_by: "demo".to_owned(),
         reason: None,

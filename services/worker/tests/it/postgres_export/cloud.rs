@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use operation::{CleanupStatus, Code, Road};
+use operation::{CancelMode, CleanupStatus, Code, Road};
 use serde_json::json;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -138,7 +138,7 @@ async fn no_upload_is_left_open_in_s3() {
     .await;
     let checkpoint = run.attempt.position().checkpoint.clone().unwrap();
     let id = checkpoint["uploads"][0].as_str().unwrap().to_owned();
-    run.attempt.deliver_cancel(Road::Push);
+    run.attempt.deliver_cancel(Road::Push, CancelMode::Now);
     let ended = task.await.unwrap();
     assert!(matches!(ended, Err(Ended::Stop(Stop::Cancel))), "{ended:?}");
     assert_eq!(run.attempt.cleanup().unwrap().status, CleanupStatus::Removed);
@@ -176,7 +176,7 @@ async fn a_mute_s3_does_not_hold_up_a_stop() {
     let run = into_s3(world.begin(world.spec(csv(query), "x.csv")).await);
     let task = run.start();
     world.backend_is(&run, "wait_event = 'ClientWrite'").await;
-    run.attempt.deliver_cancel(Road::Push);
+    run.attempt.deliver_cancel(Road::Push, CancelMode::Now);
     eventually("the stop is seen", PATIENCE, || async { run.attempt.observed() }).await;
     world.no_backend_is_left(&run).await;
     // What became of the upload, only the store knows: the wait for its answer is long, and not this test's.

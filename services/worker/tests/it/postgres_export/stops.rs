@@ -1,6 +1,5 @@
 use super::world::{PATIENCE, Run, World, csv, sql};
-use operation::CleanupStatus;
-use operation::{Code, Road, SqlDump};
+use operation::{CancelMode, CleanupStatus, Code, Road, SqlDump};
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;
@@ -13,7 +12,7 @@ use worker::safepoint::Ended;
 const ENDLESS: &str = "SELECT generate_series(1, 100000000000), repeat('x', 100)";
 
 async fn stopped(run: &Run, task: JoinHandle<Result<Value, Ended>>) -> &'static str {
-    run.attempt.deliver_cancel(Road::Push);
+    run.attempt.deliver_cancel(Road::Push, CancelMode::Now);
     let ended = task.await.unwrap();
     assert!(matches!(ended, Err(Ended::Stop(Stop::Cancel))), "{ended:?}");
     assert_eq!(run.attempt.cleanup().unwrap().status, CleanupStatus::Removed);
@@ -74,7 +73,7 @@ async fn an_export_in_full_flow_is_cancelled() {
 async fn the_commit_point_sees_a_cancel() {
     let world = World::new().await;
     let run = world.csv("SELECT 1", "x.csv").await;
-    let requester = Requester { name: "me".to_owned(), reason: None };
+    let requester = Requester { name: "me".to_owned(), reason: None, mode: CancelMode::Now };
     world.store.store().cancel(&crate::fixture::at(run.attempt.fence.id), &requester).await.unwrap();
     let ended = run.go().await;
     assert!(matches!(ended, Err(Ended::Stop(Stop::Cancel))), "{ended:?}");

@@ -1,11 +1,12 @@
 //! A database to export, a folder to export to, and attempts that stand in a real store.
 
 use operation::{
-    CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump,
-    WorkerId,
+    CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, RetryPolicy, Spec,
+    SqlDump, WorkerId,
 };
 use runtime::config::{Bucket, Cluster, Secret};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -87,7 +88,9 @@ impl World {
             target: spec.cluster.clone(),
             spec: Spec::PostgresExport(spec.clone()),
             priority: 0,
-            failure_limit: 3,
+            labels: BTreeMap::new(),
+            deadline: None,
+            retry: RetryPolicy { failure_limit: 3, ..RetryPolicy::default() },
             trace_parent: None,
             request: None,
         };

@@ -1,0 +1,75 @@
+//! A cancel of many operations by a filter: counted first if wanted, then an operation itself.
+
+use super::options::{cancel_mode, reason, request_id};
+use super::routes::COLLECTION;
+use super::translate::{self, FILTER};
+use super::wire;
+use crate::call::Call;
+use crate::error::{ApiError, Violations};
+use crate::filter::{self, Selection};
+use crate::operations::{Creation, ListFilter};
+use actix_web::HttpResponse;
+use operation::{CancelOperations, RetryPolicy, Spec};
+use std::collections::BTreeMap;
+
+/// Up to here the count is exact.
+const MOST_COUNTED: u32 = 10_000;
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Before other work of the project: who cancels wants it soon.
+const PRIORITY: i16 = i16::MAX;
+
+/// `POST /api/v1/projects/{project}/operations:cancel`, with `{"filter": "…", "reason": "…", "mode": "…", "dryRun":
+/// true}`: how many operations are meant and, unless it is a dry run, the operation that asks each of them to stop.
+pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
+    let mut fields = call.body().await?;
+    let mut violations = Violations::default();
+    let text = fields.text("filter", &mut violations);
+    let reason = reason(&mut fields, &mut violations);
+    let mode = cancel_mode(&mut fields, &mut violations);
+    let dry_run = fields.flag("dryRun", &mut violations).unwrap_or_default();
+    let given_id = fields.text("requestId", &mut violations);
+    let request_id = request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
+    fields.finish(&mut violations);
+    if text.is_none() {
+        violations.add("filter", "is required; done = false means all that have not ended");
+    }
+    violations.into_result()?;
+    let Selection::Matching(filter) = filter::select(text.as_deref().unwrap_or_default(), &FILTER)? else {
+        // `done = true AND done = false`: there is nothing to cancel, and so nothing to do.
+        return Ok(HttpResponse::Ok().json(wire::BulkCancel {
+            matching: "0".to_owned(),
+            exact: true,
+            operation: None,
+        }));
+    };
+    let open = ListFilter { done: Some(false), ..filter.clone() };
+    let matching = if filter.done == Some(true) {
+        0
+    } else {
+        call.api().operations.count(call.project.clone(), open, MOST_COUNTED).await?
+    };
+    let exact = matching < u64::from(MOST_COUNTED);
+    let operation = if dry_run {
+        None
+    } else {
+        let requested_by = call.principal.name.clone();
+        let spec = CancelOperations { filter, requested_by, reason, mode };
+        let creation = creation(&call, spec, request_id);
+        Some(translate::operation(call.api().operations.create(creation).await?))
+    };
+    Ok(HttpResponse::Ok().json(wire::BulkCancel { matching: matching.to_string(), exact, operation }))
+}
+
+fn creation(call: &Call, spec: CancelOperations, request_id: Option<String>) -> Creation {
+    Creation {
+        project: call.project.clone(),
+        collection: COLLECTION.to_owned(),
+        target: format!("projects/{}/operations", call.project),
+        spec: Spec::CancelOperations(spec),
+        priority: PRIORITY,
+        labels: BTreeMap::new(),
+        deadline: None,
+        retry: RetryPolicy::default(),
+        request_id,
+    }
+}

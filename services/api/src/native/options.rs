@@ -1,0 +1,226 @@
+//! What a create request says beside its spec: labels, priority, deadline, retry policy, request id.
+
+use super::wire::CreateRequest;
+use crate::error::Violations;
+use crate::fields::Fields;
+use crate::time_text;
+use operation::RetryPolicy;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+const MOST_LABELS: usize = 64;
+const LONGEST_LABEL_KEY: usize = 63;
+const LONGEST_LABEL_VALUE: usize = 128;
+const LONGEST_REQUEST_ID: usize = 128;
+const LONGEST_REASON: usize = 1_000;
+const MOST_ATTEMPTS: i64 = 1_000;
+/// A day: what waits longer is forgotten by people.
+const LONGEST_BACKOFF: Duration = Duration::from_hours(24);
+
+/// How an operation is to be run, whatever its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The caller's own words.
+    pub labels: BTreeMap<String, String>,
+    /// Higher goes first, within a project.
+    pub priority: i16,
+    /// When it fails if it has not ended.
+    pub deadline: Option<OffsetDateTime>,
+    /// How often, and when, it is tried again.
+    pub retry: RetryPolicy,
+}
+
+/// Judges what stands beside the spec; what is wrong is collected.
+pub fn options(request: &mut CreateRequest, now: OffsetDateTime, violations: &mut Violations) -> Options {
+    Options {
+        labels: labels(request.labels.take(), violations),
+        priority: i16::try_from(request.priority.unwrap_or(0)).unwrap_or_else(|_| {
+            violations.add("priority", "must be between -32768 and 32767");
+            0
+        }),
+        deadline: deadline(request.deadline.as_deref(), now, violations),
+        retry: retry(request.retry.take(), violations),
+    }
+}
+
+fn labels(fields: Option<Fields>, violations: &mut Violations) -> BTreeMap<String, String> {
+    let labels = fields.map(|fields| fields.into_texts(violations)).unwrap_or_default();
+    if labels.len() > MOST_LABELS {
+        violations.add("labels", format!("are more than {MOST_LABELS}"));
+    }
+    for (key, value) in &labels {
+        if !is_label_key(key) {
+            violations.add(
+                format!("labels.{key}"),
+                "is no label's name: a lower-case letter, then up to 62 lower-case letters, digits, - or _",
+            );
+        }
+        if value.chars().count() > LONGEST_LABEL_VALUE || value.chars().any(char::is_control) {
+            violations.add(format!("labels.{key}"), "must be at most 128 characters, none of them a control character");
+        }
+    }
+    labels
+}
+
+/// As Google's labels are named (<https://cloud.google.com/resource-manager/docs/labels-overview>).
+pub fn is_label_key(key: &str) -> bool {
+    key.len() <= LONGEST_LABEL_KEY
+        && key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+}
+
+fn deadline(text: Option<&str>, now: OffsetDateTime, violations: &mut Violations) -> Option<OffsetDateTime> {
+    let text = text?;
+    let parsed = OffsetDateTime::parse(text, &Rfc3339).ok().and_then(|time| time.checked_to_offset(UtcOffset::UTC));
+    match parsed {
+        // What the database can hold, and what is told in four digits.
+        Some(time) if time.year() < 1970 || time.year() > 9999 => {
+            violations.add("deadline", "must lie between the years 1970 and 9999");
+            None
+        }
+        Some(time) if time <= now => {
+            violations.add("deadline", "has passed already");
+            None
+        }
+        Some(time) => Some(time),
+        None => {
+            violations.add("deadline", "must be an RFC 3339 time, e.g. 2026-11-25T12:00:00Z");
+            None
+        }
+    }
+}
+
+fn retry(fields: Option<Fields>, violations: &mut Violations) -> RetryPolicy {
+    let default = RetryPolicy::default();
+    let Some(mut fields) = fields else { return default };
+    let attempts = fields.integer("maxAttempts", violations).unwrap_or(i64::from(default.failure_limit));
+    if !(1..=MOST_ATTEMPTS).contains(&attempts) {
+        violations.add("retry.maxAttempts", format!("must be between 1 and {MOST_ATTEMPTS}"));
+    }
+    let initial = backoff(&mut fields, "initialBackoff", violations);
+    let longest = backoff(&mut fields, "maxBackoff", violations);
+    let initial_delay = initial.or(longest.map(|longest| longest.min(default.initial_delay)));
+    let policy = RetryPolicy {
+        failure_limit: u32::try_from(attempts).unwrap_or(1),
+        initial_delay: initial_delay.unwrap_or(default.initial_delay),
+        longest_delay: longest.unwrap_or(default.longest_delay.max(initial.unwrap_or_default())),
+    };
+    if policy.initial_delay > policy.longest_delay {
+        violations.add("retry.maxBackoff", "is shorter than initialBackoff");
+    }
+    fields.finish(violations);
+    policy
+}
+
+fn backoff(fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<Duration> {
+    let text = fields.text(name, violations)?;
+    let parsed = time_text::duration(&text).filter(|duration| *duration <= LONGEST_BACKOFF);
+    if parsed.is_none() {
+        violations.add(fields.path(name), "must be a duration of at most a day, in seconds, e.g. \"1.5s\"");
+    }
+    parsed
+}
+
+/// The key of an idempotent create: in the body, in the header, or the same in both.
+pub fn request_id(body: Option<String>, header: Option<String>, violations: &mut Violations) -> Option<String> {
+    let (field, id) = match (body, header) {
+        (Some(body), Some(header)) if body != header => {
+            violations.add("requestId", "differs from the header Idempotency-Key");
+            return None;
+        }
+        (Some(body), _) => ("requestId", body),
+        (None, Some(header)) => ("Idempotency-Key", header),
+        (None, None) => return None,
+    };
+    if !(1..=LONGEST_REQUEST_ID).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        violations.add(field, "must be 1 to 128 visible ASCII characters; a UUID does best");
+    }
+    Some(id)
+}
+
+/// Why somebody cancels.
+pub fn reason(fields: &mut Fields, violations: &mut Violations) -> Option<String> {
+    let reason = fields.text("reason", violations);
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        violations.add("reason", "is longer than 1,000 characters");
+    }
+    reason
+}
+
+/// Which safe points a cancel stops at; the next one unless it is said.
+pub fn cancel_mode(fields: &mut Fields, violations: &mut Violations) -> operation::CancelMode {
+    let Some(text) = fields.text("mode", violations) else { return operation::CancelMode::default() };
+    text.parse().unwrap_or_else(|()| {
+        violations.add("mode", "must be now or after_current_item");
+        operation::CancelMode::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-25 12:00 UTC);
+
+    fn read(body: &str) -> Result<Options, String> {
+        let mut violations = Violations::default();
+        let fields = Fields::parse(body.as_bytes()).map_err(|error| error.to_string())?;
+        let mut request = CreateRequest::read(fields, &mut violations);
+        let options = options(&mut request, NOW, &mut violations);
+        violations.into_result().map_err(|error| error.to_string())?;
+        Ok(options)
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_default() {
+        let options = read(r#"{"spec":{}}"#).unwrap();
+        assert_eq!((options.priority, options.deadline, options.retry), (0, None, RetryPolicy::default()));
+        assert!(options.labels.is_empty());
+    }
+
+    #[test]
+    fn what_is_said_is_read() {
+        let options = read(
+            r#"{"spec":{},"labels":{"env":"prod","tier":""},"priority":"-3","deadline":"2026-11-25T14:00:00+01:00",
+                "retry":{"maxAttempts":2,"initialBackoff":"0.25s","maxBackoff":"10s"}}"#,
+        )
+        .unwrap();
+        assert_eq!(options.labels, BTreeMap::from([("env".into(), "prod".into()), ("tier".into(), String::new())]));
+        assert_eq!((options.priority, options.deadline), (-3, Some(datetime!(2026-11-25 13:00 UTC))));
+        let retry = RetryPolicy {
+            failure_limit: 2,
+            initial_delay: Duration::from_millis(250),
+            longest_delay: Duration::from_secs(10),
+        };
+        assert_eq!(options.retry, retry);
+        let short = read(r#"{"spec":{},"retry":{"maxBackoff":"0.5s"}}"#).unwrap().retry;
+        assert_eq!(
+            (short.initial_delay, short.longest_delay),
+            (Duration::from_millis(500), Duration::from_millis(500))
+        );
+        let long = read(r#"{"spec":{},"retry":{"initialBackoff":"600s"}}"#).unwrap().retry;
+        assert_eq!((long.initial_delay, long.longest_delay), (Duration::from_secs(600), Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, expected) in [
+            (r#"{"spec":{},"labels":{"Env":"x"}}"#, "labels.Env: is no label's name"),
+            (r#"{"spec":{},"labels":{"env":1}}"#, "labels.env: must be a string, not a number"),
+            (r#"{"spec":{},"labels":["env"]}"#, "labels: must be an object, not a list"),
+            (r#"{"spec":{},"priority":40000}"#, "priority: must be between"),
+            (r#"{"spec":{},"deadline":"tomorrow"}"#, "deadline: must be an RFC 3339 time"),
+            (r#"{"spec":{},"deadline":"2026-11-25T12:00:00Z"}"#, "deadline: has passed already"),
+            (r#"{"spec":{},"retry":{"maxAttempts":0}}"#, "retry.maxAttempts: must be between 1 and 1000"),
+            (r#"{"spec":{},"retry":{"initialBackoff":"1m"}}"#, "retry.initialBackoff: must be a duration"),
+            (r#"{"spec":{},"retry":{"initialBackoff":"2s","maxBackoff":"1s"}}"#, "retry.maxBackoff: is shorter"),
+            (r#"{"spec":{},"retry":{"max":1}}"#, "retry.max: is not a field of this message"),
+        ] {
+            let got = read(body).map(|_| String::new()).unwrap_or_else(|error| error);
+            assert!(got.contains(expected), "{body}: {got}");
+        }
+    }
+}

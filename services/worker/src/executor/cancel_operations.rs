@@ -1,0 +1,114 @@
+//! A cancel of many operations: page by page, oldest first, each by the same statement and hint as a single one.
+
+use crate::safepoint::{Ended, Safepoint};
+use operation::{CancelOperations, Failure, Fence, Kind, ListFilter, OperationId, Progress, ProjectId};
+use runtime::broker::{Hint, Publisher};
+use runtime::telemetry;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use store::{Address, Asked, Operation, Order, Requester, Store, StoreError};
+
+/// A page of cancels, each one short statement.
+pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(10);
+
+const PAGE: u32 = 100;
+/// Up to here the total is exact.
+const COUNTED: u32 = 1_000_000;
+
+/// What it works on: our own operations.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// The lane for work.
+    pub store: Store,
+    /// Tells the owners.
+    pub publisher: Publisher,
+}
+
+/// What an attempt resumes from.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Checkpoint {
+    /// The last operation that was asked to stop.
+    after: Option<OperationId>,
+    requested: u64,
+    already_requested: u64,
+    already_done: u64,
+}
+
+/// Asks all that the filter selects to stop, and returns how many answered what. It does not wait for their ends.
+///
+/// # Errors
+/// [`Ended`]: a stop, or a database that does not answer.
+pub async fn run(spec: &CancelOperations, project: &ProjectId, desk: &Desk, cx: &Safepoint) -> Result<Value, Ended> {
+    let mut done = cx.checkpoint::<Checkpoint>()?.unwrap_or_default();
+    let filter = ListFilter { done: Some(false), kinds: kinds(&spec.filter), ..spec.filter.clone() };
+    let left = cx.or_stop("counting", desk.store.count(project, &filter, COUNTED)).await?.map_err(passing)?;
+    let total = left + asked_so_far(&done);
+    loop {
+        let page = desk.store.list(project, &filter, Order::OldestFirst, done.after, PAGE);
+        let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
+        for operation in page.operations.iter().filter(|operation| is_meant(operation, cx.fence())) {
+            // One after another: single cancels go before many.
+            done.count(ask(desk, operation, spec).await?.as_ref());
+        }
+        done.after = page.operations.last().map(|operation| operation.id).or(done.after);
+        let progress = Progress { items_done: asked_so_far(&done), items_total: Some(total), bytes_done: 0 };
+        cx.reach_with("page of operations asked to stop", &done, progress)?;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    cx.commit_point().await?;
+    Ok(json!({
+        "requested": done.requested.to_string(),
+        "alreadyRequested": done.already_requested.to_string(),
+        "alreadyDone": done.already_done.to_string(),
+    }))
+}
+
+impl Checkpoint {
+    fn count(&mut self, answer: Option<&Asked>) {
+        match answer {
+            Some(Asked::Recorded(_)) => self.requested += 1,
+            Some(Asked::Unchanged(operation)) if !operation.state.is_done() => self.already_requested += 1,
+            // It ended, or was deleted, in the meantime.
+            Some(Asked::Unchanged(_)) | None => self.already_done += 1,
+        }
+    }
+}
+
+const fn asked_so_far(done: &Checkpoint) -> u64 {
+    done.requested + done.already_requested + done.already_done
+}
+
+/// Nothing that came after this one: who creates operations while others are cancelled means to keep them. Ids are in
+/// the order of their creation.
+fn is_meant(operation: &Operation, this: Fence) -> bool {
+    operation.id < this.id
+}
+
+/// Never a bulk cancel, lest one cancel itself.
+fn kinds(filter: &ListFilter) -> Vec<Kind> {
+    let asked = if filter.kinds.is_empty() { &Kind::ALL[..] } else { &filter.kinds };
+    asked.iter().copied().filter(|kind| *kind != Kind::CancelOperations).collect()
+}
+
+async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Result<Option<Asked>, Failure> {
+    let requester = Requester { name: spec.requested_by.clone(), reason: spec.reason.clone(), mode: spec.mode };
+    let address = Address { project: operation.project.clone(), collection: None, id: operation.id };
+    let asked = desk.store.cancel(&address, &requester).await.map_err(passing)?;
+    if let Some(Asked::Recorded(operation)) = &asked
+        && let Some(worker) = operation.worker
+    {
+        let (operation, attempt, trace_parent) = (operation.id, operation.attempt, telemetry::current_trace_parent());
+        desk.publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
+    }
+    Ok(asked)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn passing(error: StoreError) -> Failure {
+    tracing::warn!(%error, "operations could not be read or asked to stop");
+    Failure::passing("The operations could not be read or asked to stop.")
+}

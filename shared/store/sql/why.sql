@@ -1,0 +1,6 @@
+-- What tells why an operation has not ended: the row, its owner's lease, and who could take it.
+SELECT o.*, clock_timestamp() AS looked_at,
+       w.host AS owner_host, w.renewed_at AS owner_renewed_at, w.expires_at AS owner_expires_at,
+       (SELECT count(*) FROM workers living WHERE living.expires_at > clock_timestamp()) AS living_workers
+FROM operations o LEFT JOIN workers w ON w.id = o.worker_id
+WHERE project_id = $1 AND o.id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
