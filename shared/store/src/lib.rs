@@ -6,7 +6,9 @@
 //! the two over generated sequences of events.
 
 mod attempts;
+mod counts;
 mod error;
+mod expiry;
 mod lists;
 mod migrate;
 mod operations;
@@ -17,7 +19,9 @@ mod sweep;
 mod workers;
 
 pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use counts::OperationCount;
 pub use error::StoreError;
+pub use expiry::{Dropping, Partition};
 pub use lists::{ListFilter, Page};
 pub use migrate::{MigrateError, migrate};
 pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester};
@@ -27,7 +31,7 @@ pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
 pub use workers::{LeaseLost, Requested};
 
-/// Every statement by name, for the test that prepares them.
+/// Every statement by name, for the test that prepares them. Where one says `{partition}`, the name of a partition is put.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("insert", operations::INSERT),
     ("create_request", operations::CREATE_REQUEST),
@@ -49,4 +53,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("sweep", sweep::SWEEP),
     ("bury", sweep::BURY),
     ("queue", sweep::QUEUE),
+    ("counts", counts::COUNTS),
+    ("compact", counts::COMPACT),
+    ("partitions", expiry::PARTITIONS),
+    ("expire", expiry::EXPIRE),
+    ("drop_partition", expiry::DROP_PARTITION),
 ];

@@ -3,6 +3,7 @@
 use crate::{Store, StoreError};
 use operation::{AttemptNumber, Kind, OperationId, State};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 pub(crate) const SWEEP: &str = include_str!("../sql/sweep.sql");
 pub(crate) const BURY: &str = include_str!("../sql/bury.sql");
@@ -34,12 +35,6 @@ pub struct QueueDepth {
     pub cancelling: u64,
     /// The age of the oldest that waits, in seconds.
     pub oldest_pending_seconds: f64,
-}
-
-impl QueueDepth {
-    const fn empty(kind: Kind) -> Self {
-        Self { kind, pending: 0, running: 0, cancelling: 0, oldest_pending_seconds: 0.0 }
-    }
 }
 
 impl Store {
@@ -74,24 +69,25 @@ impl Store {
         Ok(sqlx::query(BURY).execute(&self.pool).await?.rows_affected())
     }
 
-    /// What waits and runs, by kind.
+    /// What waits and runs, by kind: each that we know, also with an empty queue.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        let rows = sqlx::query(QUEUE).fetch_all(&self.pool).await?;
-        // A kind with an empty queue has no row: it is told as 0, or its last value would stand for ever.
-        let mut depths: Vec<QueueDepth> = Kind::ALL.into_iter().map(QueueDepth::empty).collect();
-        for row in &rows {
-            // A kind that a newer version knows is not ours to count.
-            let Ok(kind) = row.try_get::<&str, _>("kind")?.parse::<Kind>() else { continue };
-            for depth in depths.iter_mut().filter(|depth| depth.kind == kind) {
-                depth.pending = row.try_get::<i64, _>("pending")?.unsigned_abs();
-                depth.running = row.try_get::<i64, _>("running")?.unsigned_abs();
-                depth.cancelling = row.try_get::<i64, _>("cancelling")?.unsigned_abs();
-                depth.oldest_pending_seconds = row.try_get("oldest_pending_seconds")?;
-            }
-        }
-        Ok(depths)
+        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let rows = sqlx::query(QUEUE).bind(kinds).fetch_all(&self.pool).await?;
+        rows.iter().filter_map(|row| depth(row).transpose()).collect()
     }
+}
+
+/// `None` for a kind that is not ours to count: never seen, as only ours are asked for.
+fn depth(row: &PgRow) -> Result<Option<QueueDepth>, StoreError> {
+    let Ok(kind) = row.try_get::<&str, _>("kind")?.parse() else { return Ok(None) };
+    Ok(Some(QueueDepth {
+        kind,
+        pending: row.try_get::<i64, _>("pending")?.unsigned_abs(),
+        running: row.try_get::<i64, _>("running")?.unsigned_abs(),
+        cancelling: row.try_get::<i64, _>("cancelling")?.unsigned_abs(),
+        oldest_pending_seconds: row.try_get("oldest_pending_seconds")?,
+    }))
 }

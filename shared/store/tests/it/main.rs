@@ -1,6 +1,8 @@
 //! The SQL against a real Postgres.
 
 mod claims;
+mod counts;
+mod expiry;
 mod fixture;
 mod lists;
 mod plans;
