@@ -60,6 +60,7 @@ fn routes(config: &mut web::ServiceConfig) {
             under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
         )
         // Our own
+        .service(under(NATIVE, ":counts").get(native::counts))
         .service(at(NATIVE).get(native::list).post(native::create))
         .service(under(NATIVE, "/{operation}:cancel").post(native::cancel))
         .service(under(NATIVE, "/{operation}:pause").post(native::pause))

@@ -10,7 +10,7 @@ use runtime::{clock, telemetry};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::time::{Duration, Instant};
-use store::{Asked, CreateRequest, Created, NewOperation, QueueDepth, Requester, Store, StoreError};
+use store::{Asked, CreateRequest, Created, NewOperation, OperationCount, QueueDepth, Requester, Store, StoreError};
 use tracing::Instrument;
 
 pub use store::{Address, CancelReceipt, ListFilter, Operation, Page};
@@ -235,6 +235,15 @@ impl Operations {
         let store = self.store.clone();
         let deleted = apart(Some(address.id), async move { store.delete(&address).await }).await?;
         if deleted { Ok(()) } else { Err(OperationsError::NotFound) }
+    }
+
+    /// How many operations a list of the project would show, by kind and state.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn counts(&self, project: ProjectId) -> Result<Vec<OperationCount>, OperationsError> {
+        let store = self.store.clone();
+        apart(None, async move { store.counts(&project).await }).await
     }
 
     /// What waits and runs, by kind.

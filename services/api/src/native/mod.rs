@@ -1,7 +1,9 @@
 //! Our own API, `/api/v1`: everything known about an operation, and what the vendors' words can't say.
 
+mod counts;
 mod routes;
 mod translate;
 mod wire;
 
+pub use counts::counts;
 pub use routes::{cancel, create, delete, get, list, pause, resume};
