@@ -15,7 +15,8 @@ struct Count {
     kind: String,
     state: String,
     /// An int64 as a text, like all of ours.
-    count: String,
+    #[serde(rename = "count")]
+    operations: String,
 }
 
 /// `GET /api/v1/projects/{project}/operations:counts`: exact, of those that a list shows, and none that is 0.
@@ -24,7 +25,7 @@ pub async fn counts(mut call: Call) -> Result<HttpResponse, ApiError> {
     let counts = call.api().operations.counts(call.project.clone()).await?;
     let counts = counts
         .into_iter()
-        .map(|count| Count { kind: count.kind, state: count.state, count: count.count.to_string() })
+        .map(|count| Count { kind: count.kind, state: count.state, operations: count.count.to_string() })
         .collect();
     Ok(HttpResponse::Ok().json(Counts { counts }))
 }
