@@ -61,6 +61,7 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         // Our own
         .service(under(NATIVE, ":cancel").post(native::cancel_many))
+        .service(under(NATIVE, ":counts").get(native::counts))
         .service(at(NATIVE).get(native::list).post(native::create))
         .service(under(NATIVE, "/{operation}:cancel").post(native::cancel))
         .service(under(NATIVE, "/{operation}:pause").post(native::pause))

@@ -12,7 +12,10 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
-use store::{Asked, CreateRequest, Created, NewOperation, QueueDepth, Requester, Retried, Retry, Store, StoreError};
+use store::{
+    Asked, CreateRequest, Created, NewOperation, OperationCount, QueueDepth, Requester, Retried, Retry, Store,
+    StoreError,
+};
 use time::OffsetDateTime;
 use tracing::Instrument;
 
@@ -299,6 +302,15 @@ impl Operations {
         let store = self.store.clone();
         let deleted = apart(Some(address.id), async move { store.delete(&address).await }).await?;
         if deleted { Ok(()) } else { Err(OperationsError::NotFound) }
+    }
+
+    /// How many operations a list of the project would show, by kind and state.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn counts(&self, project: ProjectId) -> Result<Vec<OperationCount>, OperationsError> {
+        let store = self.store.clone();
+        apart(None, async move { store.counts(&project).await }).await
     }
 
     /// What waits and runs, by kind.

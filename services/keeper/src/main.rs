@@ -1,21 +1,17 @@
-//! The keeper: the loops that must go on when workers are gone. Two or more replicas; each loop is safe to run in all
-//! of them at once.
-
-mod create_requests;
-mod overdue;
-mod partitions;
-mod sweeper;
+//! The keeper's process: `safepoint-keeper --help`.
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use keeper::{counters, create_requests, expiry, overdue, partitions, sweeper};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
-use runtime::config::Secret;
+use runtime::config::{Config, Secret};
 use runtime::{lifecycle, telemetry};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use store::{PoolSettings, Store};
 
-/// Takes operations back from lost workers, makes partitions ahead of time, and migrates the database.
+/// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, and migrates the database.
 #[derive(Debug, Parser)]
 #[command(name = "safepoint-keeper", version)]
 struct Settings {
@@ -40,6 +36,9 @@ enum Command {
 
 #[derive(Debug, Clone, clap::Args)]
 struct Run {
+    /// The configuration file (TOML), for `[retention]`. Without one, operations are kept for 30 days.
+    #[arg(long, env = "SAFEPOINT_CONFIG")]
+    config: Option<PathBuf>,
     /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
     #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true)]
     broker_url: String,
@@ -50,6 +49,9 @@ struct Run {
     #[arg(long, env = "SAFEPOINT_ADMIN_LISTEN")]
     admin_listen: Option<SocketAddr>,
 }
+
+/// One for each loop, so that none makes the sweeper wait.
+const CONNECTIONS: u32 = 5;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
@@ -84,8 +86,9 @@ async fn migrate(database_url: &str) -> anyhow::Result<()> {
 }
 
 async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
+    let config = command.config.as_deref().map(Config::load_without_passwords).transpose()?.unwrap_or_default();
     let shutdown = lifecycle::shutdown_signal()?;
-    let store = Store::new(database_url, PoolSettings::new("safepoint keeper").connections(2))
+    let store = Store::new(database_url, PoolSettings::new("safepoint keeper").connections(CONNECTIONS))
         .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")?;
     let broker =
         BrokerSettings { url: Secret::new(command.broker_url), namespace: command.broker_namespace, process: "keeper" };
@@ -98,8 +101,10 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     tokio::join!(
         sweeper::sweep(store.clone(), publisher, shutdown.clone()),
         partitions::keep_ahead(store.clone(), shutdown.clone()),
+        create_requests::forget(store.clone(), shutdown.clone()),
         overdue::fail(store.clone(), shutdown.clone()),
-        create_requests::forget(store, shutdown),
+        counters::compact(store.clone(), shutdown.clone()),
+        expiry::expire(store, config.retention, shutdown),
     );
     tracing::info!("the keeper has ended");
     Ok(())

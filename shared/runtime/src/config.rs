@@ -1,5 +1,6 @@
 //! What an operator configures: one TOML file for all processes, secrets by the environment.
 
+use crate::retention::Retention;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
 use std::fmt;
@@ -84,6 +85,9 @@ pub struct Config {
     /// How a worker works.
     #[serde(default)]
     pub worker: WorkerConfig,
+    /// How long operations are kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// A static bearer token: only its hash is known to us.
@@ -177,10 +181,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the file, the line and the field.
     pub fn load(path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        let mut config = Self::load_without_passwords(path)?;
         for cluster in &mut config.clusters {
             if let Some(variable) = &cluster.password_env {
                 let password = env(variable).ok_or_else(|| ConfigError::MissingPassword {
@@ -190,6 +191,18 @@ impl Config {
                 cluster.password = Some(Secret::new(password));
             }
         }
+        Ok(config)
+    }
+
+    /// Reads the file alone, for a process that speaks to no cluster.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the line and the field.
+    pub fn load_without_passwords(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
         for token in &config.tokens {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(ConfigError::TokenHash { name: token.name.clone() });

@@ -6,4 +6,5 @@ pub mod clock;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;
+pub mod retention;
 pub mod telemetry;

@@ -6,7 +6,9 @@
 //! the two over generated sequences of events.
 
 mod attempts;
+mod counts;
 mod error;
+mod expiry;
 mod lists;
 mod migrate;
 mod operations;
@@ -18,7 +20,9 @@ mod why;
 mod workers;
 
 pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use counts::OperationCount;
 pub use error::StoreError;
+pub use expiry::{Dropping, Partition};
 pub use lists::{Order, Page};
 pub use migrate::{MigrateError, migrate};
 pub use operation::ListFilter;
@@ -30,7 +34,7 @@ pub use sweep::{QueueDepth, Swept};
 pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};
 
-/// Every statement by name, for the test that prepares them.
+/// Every statement by name, for the test that prepares them. Where one says `{partition}`, the name of a partition is put.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("insert", operations::INSERT),
     ("create_request", operations::CREATE_REQUEST),
@@ -55,4 +59,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("bury", sweep::BURY),
     ("queue", sweep::QUEUE),
     ("why", why::WHY),
+    ("counts", counts::COUNTS),
+    ("compact", counts::COMPACT),
+    ("partitions", expiry::PARTITIONS),
+    ("expire", expiry::EXPIRE),
+    ("drop_partition", expiry::DROP_PARTITION),
+    ("forget_labels", expiry::FORGET_LABELS),
 ];

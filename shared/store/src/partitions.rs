@@ -26,7 +26,7 @@ impl Store {
     /// Makes the partitions of this week and the next `weeks_ahead` where they are missing. Returns how many it made.
     ///
     /// # Errors
-    /// [`PartitionError`]; rows of that week then go to the default partition, which is slower and not expired.
+    /// [`PartitionError`]; rows of that week then go to the default partition, which is slower, and from which they expire row by row.
     pub async fn ensure_partitions(&self, now: OffsetDateTime, weeks_ahead: u8) -> Result<u32, PartitionError> {
         let mut made = 0;
         for week in 0..=i64::from(weeks_ahead) {
@@ -52,7 +52,7 @@ impl Store {
         Ok(made)
     }
 
-    async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+    pub(crate) async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
         let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name).fetch_one(&self.pool).await?;
         Ok(row.try_get("there")?)
     }

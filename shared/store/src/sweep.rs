@@ -38,12 +38,6 @@ pub struct QueueDepth {
     pub oldest_pending_seconds: f64,
 }
 
-impl QueueDepth {
-    const fn empty(kind: Kind) -> Self {
-        Self { kind, pending: 0, running: 0, cancelling: 0, oldest_pending_seconds: 0.0 }
-    }
-}
-
 impl Store {
     /// Ends at most `limit` attempts of workers whose lease has ended: cancelled ones become CANCELLED, others wait
     /// again, or fail at their limit.
@@ -70,25 +64,14 @@ impl Store {
         Ok(sqlx::query(BURY).execute(&self.pool).await?.rows_affected())
     }
 
-    /// What waits and runs, by kind.
+    /// What waits and runs, by kind: each that we know, also with an empty queue.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        let rows = sqlx::query(QUEUE).fetch_all(&self.pool).await?;
-        // A kind with an empty queue has no row: it is told as 0, or its last value would stand for ever.
-        let mut depths: Vec<QueueDepth> = Kind::ALL.into_iter().map(QueueDepth::empty).collect();
-        for row in &rows {
-            // A kind that a newer version knows is not ours to count.
-            let Ok(kind) = row.try_get::<&str, _>("kind")?.parse::<Kind>() else { continue };
-            for depth in depths.iter_mut().filter(|depth| depth.kind == kind) {
-                depth.pending = row.try_get::<i64, _>("pending")?.unsigned_abs();
-                depth.running = row.try_get::<i64, _>("running")?.unsigned_abs();
-                depth.cancelling = row.try_get::<i64, _>("cancelling")?.unsigned_abs();
-                depth.oldest_pending_seconds = row.try_get("oldest_pending_seconds")?;
-            }
-        }
-        Ok(depths)
+        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let rows = sqlx::query(QUEUE).bind(kinds).fetch_all(&self.pool).await?;
+        rows.iter().filter_map(|row| depth(row).transpose()).collect()
     }
 }
 
@@ -100,4 +83,16 @@ fn swept(row: &PgRow) -> Result<Swept, StoreError> {
         kind: row.try_get("kind")?,
         state: row.try_get::<&str, _>("state")?.parse().map_err(|()| StoreError::Unreadable { id, what: "state" })?,
     })
+}
+
+/// `None` for a kind that is not ours to count: never seen, as only ours are asked for.
+fn depth(row: &PgRow) -> Result<Option<QueueDepth>, StoreError> {
+    let Ok(kind) = row.try_get::<&str, _>("kind")?.parse() else { return Ok(None) };
+    Ok(Some(QueueDepth {
+        kind,
+        pending: row.try_get::<i64, _>("pending")?.unsigned_abs(),
+        running: row.try_get::<i64, _>("running")?.unsigned_abs(),
+        cancelling: row.try_get::<i64, _>("cancelling")?.unsigned_abs(),
+        oldest_pending_seconds: row.try_get("oldest_pending_seconds")?,
+    }))
 }

@@ -1,6 +1,7 @@
 //! Our own API, `/api/v1`: everything known about an operation, and what the vendors' words can't say.
 
 mod bulk;
+mod counts;
 mod options;
 mod routes;
 mod translate;
@@ -8,5 +9,6 @@ mod why;
 mod wire;
 
 pub use bulk::cancel as cancel_many;
+pub use counts::counts;
 pub use routes::{cancel, create, delete, get, list, pause, resume, retry};
 pub use why::why;

@@ -2,6 +2,7 @@
 
 mod alloydb;
 mod bad_input;
+mod counts;
 mod fixture;
 mod hints;
 mod native;

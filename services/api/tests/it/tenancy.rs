@@ -19,6 +19,7 @@ fn routes(operation: &str) -> Vec<(&'static str, String)> {
         ("POST", format!("/v1/{operation}:cancel")),
         ("POST", format!("/v1/{operation}:wait")),
         ("DELETE", format!("/v1/{operation}")),
+        ("GET", format!("{NATIVE}:counts")),
         ("GET", NATIVE.to_owned()),
         ("POST", NATIVE.to_owned()),
         ("GET", format!("{NATIVE}/{id}")),

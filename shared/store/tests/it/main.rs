@@ -2,6 +2,8 @@
 
 mod beside;
 mod claims;
+mod counts;
+mod expiry;
 mod fixture;
 mod lists;
 mod plans;

@@ -12,7 +12,7 @@ async fn every_statement_is_valid_against_the_migrated_schema() {
     let fixture = Fixture::new().await;
     let client = fixture.database.client().await;
     for (name, sql) in STATEMENTS {
-        let prepared = client.prepare(sql).await;
+        let prepared = client.prepare(&sql.replace("{partition}", "operations_default")).await;
         assert!(prepared.is_ok(), "sql/{name}.sql: {:?}", prepared.err());
     }
     let listed: BTreeSet<String> = STATEMENTS.iter().map(|(name, _)| format!("{name}.sql")).collect();
@@ -45,6 +45,10 @@ fn every_guard_stands_where_it_belongs() {
         ("claim", "o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)"),
         ("claim", "o.id = numbered.id AND o.state = 'PENDING'"),
         ("sweep", "o.id = orphans.id AND o.state = 'RUNNING'"),
+        ("drop_partition", "SET LOCAL lock_timeout = '100ms'"),
+        ("drop_partition", "PERFORM pg_advisory_xact_lock(7350220573)"),
+        ("drop_partition", "LOCK TABLE ONLY operations IN ACCESS EXCLUSIVE MODE"),
+        ("compact", "SELECT pg_try_advisory_xact_lock(7350220573)"),
     ] {
         let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
         assert!(sql.contains(guard), "sql/{name}.sql: {guard}");

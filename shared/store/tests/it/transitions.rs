@@ -1,5 +1,6 @@
 //! The SQL does what the pure transition says, step by step, over generated lives.
 
+use crate::counts;
 use crate::fixture::{Fixture, at, failed, finished, new_operation, requester, succeeded};
 use operation::{AttemptNumber, Event, Fence, Nonce, OperationId, Outcome, Refused, Snapshot, WorkerId, transition};
 use proptest::strategy::{Strategy, ValueTree};
@@ -19,8 +20,11 @@ async fn every_statement_does_what_the_transition_says() {
     for _ in 0..LIVES {
         let life = lives.new_tree(&mut runner).expect("a sequence").current();
         live(&fixture, &life).await;
+        counts::are_exact(&fixture.client).await;
         fixture.sql("DELETE FROM operations; DELETE FROM workers").await;
+        fixture.store.compact_counts(10).await.expect("folded");
     }
+    counts::are_exact(&fixture.client).await;
 }
 
 async fn live(fixture: &Fixture, life: &[Step]) {

@@ -1,0 +1,3 @@
+//! The keeper's loops against a real Postgres.
+
+mod expiry;
