@@ -6,6 +6,7 @@
 //! the two over generated sequences of events.
 
 mod attempts;
+mod changes;
 mod error;
 mod lists;
 mod migrate;
@@ -17,6 +18,7 @@ mod sweep;
 mod workers;
 
 pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use changes::Change;
 pub use error::StoreError;
 pub use lists::{ListFilter, Page};
 pub use migrate::{MigrateError, migrate};
@@ -49,4 +51,5 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("sweep", sweep::SWEEP),
     ("bury", sweep::BURY),
     ("queue", sweep::QUEUE),
+    ("changed", changes::CHANGED),
 ];

@@ -1,5 +1,6 @@
 //! The SQL against a real Postgres.
 
+mod changes;
 mod claims;
 mod fixture;
 mod lists;
