@@ -1,5 +1,6 @@
 //! Times and counts as texts.
 
+use std::time::Duration;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
@@ -11,6 +12,18 @@ const MICROSECONDS: &[BorrowedFormatItem<'_>] =
 /// `2026-11-23T07:00:00.000000Z`
 pub fn rfc3339(time: OffsetDateTime) -> String {
     time.to_offset(UtcOffset::UTC).format(MICROSECONDS).unwrap_or_default()
+}
+
+/// The seconds of a protobuf Duration in JSON, `"1.5s"`: at most nine digits behind the point, none below zero.
+/// <https://protobuf.dev/programming-guides/json/>
+pub fn duration(text: &str) -> Option<Duration> {
+    let number = text.strip_suffix('s')?;
+    let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str, most| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds, 12) || !digits(fraction, 9) {
+        return None;
+    }
+    Some(Duration::new(seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
 }
 
 /// `1,234,567`
@@ -39,6 +52,18 @@ pub fn bytes(number: u64) -> String {
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [("0s", 0), ("30s", 30_000), ("0.5s", 500), ("1.250s", 1_250), ("1.000000000s", 1_000)] {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in
+            ["", "s", "30", "30 s", "-1s", "+1s", "1.s", ".5s", "1e3s", "1m", "1.0000000000s", "9999999999999s", "٣s"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn texts() {

@@ -91,7 +91,7 @@ pub async fn delete(call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }
 
-fn address(call: &Call) -> Result<(Address, String), ApiError> {
+pub(super) fn address(call: &Call) -> Result<(Address, String), ApiError> {
     let id = call.segment("operation");
     let name = format!("projects/{}/operations/{id}", call.project);
     let Some(id) = translate::operation_id(&id) else {
@@ -112,7 +112,7 @@ fn answered(result: Result<(crate::operations::Answer, Operation), OperationsErr
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))
 }
 
-fn of_operation(error: OperationsError, name: &str) -> ApiError {
+pub(super) fn of_operation(error: OperationsError, name: &str) -> ApiError {
     match error {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken | OperationsError::Unavailable | OperationsError::Internal => error.into(),
