@@ -12,7 +12,7 @@ use crate::runner::Runner;
 use crate::{Settings, cancel_listener};
 use operation::{InvalidLease, Kind};
 use runtime::admin::{self, Probe, Readiness};
-use runtime::broker::{BrokerSettings, BrokerUrlError, Listener};
+use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
 use runtime::config::{Config, Secret};
 use std::sync::Arc;
@@ -71,9 +71,10 @@ impl Worker {
             process: "worker",
         };
         let kinds = slots.iter().map(|(kind, _)| *kind).collect();
+        let publisher = Publisher::start(broker.clone(), ended.clone())?;
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
-        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
+        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
             admin::serve(address, probe, ended.clone()).await?;
@@ -90,7 +91,7 @@ impl Worker {
         let runner = Runner {
             store: work.clone(),
             registry: registry.clone(),
-            finisher: Finisher::start(ends),
+            finisher: Finisher::start(ends, publisher.clone()),
             executors: Arc::new(Executors::new(config)),
         };
         let claims = Claims {
@@ -100,6 +101,7 @@ impl Worker {
             runner,
             slots,
             work: listener.work,
+            publisher,
         };
         let lease = lease.start()?;
         let claims = tokio::spawn(claims.take(shutdown.clone()));
