@@ -90,9 +90,9 @@ async fn begin(client: &Client, ids: &[Uuid], clients: usize) -> Result<JoinSet<
             let polls = (number / ids.len()).is_multiple_of(2);
             waiting.spawn(async move {
                 if polls {
-                    client.wait(id).await?
+                    client.wait(id).await?;
                 } else {
-                    client.follow(id).await?
+                    client.follow(id).await?;
                 }
                 Ok((id, Instant::now()))
             });

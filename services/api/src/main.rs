@@ -37,9 +37,9 @@ async fn main() -> anyhow::Result<()> {
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher);
     // Connections of its own: those who wait take nothing from other calls.
-    let watched = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
+    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
     let terms = Terms::new(lifecycle::raise_file_limit());
-    let watches = Watches::start(&watched, Changes::start(broker, shutdown.clone())?, terms, shutdown.clone());
+    let watches = Watches::start(&looks, Changes::start(broker, shutdown.clone())?, terms, shutdown.clone());
 
     if let Some(listen) = settings.admin_listen {
         let serving = admin::serve(listen, ApiProbe(operations.clone()), publisher_shutdown.clone());

@@ -84,15 +84,15 @@ fn half_of_the_files_are_left_to_other_calls() {
 #[tokio::test]
 async fn a_wait_ends_at_its_deadline_at_the_end_and_with_the_process() {
     let (watches, id) = (watches(10), clock::new_operation_id());
-    let mut watcher = watches.watch(id).expect("room");
-    watcher.learn(at_revision(id, 1, State::Running));
-    assert_eq!(watcher.settled(Instant::now()).await.revision(), 1);
+    let mut waiting = watches.watch(id).expect("room");
+    waiting.learn(at_revision(id, 1, State::Running));
+    assert_eq!(waiting.settled(Instant::now()).await.revision(), 1);
     let far = Instant::now() + Duration::from_hours(1);
-    watcher.learn(at_revision(id, 2, State::Succeeded));
-    assert_eq!(watcher.settled(far).await.revision(), 2);
+    waiting.learn(at_revision(id, 2, State::Succeeded));
+    assert_eq!(waiting.settled(far).await.revision(), 2);
     let other = clock::new_operation_id();
-    let mut waits = watches.watch(other).expect("room");
+    let mut last = watches.watch(other).expect("room");
     watches.0.ended.cancel();
-    assert!(matches!(waits.settled(far).await, Known::Nothing));
-    assert_eq!(waits.changed().await, Woken::Ended);
+    assert!(matches!(last.settled(far).await, Known::Nothing));
+    assert_eq!(last.changed().await, Woken::Ended);
 }

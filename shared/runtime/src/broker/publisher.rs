@@ -56,9 +56,9 @@ impl Publisher {
     pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
         let uri = link::parse(&settings)?;
         let (queue, hints) = mpsc::channel(QUEUE);
-        let (changed, changes) = mpsc::channel(CHANGED_QUEUE);
+        let (changed, to_tell) = mpsc::channel(CHANGED_QUEUE);
         let (up_sender, up) = watch::channel(false);
-        let waiting = Arc::new(Mutex::new(Waiting { hints, changed: changes }));
+        let waiting = Arc::new(Mutex::new(Waiting { hints, changed: to_tell }));
         let process = settings.process;
         let settings = Arc::new(settings);
         tokio::spawn(link::keep_up("publish", uri, process, up_sender, shutdown, move |connection, up| {
