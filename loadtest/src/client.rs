@@ -2,12 +2,15 @@
 
 use crate::settings::Settings;
 use crate::wire::{AlloyOperation, AlloyPage, Operation};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
+
+/// Longer than any wait.
+const LONG: Duration = Duration::from_mins(6);
 
 /// What an export writes.
 #[derive(Debug, Clone)]
@@ -110,6 +113,36 @@ impl Client {
     pub async fn cancel(&self, id: Uuid) -> Result<Value> {
         let body = json!({"reason": "loadtest"});
         self.call(Method::POST, &format!("{}/{id}:cancel", self.native), Some(&body)).await
+    }
+
+    /// Waits by a long poll until an operation has ended.
+    pub async fn wait(&self, id: Uuid) -> Result<()> {
+        let request =
+            self.http.post(format!("{}{}/{id}:wait", self.url, self.native)).json(&json!({"timeout": "300s"}));
+        let operation: Operation = answer(request.bearer_auth(&self.token).timeout(LONG)).await?;
+        ensure!(operation.done, "{id} has not ended within 300 s");
+        Ok(())
+    }
+
+    /// Follows an operation's events until they tell its end.
+    pub async fn follow(&self, id: Uuid) -> Result<()> {
+        let request = self.http.get(format!("{}{}/{id}/events", self.url, self.native));
+        let mut response = request.bearer_auth(&self.token).timeout(LONG).send().await?.error_for_status()?;
+        let mut last = Vec::new();
+        while let Some(part) = response.chunk().await? {
+            last.extend_from_slice(&part);
+            last.drain(..last.len().saturating_sub(64));
+        }
+        ensure!(String::from_utf8_lossy(&last).contains("event: end\n"), "the events of {id} broke off");
+        Ok(())
+    }
+
+    /// How many clients wait, by the api's metrics.
+    pub async fn watchers(&self) -> Result<usize> {
+        let text = self.http.get(format!("{}/metrics", self.url)).send().await?.text().await?;
+        let count = text.lines().find_map(|line| line.strip_prefix("safepoint_watchers "));
+        // The gauge appears with the first of them.
+        Ok(count.map(str::parse).transpose()?.unwrap_or(0))
     }
 
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&Value>) -> Result<T> {

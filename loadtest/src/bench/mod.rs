@@ -15,6 +15,7 @@ mod report;
 mod stats;
 mod system;
 mod table;
+mod waiters;
 
 use crate::client::Client;
 use crate::postgres;
@@ -62,6 +63,8 @@ enum Section {
     CancelExports,
     /// From create to done, at 10 a second.
     Create,
+    /// 5,000 clients that wait, and what other calls notice of them.
+    Waiters,
 }
 
 /// What the sections share.
@@ -111,6 +114,7 @@ impl Bench {
             Section::CancelMany => cancel::many_at_once(self).await,
             Section::CancelExports => cancel_exports::measure(self).await,
             Section::Create => create::measure(self).await,
+            Section::Waiters => waiters::measure(self).await,
         };
         if let Err(error) = measured {
             let name = section.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());

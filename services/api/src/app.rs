@@ -7,6 +7,7 @@ use crate::dialect::alloydb;
 use crate::error::ApiError;
 use crate::operations::Operations;
 use crate::page_token::PageTokens;
+use crate::watch::Watches;
 use crate::{health, native, observe};
 use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::ALLOW;
@@ -22,6 +23,8 @@ use std::panic::AssertUnwindSafe;
 pub struct Api {
     /// The use cases.
     pub operations: Operations,
+    /// Who waits for which operation.
+    pub watches: Watches,
     /// Who may call.
     pub tokens: Tokens,
     /// What can be exported, and where to.
@@ -68,6 +71,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(under(NATIVE, "/{operation}:resume").post(native::resume))
         .service(under(NATIVE, "/{operation}:retry").post(native::retry))
         .service(under(NATIVE, "/{operation}/why").get(native::why))
+        .service(under(NATIVE, "/{operation}:wait").post(native::wait))
+        .service(under(NATIVE, "/{operation}/events").get(native::events))
         .service(under(NATIVE, "/{operation}").get(native::get).delete(native::delete))
         // Without a token
         .service(at("/healthz").open(health::alive))
@@ -157,9 +162,10 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Terms;
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use operation::ProjectId;
-    use runtime::broker::{BrokerSettings, Publisher};
+    use runtime::broker::{BrokerSettings, Changes, Publisher};
     use runtime::config::{Config, Secret, Token};
     use serde_json::Value;
     use store::{PoolSettings, Store};
@@ -169,12 +175,15 @@ mod tests {
     fn api() -> web::Data<Api> {
         let url = Secret::new("amqp://127.0.0.1:1");
         let broker = BrokerSettings { url, namespace: "none".to_owned(), process: "test" };
-        let publisher = Publisher::start(broker, CancellationToken::new()).expect("a publisher");
+        let ended = CancellationToken::new();
+        let publisher = Publisher::start(broker.clone(), ended.clone()).expect("a publisher");
+        let changes = Changes::start(broker, ended.clone()).expect("a listener");
         let store = Store::new("postgres://127.0.0.1:1/none", PoolSettings::new("test")).expect("a store");
         let project: ProjectId = "p".parse().expect("a project");
         // printf %s secret | sha256sum
         let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b".to_owned();
         web::Data::new(Api {
+            watches: Watches::start(&store, changes, Terms::new(100), ended),
             operations: Operations::new(store, publisher),
             tokens: Tokens::new(&[Token { name: "demo".to_owned(), sha256, projects: vec![project] }]),
             catalog: Catalog::new(&Config::default()).expect("an empty catalog"),

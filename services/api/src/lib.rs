@@ -1,6 +1,6 @@
 //! The HTTP api: vendors' dialects and our own over one set of use cases.
 //!
-//! Start with [`app`], where all routes stand, and [`operations`], where all of them end.
+//! Start with [`app`], where all routes stand, and [`operations`], where all of them end. Who waits is in [`watch`].
 
 pub mod app;
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod export;
 pub mod fields;
 pub mod filter;
 pub mod health;
+pub mod merge_patch;
 pub mod metrics;
 pub mod native;
 pub mod observe;
@@ -21,6 +22,8 @@ pub mod page_token;
 pub mod paging;
 pub mod query;
 pub mod select_query;
+pub mod serve;
 pub mod settings;
 pub mod time_text;
 pub mod unread;
+pub mod watch;

@@ -1,20 +1,21 @@
 //! The api process: `safepoint-api --help`.
 
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use anyhow::Context;
-use api::app::{self, Api};
+use api::app::Api;
 use api::auth::Tokens;
 use api::catalog::Catalog;
 use api::operations::Operations;
 use api::page_token::PageTokens;
+use api::serve::{self, Serving};
 use api::settings::Settings;
+use api::watch::{Terms, Watches};
 use api::{health, metrics};
 use clap::Parser;
 use runtime::admin::{Probe, Readiness};
-use runtime::broker::{BrokerSettings, Publisher};
+use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::config::Config;
 use runtime::{admin, lifecycle, telemetry};
-use std::time::Duration;
 use store::{PoolSettings, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +34,12 @@ async fn main() -> anyhow::Result<()> {
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
     let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };
-    let publisher = Publisher::start(broker, publisher_shutdown.clone())?;
+    let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher);
+    // Connections of its own: those who wait take nothing from other calls.
+    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
+    let terms = Terms::new(lifecycle::raise_file_limit());
+    let watches = Watches::start(&looks, Changes::start(broker, shutdown.clone())?, terms, shutdown.clone());
 
     if let Some(listen) = settings.admin_listen {
         let serving = admin::serve(listen, ApiProbe(operations.clone()), publisher_shutdown.clone());
@@ -42,21 +47,17 @@ async fn main() -> anyhow::Result<()> {
     }
     let api = web::Data::new(Api {
         operations,
+        watches,
         tokens: Tokens::new(&config.tokens),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,
     });
-    let server = HttpServer::new(move || app::app(api.clone()))
-        .workers(usize::from(settings.threads))
-        .client_request_timeout(Duration::from_secs(5))
-        .keep_alive(Duration::from_secs(15))
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .shutdown_signal(shutdown.cancelled_owned())
-        .bind(settings.listen)
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    tracing::info!(listen = %settings.listen, "serving");
-    server.run().await.context("the server failed")?;
+    let serving = Serving { listen: settings.listen, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let (server, listen) =
+        serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    tracing::info!(%listen, most_watchers = terms.most, "serving");
+    server.await.context("the server failed")?;
 
     publisher_shutdown.cancel();
     store.close().await;

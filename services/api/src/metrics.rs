@@ -3,8 +3,8 @@
 use crate::operations::Operations;
 use actix_web::http::Method;
 use prometheus::{
-    GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, exponential_buckets, register_gauge_vec,
-    register_histogram_vec, register_int_counter_vec, register_int_gauge_vec,
+    GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, exponential_buckets, register_gauge_vec,
+    register_histogram_vec, register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
 };
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -39,6 +39,15 @@ static OLDEST: LazyLock<GaugeVec> = LazyLock::new(|| {
     register_gauge_vec!("safepoint_queue_oldest_pending_seconds", "The age of the oldest that waits", &["kind"])
         .expect(OURS)
 });
+
+static WATCHERS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!("safepoint_watchers", "Clients that wait for operations: long polls and streams").expect(OURS)
+});
+
+/// How many clients wait now.
+pub fn watchers(count: usize) {
+    WATCHERS.set(i64::try_from(count).unwrap_or(i64::MAX));
+}
 
 /// Counts an answer. Methods beyond the usual are one label: they are the caller's words.
 pub fn observe(method: &Method, route: &str, status: u16, took: Duration) {

@@ -1,5 +1,5 @@
-//! The use cases: what every dialect and the native api ask for. The only place that calls the store and the
-//! publisher.
+//! The use cases: what every dialect and the native api ask for. The only place that calls the store (but for the looks of
+//! `watch`) and the publisher.
 //!
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
@@ -253,6 +253,7 @@ impl Operations {
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
             }
+            tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
         });
         answer(asked.await?, Answer::AlreadyRequested)
@@ -270,6 +271,7 @@ impl Operations {
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Pause { worker, operation, attempt, trace_parent });
             }
+            tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
         });
         answer(asked.await?, Answer::AlreadyRequested)
@@ -289,6 +291,7 @@ impl Operations {
             {
                 publisher.send(Hint::Work { kind: operation.kind, trace_parent });
             }
+            tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
         });
         answer(asked.await?, Answer::NotPaused)
@@ -299,8 +302,15 @@ impl Operations {
     /// # Errors
     /// [`OperationsError`].
     pub async fn delete(&self, address: Address) -> Result<(), OperationsError> {
-        let store = self.store.clone();
-        let deleted = apart(Some(address.id), async move { store.delete(&address).await }).await?;
+        let Self { store, publisher } = self.clone();
+        let deleted = apart(Some(address.id), async move {
+            let deleted = store.delete(&address).await?;
+            if deleted {
+                publisher.send(Hint::Changed { operations: vec![address.id] });
+            }
+            Ok(deleted)
+        })
+        .await?;
         if deleted { Ok(()) } else { Err(OperationsError::NotFound) }
     }
 
@@ -350,6 +360,13 @@ fn answer(asked: Option<Asked>, unchanged: Answer) -> Result<(Answer, Operation)
         Some(Asked::Recorded(operation)) => Ok((Answer::Recorded, operation)),
         Some(Asked::Unchanged(operation)) if operation.state.is_done() => Ok((Answer::AlreadyDone, operation)),
         Some(Asked::Unchanged(operation)) => Ok((unchanged, operation)),
+    }
+}
+
+/// To those who wait for it, at any replica. Of a create nobody need hear: its id is not known before its answer.
+fn tell_of_change(publisher: &Publisher, asked: Option<&Asked>) {
+    if let Some(Asked::Recorded(operation)) = asked {
+        publisher.send(Hint::Changed { operations: vec![operation.id] });
     }
 }
 

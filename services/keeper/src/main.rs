@@ -99,10 +99,10 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     }
     tracing::info!("the keeper runs");
     tokio::join!(
-        sweeper::sweep(store.clone(), publisher, shutdown.clone()),
+        sweeper::sweep(store.clone(), publisher.clone(), shutdown.clone()),
         partitions::keep_ahead(store.clone(), shutdown.clone()),
         create_requests::forget(store.clone(), shutdown.clone()),
-        overdue::fail(store.clone(), shutdown.clone()),
+        overdue::fail(store.clone(), publisher, shutdown.clone()),
         counters::compact(store.clone(), shutdown.clone()),
         expiry::expire(store, config.retention, shutdown),
     );

@@ -1,5 +1,6 @@
 //! Fails operations that wait, or stand paused, past their deadline. What runs is ended by its worker.
 
+use runtime::broker::{Hint, Publisher};
 use runtime::clock;
 use std::time::Duration;
 use store::Store;
@@ -10,10 +11,13 @@ const EVERY: Duration = Duration::from_secs(1);
 const BATCH: u32 = 500;
 
 /// Looks about once a second until `shutdown`.
-pub async fn fail(store: Store, shutdown: CancellationToken) {
+pub async fn fail(store: Store, publisher: Publisher, shutdown: CancellationToken) {
     loop {
         match store.fail_overdue(BATCH).await {
             Ok(failed) => {
+                if !failed.is_empty() {
+                    publisher.send(Hint::Changed { operations: failed.iter().map(|operation| operation.id).collect() });
+                }
                 for operation in &failed {
                     tracing::info!(operation.id = %operation.id, kind = operation.kind, "failed: past its deadline");
                 }

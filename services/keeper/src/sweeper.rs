@@ -47,6 +47,9 @@ pub async fn sweep(store: Store, publisher: Publisher, shutdown: CancellationTok
 }
 
 fn report(swept: &[Swept], publisher: &Publisher) {
+    if !swept.is_empty() {
+        publisher.send(Hint::Changed { operations: swept.iter().map(|operation| operation.id).collect() });
+    }
     for operation in swept {
         tracing::warn!(
             operation.id = %operation.id, attempt = %operation.attempt, kind = operation.kind, state = %operation.state,

@@ -5,7 +5,8 @@ use crate::attempt::{Attempt, Stop};
 use crate::executor;
 use crate::metrics;
 use crate::registry::Registry;
-use operation::{Kind, Road};
+use operation::{Kind, OperationId, Road};
+use runtime::broker::{Hint, Publisher};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const BATCH: usize = 32;
 
 /// Stores positions until `ended`.
-pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: CancellationToken) {
+pub async fn keep_stored(store: Store, registry: Arc<Registry>, publisher: Publisher, ended: CancellationToken) {
     let mut warned = HashSet::new();
     loop {
         tokio::select! {
@@ -30,7 +31,10 @@ pub async fn keep_stored(store: Store, registry: Arc<Registry>, ended: Cancellat
         // The same order as in `finisher.rs`: statements that meet on several rows must not wait for each other.
         changed.sort_unstable_by_key(|(_, position)| position.fence.id);
         for batch in changed.chunks(BATCH) {
-            store_batch(&store, &registry, batch).await;
+            let operations = store_batch(&store, &registry, batch).await;
+            if !operations.is_empty() {
+                publisher.send(Hint::Changed { operations });
+            }
         }
     }
 }
@@ -57,7 +61,8 @@ fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
     Some((attempt.clone(), stored))
 }
 
-async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) {
+/// Returns those that were stored.
+async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) -> Vec<OperationId> {
     let positions: Vec<Position> = batch.iter().map(|(_, position)| position.clone()).collect();
     let heard = match store.checkpoint(&positions).await {
         Ok(heard) => heard,
@@ -66,7 +71,7 @@ async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>,
             for (attempt, _) in batch {
                 attempt.position().dirty = true;
             }
-            return;
+            return Vec::new();
         }
     };
     let standing: HashSet<_> = heard.iter().map(|heard| heard.id).collect();
@@ -82,6 +87,7 @@ async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>,
         let (id, attempt) = (attempt.fence.id, attempt.fence.attempt);
         registry.deliver(Requested { id, attempt, cancel: heard.cancel, pause: heard.pause }, Road::Checkpoint);
     }
+    standing.into_iter().collect()
 }
 
 fn watch_bounds(attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence>) {

@@ -3,6 +3,7 @@
 use crate::registry::Registry;
 use crate::runner::Runner;
 use operation::{Kind, WorkerId};
+use runtime::broker::{Hint, Publisher};
 use runtime::clock;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ pub struct Claims {
     pub slots: Vec<(Kind, u32)>,
     /// Rings when there may be work.
     pub work: Arc<Notify>,
+    /// Tells those who wait for an operation.
+    pub publisher: Publisher,
 }
 
 impl Claims {
@@ -81,8 +84,12 @@ impl Claims {
         // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
         let wrapped = claimed.is_empty() && !cursor.is_empty();
         claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().clone_into(cursor);
+        let operations: Vec<_> = claimed.iter().map(|claimed| claimed.fence.id).collect();
         for operation in claimed {
             self.runner.start(operation);
+        }
+        if !operations.is_empty() {
+            self.publisher.send(Hint::Changed { operations });
         }
         Ok(if full || wrapped { Left::More } else { Left::Nothing })
     }

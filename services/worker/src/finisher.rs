@@ -2,6 +2,7 @@
 
 use crate::attempt::{Attempt, Stop};
 use crate::metrics;
+use runtime::broker::{Hint, Publisher};
 use runtime::clock;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,9 +28,9 @@ pub struct Finisher {
 
 impl Finisher {
     /// Starts the lane; it ends when the last clone is gone and all is written.
-    pub fn start(store: Store) -> Self {
+    pub fn start(store: Store, publisher: Publisher) -> Self {
         let (queue, pending) = mpsc::channel(BATCH);
-        tokio::spawn(write_all(store, pending));
+        tokio::spawn(write_all(Lane { store, publisher }, pending));
         Self { queue }
     }
 
@@ -42,7 +43,13 @@ impl Finisher {
     }
 }
 
-async fn write_all(store: Store, mut queue: mpsc::Receiver<Pending>) {
+/// Where ends are written, and who is told.
+struct Lane {
+    store: Store,
+    publisher: Publisher,
+}
+
+async fn write_all(lane: Lane, mut queue: mpsc::Receiver<Pending>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         // The same order as in `checkpoints.rs`: statements that meet on several rows must not wait for each other.
@@ -50,14 +57,14 @@ async fn write_all(store: Store, mut queue: mpsc::Receiver<Pending>) {
         let mut wait = Duration::from_millis(50);
         while !batch.is_empty() {
             batch.retain(|pending| pending.attempt.stopping() != Some(Stop::LeaseLost));
-            match write_batch(&store, &batch).await {
+            match write_batch(&lane, &batch).await {
                 Ok(()) => batch.clear(),
                 Err(error) if error.is_passing() => {
                     tracing::warn!(%error, ends = batch.len(), "ends could not be written; trying again");
                     tokio::time::sleep(wait.mul_f64(1.0 + clock::jitter())).await;
                     wait = (wait * 2).min(Duration::from_secs(1));
                 }
-                Err(_) if batch.len() > 1 => write_each(&store, &mut batch).await,
+                Err(_) if batch.len() > 1 => write_each(&lane, &mut batch).await,
                 Err(error) => {
                     tracing::error!(operation.id = %batch[0].attempt.fence.id, %error, "an end cannot be written");
                     batch.clear();
@@ -68,17 +75,20 @@ async fn write_all(store: Store, mut queue: mpsc::Receiver<Pending>) {
 }
 
 /// One of them can't be written: the others must not suffer.
-async fn write_each(store: &Store, batch: &mut Vec<Pending>) {
+async fn write_each(lane: &Lane, batch: &mut Vec<Pending>) {
     for pending in batch.drain(..) {
-        if let Err(error) = write_batch(store, std::slice::from_ref(&pending)).await {
+        if let Err(error) = write_batch(lane, std::slice::from_ref(&pending)).await {
             tracing::error!(operation.id = %pending.attempt.fence.id, %error, "an end cannot be written");
         }
     }
 }
 
-async fn write_batch(store: &Store, batch: &[Pending]) -> Result<(), StoreError> {
+async fn write_batch(Lane { store, publisher }: &Lane, batch: &[Pending]) -> Result<(), StoreError> {
     let finished: Vec<Finished> = batch.iter().map(finished).collect();
     let settled = store.finish(&finished).await?;
+    if !settled.is_empty() {
+        publisher.send(Hint::Changed { operations: settled.iter().map(|settled| settled.id).collect() });
+    }
     let settled: HashMap<_, _> = settled.iter().map(|settled| (settled.id, settled)).collect();
     for pending in batch {
         report(pending, settled.get(&pending.attempt.fence.id).copied());

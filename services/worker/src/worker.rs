@@ -75,7 +75,7 @@ impl Worker {
         let publisher = Publisher::start(broker.clone(), ended.clone())?;
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
-        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), ended.clone()));
+        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
             admin::serve(address, probe, ended.clone()).await?;
@@ -92,8 +92,8 @@ impl Worker {
         let runner = Runner {
             store: work.clone(),
             registry: registry.clone(),
-            finisher: Finisher::start(ends),
-            executors: Arc::new(Executors::new(config, Desk { store: work.clone(), publisher })),
+            finisher: Finisher::start(ends, publisher.clone()),
+            executors: Arc::new(Executors::new(config, Desk { store: work.clone(), publisher: publisher.clone() })),
         };
         let claims = Claims {
             store: work,
@@ -102,6 +102,7 @@ impl Worker {
             runner,
             slots,
             work: listener.work,
+            publisher,
         };
         let lease = lease.start()?;
         let claims = tokio::spawn(claims.take(shutdown.clone()));

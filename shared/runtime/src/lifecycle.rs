@@ -1,7 +1,22 @@
-//! How a process is asked to end.
+//! How a process begins, and how it is asked to end.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// Lets the process open as many files as it may, connections among them; returns how many. Many systems begin with 1,024,
+/// for the sake of programs that use `select`.
+pub fn raise_file_limit() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        // Without a limit the kernel has one of its own, which is far above what is asked here.
+        Ok(()) => maximum.unwrap_or(u64::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+            current.unwrap_or(u64::MAX)
+        }
+    }
+}
 
 /// A token that is cancelled at the first SIGTERM or SIGINT: end in good order. A second signal ends the process at
 /// once, with exit code 130.

@@ -6,6 +6,7 @@
 //! the two over generated sequences of events.
 
 mod attempts;
+mod changes;
 mod counts;
 mod error;
 mod expiry;
@@ -20,6 +21,7 @@ mod why;
 mod workers;
 
 pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use changes::Change;
 pub use counts::OperationCount;
 pub use error::StoreError;
 pub use expiry::{Dropping, Partition};
@@ -58,6 +60,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("fail_overdue", sweep::FAIL_OVERDUE),
     ("bury", sweep::BURY),
     ("queue", sweep::QUEUE),
+    ("changed", changes::CHANGED),
     ("why", why::WHY),
     ("counts", counts::COUNTS),
     ("compact", counts::COMPACT),

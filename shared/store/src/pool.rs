@@ -95,6 +95,12 @@ impl Store {
         Ok(Self { pool })
     }
 
+    /// The same database by new connections, none of which is made yet: for when those there are fall silent.
+    pub fn afresh(&self) -> Self {
+        let options = (*self.pool.connect_options()).clone();
+        Self { pool: self.pool.options().clone().connect_lazy_with(options) }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

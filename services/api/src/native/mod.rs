@@ -2,13 +2,16 @@
 
 mod bulk;
 mod counts;
+mod feed;
 mod options;
 mod routes;
 mod translate;
+mod watch;
 mod why;
 mod wire;
 
 pub use bulk::cancel as cancel_many;
 pub use counts::counts;
 pub use routes::{cancel, create, delete, get, list, pause, resume, retry};
+pub use watch::{events, wait};
 pub use why::why;

@@ -1,21 +1,23 @@
 //! An api of one test's own, called over a real socket.
 
-use actix_web::{HttpServer, web};
-use api::app::{self, Api};
+use actix_web::web;
+use api::app::Api;
 use api::auth::Tokens;
 use api::catalog::Catalog;
 use api::operations::Operations;
 use api::page_token::PageTokens;
+use api::serve::{self, Serving};
+use api::watch::{Terms, Watches};
 use operation::{Kind, LeaseTerms, Progress, WorkerId};
 use reqwest::{Client, Method, RequestBuilder};
-use runtime::broker::{BrokerSettings, Publisher};
+use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Cluster, Config, Secret, Token};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use store::{Claimed, Ending, Finished, PoolSettings, Position, Store};
-use testkit::TestDatabase;
+use testkit::{TestDatabase, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 
 /// `printf %s TOKEN | sha256sum`: mine-token and their-token.
 const MINE: (&str, &str) = ("mine-token", "0c25ee72b7fd10c76a5768c8233da2377bae2a83a7f85c0c89123f38f1312fdb");
+
+/// More than a test opens.
+const FILES: u64 = 10_000;
 
 /// Where the demo's clusters are.
 pub const LOCATION: &str = "/v1/projects/mine/locations/here";
@@ -78,13 +83,31 @@ impl Fixture {
     pub async fn with_broker(settings: BrokerSettings) -> Self {
         let database = TestDatabase::create().await;
         let store = database.store();
-        Self::serve(store, Some(database), settings)
+        Self::serve(store, Some(database), settings, Terms::new(FILES))
+    }
+
+    /// With a database and on these terms for those who wait, with or without a broker.
+    pub async fn with_terms(terms: Terms, broker: Option<BrokerSettings>) -> Self {
+        let database = TestDatabase::create().await;
+        let store = database.store();
+        Self::serve(store, Some(database), broker.unwrap_or_else(no_broker), terms)
+    }
+
+    /// Another replica on the same database.
+    pub fn replica(&self, broker: Option<BrokerSettings>) -> Self {
+        Self::serve(self.store.clone(), None, broker.unwrap_or_else(no_broker), Terms::new(FILES))
+    }
+
+    /// Ends it as SIGTERM does; does not wait for its end.
+    pub fn end(&self) {
+        self.shutdown.cancel();
     }
 
     /// With a database that is not there.
     pub fn without_database() -> Self {
         let url = "postgres://nobody:canary-password@127.0.0.1:1/none";
-        Self::serve(Store::new(url, PoolSettings::new("test")).expect("a store"), None, no_broker())
+        let store = Store::new(url, PoolSettings::new("test")).expect("a store");
+        Self::serve(store, None, no_broker(), Terms::new(FILES))
     }
 
     /// With a database behind a link that can fall silent.
@@ -95,29 +118,26 @@ impl Fixture {
         let (address, open) = link(server).await;
         url.set_port(Some(address.port())).expect("a port");
         let store = Store::new(url.as_str(), PoolSettings::new("test").connections(2)).expect("a store");
-        (Self::serve(store, Some(database), no_broker()), open)
+        (Self::serve(store, Some(database), no_broker(), Terms::new(FILES)), open)
     }
 
-    fn serve(store: Store, database: Option<TestDatabase>, broker: BrokerSettings) -> Self {
+    fn serve(store: Store, database: Option<TestDatabase>, broker: BrokerSettings, terms: Terms) -> Self {
         let shutdown = CancellationToken::new();
-        let publisher = Publisher::start(broker, shutdown.clone()).expect("a publisher");
+        let publisher = Publisher::start(broker.clone(), shutdown.clone()).expect("a publisher");
+        let changes = Changes::start(broker, shutdown.clone()).expect("a listener");
         let config = config();
         let api = web::Data::new(Api {
             operations: Operations::new(store.clone(), publisher),
+            watches: Watches::start(&store, changes, terms, shutdown.clone()),
             tokens: Tokens::new(&config.tokens),
             catalog: Catalog::new(&config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
         });
-        let server = HttpServer::new(move || app::app(api.clone()))
-            .workers(1)
-            .client_request_timeout(Duration::from_secs(5))
-            .shutdown_timeout(1)
-            .shutdown_signal(shutdown.clone().cancelled_owned())
-            .bind(("127.0.0.1", 0))
-            .expect("a free port");
-        let url = format!("http://{}", server.addrs()[0]);
-        tokio::spawn(server.run());
+        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), threads: 1, drain_seconds: 1 };
+        let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
+        tokio::spawn(server);
+        let url = format!("http://{address}");
         Self { url, store, database, http: Client::new(), shutdown }
     }
 
@@ -149,6 +169,31 @@ impl Fixture {
         let answer = self.post(&format!("{LOCATION}/clusters/main:export"), &csv("SELECT 1")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
+    }
+
+    /// Starts an operation that does nothing; returns its path.
+    pub async fn steps(&self) -> String {
+        let answer = self.post(NATIVE, &json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}})).await;
+        format!("{NATIVE}/{}", answer.body["id"].as_str().expect("an id"))
+    }
+
+    /// Waits until so many clients wait, by the metrics of this process. Each test is a process (nextest).
+    pub async fn watchers(&self, count: usize) {
+        self.metric(&format!("safepoint_watchers {count}")).await;
+    }
+
+    async fn metric(&self, line: &str) {
+        eventually(line, Duration::from_secs(30), async || {
+            let metrics = answer(self.bare("GET", "/metrics")).await;
+            metrics.body.as_str().expect("text").lines().any(|found| found == line).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the api listens to what changes, or listens no more.
+    pub async fn hears_changes(&self, hears: bool) {
+        let line = format!("safepoint_broker_up{{link=\"changes\"}} {}", u8::from(hears));
+        self.metric(&line).await;
     }
 
     /// Takes the one waiting operation of a kind as a worker does.

@@ -1,10 +1,11 @@
 //! Hints go out after the commit, to those they are for.
 
 use crate::fixture::{Fixture, NATIVE};
-use operation::{Kind, Progress};
-use runtime::broker::{Control, Listener};
+use operation::{Kind, OperationId, Progress};
+use runtime::broker::{Changes, Control, Hint, Listener, Publisher};
 use runtime::clock;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::Ending;
 use testkit::{broker_settings, eventually};
@@ -43,5 +44,39 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let cancel = listener.controls.recv().await.expect("a request");
     assert!(matches!(cancel, Control::Cancel { operation, attempt: a, .. } if operation == id && a == attempt));
     fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
+    shutdown.cancel();
+}
+
+/// Every replica hears of every change, in messages of bounded size; that nobody listens is no failure.
+#[tokio::test]
+async fn changes_reach_every_replica() {
+    let settings = broker_settings();
+    let shutdown = CancellationToken::new();
+    let mut publisher = Publisher::start(settings.clone(), shutdown.clone()).expect("a publisher");
+    publisher.wait_up().await;
+    publisher.send(Hint::Changed { operations: vec![clock::new_operation_id()] });
+    eventually("a hint that nobody hears", LIMIT, async || {
+        let metrics = runtime::metrics::render();
+        metrics.contains("safepoint_hints_total{hint=\"changed\",result=\"confirmed\"} 1").then_some(())
+    })
+    .await;
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        let mut replica = Changes::start(settings.clone(), shutdown.clone()).expect("a listener");
+        replica.up.wait_for(|up| *up).await.expect("a connection");
+        replicas.push(replica);
+    }
+    let operations: BTreeSet<OperationId> = (0..1_000).map(|_| clock::new_operation_id()).collect();
+    publisher.send(Hint::Changed { operations: operations.iter().copied().collect() });
+    for replica in &mut replicas {
+        let mut heard = BTreeSet::new();
+        while heard.len() < operations.len() {
+            let message = tokio::time::timeout(LIMIT, replica.operations.recv()).await;
+            let message = message.expect("a message in time").expect("a message");
+            assert!(message.len() <= 256, "{}", message.len());
+            heard.extend(message);
+        }
+        assert_eq!(heard, operations);
+    }
     shutdown.cancel();
 }

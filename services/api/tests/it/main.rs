@@ -3,9 +3,13 @@
 mod alloydb;
 mod bad_input;
 mod counts;
+mod event_stream;
+mod events;
 mod fixture;
 mod hints;
 mod native;
 mod pages;
 mod server;
 mod tenancy;
+mod wait;
+mod waiters;

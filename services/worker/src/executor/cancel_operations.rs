@@ -98,9 +98,9 @@ async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Res
     let requester = Requester { name: spec.requested_by.clone(), reason: spec.reason.clone(), mode: spec.mode };
     let address = Address { project: operation.project.clone(), collection: None, id: operation.id };
     let asked = desk.store.cancel(&address, &requester).await.map_err(passing)?;
-    if let Some(Asked::Recorded(operation)) = &asked
-        && let Some(worker) = operation.worker
-    {
+    let Some(Asked::Recorded(operation)) = &asked else { return Ok(asked) };
+    desk.publisher.send(Hint::Changed { operations: vec![operation.id] });
+    if let Some(worker) = operation.worker {
         let (operation, attempt, trace_parent) = (operation.id, operation.attempt, telemetry::current_trace_parent());
         desk.publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
     }

@@ -20,7 +20,7 @@ pub struct Fixture {
     pub store: Store,
     pub database: TestDatabase,
     pub broker_link: Proxy,
-    broker: BrokerSettings,
+    pub broker: BrokerSettings,
     publisher: Publisher,
 }
 

@@ -123,7 +123,7 @@ async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>)
 
 /// A queue of this connection alone, named by the broker: it goes with the connection, so a name of ours would race
 /// with its own clean-up when we reconnect.
-async fn own_queue(channel: &Channel, arguments: FieldTable) -> Result<String, SessionEnd> {
+pub(super) async fn own_queue(channel: &Channel, arguments: FieldTable) -> Result<String, SessionEnd> {
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     Ok(channel.queue_declare("".into(), options, arguments).await?.name().to_string())
 }

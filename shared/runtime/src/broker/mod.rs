@@ -4,10 +4,12 @@
 //! lapin's own recovery gives up after some tries and forgets channels; ours reconnects for ever, with a connection
 //! for publishing and one for consuming, so that a publisher held back by the broker does not hold back a cancel.
 
+mod changes;
 mod link;
 mod listener;
 mod publisher;
 
+pub use changes::Changes;
 pub use link::BrokerUrlError;
 pub use listener::{Control, Listener};
 pub use publisher::Publisher;
@@ -36,6 +38,11 @@ impl BrokerSettings {
     /// "There is work of a kind": direct, by the kind.
     pub(crate) fn work_exchange(&self) -> String {
         format!("{}.work.v1", self.namespace)
+    }
+
+    /// "These operations have changed": to every api that listens.
+    pub(crate) fn changed_exchange(&self) -> String {
+        format!("{}.changed.v1", self.namespace)
     }
 }
 
@@ -70,6 +77,11 @@ pub enum Hint {
         kind: Kind,
         /// W3C traceparent of the request.
         trace_parent: Option<String>,
+    },
+    /// To every api: these have changed; who waits for one of them looks at its row.
+    Changed {
+        /// The operations.
+        operations: Vec<OperationId>,
     },
 }
 

@@ -1,15 +1,17 @@
 //! Sends hints, after the commit, in the background.
 
 use super::link::{self, BrokerUrlError, SessionEnd};
-use super::{BrokerSettings, ControlMessage, Hint};
+use super::{BrokerSettings, ControlMessage, Hint, changes};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event, ExchangeKind};
+use operation::OperationId;
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 
 /// Hints that wait to be sent. More than that are dropped: the other roads deliver them.
@@ -17,6 +19,11 @@ const QUEUE: usize = 4096;
 /// Hints sent and not confirmed yet: a blocked connection must not fill our memory.
 const UNCONFIRMED: usize = 512;
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+/// Ids of changed operations that wait to be sent, and how many of them a message holds.
+const CHANGED_QUEUE: usize = 16_384;
+const CHANGED_BATCH: usize = 256;
+
+const CHANGED: &str = "changed";
 
 static HINTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
@@ -31,7 +38,14 @@ static HINTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 #[derive(Debug, Clone)]
 pub struct Publisher {
     queue: mpsc::Sender<Hint>,
+    changed: mpsc::Sender<OperationId>,
     up: watch::Receiver<bool>,
+}
+
+/// What waits to be sent. Changes have a lane of their own: a cancel never waits behind them.
+struct Waiting {
+    hints: mpsc::Receiver<Hint>,
+    changed: mpsc::Receiver<OperationId>,
 }
 
 impl Publisher {
@@ -42,23 +56,32 @@ impl Publisher {
     pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
         let uri = link::parse(&settings)?;
         let (queue, hints) = mpsc::channel(QUEUE);
+        let (changed, to_tell) = mpsc::channel(CHANGED_QUEUE);
         let (up_sender, up) = watch::channel(false);
-        let hints = Arc::new(Mutex::new(hints));
+        let waiting = Arc::new(Mutex::new(Waiting { hints, changed: to_tell }));
         let process = settings.process;
         let settings = Arc::new(settings);
         tokio::spawn(link::keep_up("publish", uri, process, up_sender, shutdown, move |connection, up| {
-            let (settings, hints) = (settings.clone(), hints.clone());
+            let (settings, waiting) = (settings.clone(), waiting.clone());
             // Locked for the length of a session: there is only ever one.
-            async move { session(&settings, &connection, &up, &mut *hints.lock().await).await }
+            async move { session(&settings, &connection, &up, &mut *waiting.lock().await).await }
         }));
-        Ok(Self { queue, up })
+        Ok(Self { queue, changed, up })
     }
 
     /// Sends a hint if it can be sent now. Never waits, never fails: a lost hint costs time, nothing else.
     pub fn send(&self, hint: Hint) {
         let name = name(&hint);
-        if !self.is_up() || self.queue.try_send(hint).is_err() {
+        if !self.is_up() || !self.queued(hint) {
             HINTS.with_label_values(&[name, "dropped"]).inc();
+        }
+    }
+
+    /// Whether there was room for all of it.
+    fn queued(&self, hint: Hint) -> bool {
+        match hint {
+            Hint::Changed { operations } => operations.into_iter().all(|id| self.changed.try_send(id).is_ok()),
+            hint @ (Hint::Cancel { .. } | Hint::Pause { .. } | Hint::Work { .. }) => self.queue.try_send(hint).is_ok(),
         }
     }
 
@@ -78,44 +101,71 @@ async fn session(
     settings: &BrokerSettings,
     connection: &Connection,
     up: &watch::Sender<bool>,
-    hints: &mut mpsc::Receiver<Hint>,
+    Waiting { hints, changed }: &mut Waiting,
 ) -> Result<(), SessionEnd> {
     let mut events = Box::pin(connection.events_listener());
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     declare(settings, &channel).await?;
     // What was queued before a break is stale.
-    while hints.try_recv().is_ok() {}
+    while hints.try_recv().is_ok() || changed.try_recv().is_ok() {}
     link::mark_up("publish", up);
     let mut unconfirmed = FuturesUnordered::new();
+    let mut operations = Vec::new();
+    let mut changes_are_out = false;
     loop {
-        tokio::select! {
-            hint = hints.recv(), if unconfirmed.len() < UNCONFIRMED => {
-                let Some(hint) = hint else { return Ok(()) };
-                let name = name(&hint);
-                let confirm = publish(settings, &channel, hint).await?;
-                unconfirmed.push(async move { (name, tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await) });
+        let hint = tokio::select! {
+            biased;
+            event = events.next() => {
+                heed(event, up)?;
+                continue;
             }
             Some((name, confirmed)) = unconfirmed.next() => {
+                let confirmed: Result<lapin::Result<Confirmation>, Elapsed> = confirmed;
                 let confirmed = confirmed.map_err(|_| SessionEnd::Timeout)??;
                 HINTS.with_label_values(&[name, result(&confirmed)]).inc();
+                changes_are_out &= name != CHANGED;
+                continue;
             }
-            event = events.next() => match event {
-                Some(Event::Error(error)) => return Err(error.into()),
-                Some(Event::ConnectionBlocked(_)) => { up.send_replace(false); }
-                Some(Event::ConnectionUnblocked) => { up.send_replace(true); }
-                Some(_) => {}
-                None => return Err(SessionEnd::ConsumerEnded),
-            },
-        }
+            hint = hints.recv(), if unconfirmed.len() < UNCONFIRMED => hint,
+            // One message of changes is out at a time: what comes meanwhile goes in the next one.
+            count = changed.recv_many(&mut operations, CHANGED_BATCH), if !changes_are_out => {
+                changes_are_out = true;
+                (count > 0).then(|| Hint::Changed { operations: std::mem::take(&mut operations) })
+            }
+        };
+        let Some(hint) = hint else { return Ok(()) };
+        let name = name(&hint);
+        let confirm = publish(settings, &channel, hint).await?;
+        unconfirmed.push(async move { (name, tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await) });
     }
+}
+
+/// What the connection says of itself.
+fn heed(event: Option<Event>, up: &watch::Sender<bool>) -> Result<(), SessionEnd> {
+    match event {
+        Some(Event::Error(error)) => return Err(error.into()),
+        Some(Event::ConnectionBlocked(_)) => {
+            up.send_replace(false);
+        }
+        Some(Event::ConnectionUnblocked) => {
+            up.send_replace(true);
+        }
+        Some(_) => {}
+        None => return Err(SessionEnd::ConsumerEnded),
+    }
+    Ok(())
 }
 
 /// Declares what both sides use; whoever comes first.
 pub(super) async fn declare(settings: &BrokerSettings, channel: &Channel) -> Result<(), SessionEnd> {
-    for exchange in [settings.control_exchange(), settings.work_exchange()] {
+    for (exchange, kind) in [
+        (settings.control_exchange(), ExchangeKind::Direct),
+        (settings.work_exchange(), ExchangeKind::Direct),
+        (settings.changed_exchange(), ExchangeKind::Fanout),
+    ] {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        channel.exchange_declare(exchange.into(), ExchangeKind::Direct, options, FieldTable::default()).await?;
+        channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await?;
     }
     Ok(())
 }
@@ -125,6 +175,8 @@ async fn publish(
     channel: &Channel,
     hint: Hint,
 ) -> Result<lapin::PublisherConfirm, SessionEnd> {
+    // Mandatory: what no queue takes comes back, and does not count as sent. Of changes nobody need hear.
+    let mandatory = !matches!(hint, Hint::Changed { .. });
     let (exchange, key, body, trace_parent) = match hint {
         Hint::Cancel { worker, operation, attempt, trace_parent } => (
             settings.control_exchange(),
@@ -139,14 +191,14 @@ async fn publish(
             trace_parent,
         ),
         Hint::Work { kind, trace_parent } => (settings.work_exchange(), kind.to_string(), Vec::new(), trace_parent),
+        Hint::Changed { operations } => (settings.changed_exchange(), String::new(), changes::body(&operations), None),
     };
     let mut headers = FieldTable::default();
     if let Some(trace_parent) = trace_parent {
         headers.insert("traceparent".into(), AMQPValue::LongString(trace_parent.into()));
     }
     let properties = BasicProperties::default().with_content_type("application/json".into()).with_headers(headers);
-    // Mandatory: what no queue takes comes back, and does not count as sent.
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
     Ok(channel.basic_publish(exchange.into(), key.into(), options, &body, properties).await?)
 }
 
@@ -168,5 +220,6 @@ fn name(hint: &Hint) -> &'static str {
         Hint::Cancel { .. } => "cancel",
         Hint::Pause { .. } => "pause",
         Hint::Work { .. } => "work",
+        Hint::Changed { .. } => CHANGED,
     }
 }

@@ -1,6 +1,7 @@
 //! The SQL against a real Postgres.
 
 mod beside;
+mod changes;
 mod claims;
 mod counts;
 mod expiry;

@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 11] = [
+const BY_ID: [(&str, &[&str]); 12] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -17,6 +17,7 @@ const BY_ID: [(&str, &[&str]); 11] = [
     ("commit_point", &["_pkey"]),
     ("finish", &["_pkey"]),
     ("requests", &["_pkey"]),
+    ("changed", &["_pkey"]),
 ];
 
 /// What looks for rows that wait or run.

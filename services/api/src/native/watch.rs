@@ -1,0 +1,103 @@
+//! The two ways to wait for an operation without asking over and over: a long poll and a stream of events.
+
+use super::feed::{self, Feed};
+use super::routes::{address, of_operation};
+use super::translate;
+use crate::call::Call;
+use crate::error::{ApiError, Violations};
+use crate::operations::{Address, Operation, OperationsError};
+use crate::time_text;
+use crate::watch::{Known, Watcher, Woken};
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use futures_util::stream;
+use operation::Code;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long after its timeout a wait whose first look is slow gives up: INV-30 grants it a second.
+const LATE: Duration = Duration::from_millis(750);
+
+/// `POST …/operations/{operation}:wait`, with `{"timeout": "30s"}` or without a body: answers when the operation has ended,
+/// or at the timeout, with the operation as it is (INV-30).
+pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
+    let (address, name) = address(&call)?;
+    let timeout = timeout(&mut call).await?;
+    let deadline = Instant::now() + timeout;
+    if timeout.is_zero() {
+        let operation = look(&call, address, &name, deadline + LATE).await?;
+        return Ok(HttpResponse::Ok().json(translate::operation(operation)));
+    }
+    let mut watcher = watcher(&call, &address)?;
+    watcher.learn(look(&call, address, &name, deadline + LATE).await?);
+    match watcher.settled(deadline).await {
+        Known::There(operation) => Ok(HttpResponse::Ok().json(translate::operation(Operation::clone(&operation)))),
+        Known::Gone | Known::Nothing => Err(of_operation(OperationsError::NotFound, &name)),
+    }
+}
+
+/// `GET …/operations/{operation}/events`: the operation, then what changes of it, until it has ended.
+pub async fn events(call: Call) -> Result<HttpResponse, ApiError> {
+    let (address, name) = address(&call)?;
+    let feed = Feed::new(call.header("last-event-id").as_deref());
+    let watcher = watcher(&call, &address)?;
+    watcher.learn(look(&call, address, &name, Instant::now() + LONGEST_TIMEOUT).await?);
+    let beginning = Ok::<_, ApiError>(Bytes::from_static(feed::RETRY.as_bytes()));
+    let parts = stream::unfold(Some((watcher, feed)), |open| async move {
+        let (mut watcher, mut feed) = open?;
+        let text = next(&mut watcher, &mut feed).await?;
+        let open = (!feed.is_over()).then_some((watcher, feed));
+        Some((Ok(Bytes::from(text)), open))
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // nginx would hold events back.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(futures_util::StreamExt::chain(stream::iter([beginning]), parts)))
+}
+
+/// Waits for what the client is to be sent next; nothing more when the process ends. The client then comes back to another
+/// replica, with the id of the last event.
+async fn next(watcher: &mut Watcher, feed: &mut Feed) -> Option<String> {
+    loop {
+        let text = feed.next(&watcher.known());
+        if !text.is_empty() {
+            return Some(text);
+        }
+        match watcher.changed().await {
+            Woken::Changed => {}
+            Woken::Quiet => return Some(feed::HEARTBEAT.to_owned()),
+            Woken::Ended => return None,
+        }
+    }
+}
+
+async fn timeout(call: &mut Call) -> Result<Duration, ApiError> {
+    let mut fields = call.body().await?;
+    let mut violations = Violations::default();
+    let text = fields.text("timeout", &mut violations);
+    let timeout = text.map_or(Some(USUAL_TIMEOUT), |text| time_text::duration(&text));
+    if timeout.is_none_or(|timeout| timeout > LONGEST_TIMEOUT) {
+        violations.add("timeout", "must be seconds from 0 to 300 with an s behind them, like \"30s\" or \"0.5s\"");
+    }
+    fields.finish(&mut violations);
+    violations.into_result()?;
+    Ok(timeout.unwrap_or(USUAL_TIMEOUT))
+}
+
+fn watcher(call: &Call, address: &Address) -> Result<Watcher, ApiError> {
+    call.api().watches.watch(address.id).map_err(|_| {
+        let message = "as many clients wait at this replica as may; try again, or ask with get";
+        ApiError::new(Code::ResourceExhausted, "TOO_MANY_WATCHERS", message).with_retry_after(1)
+    })
+}
+
+/// Whether there is such an operation in this project, and how it is.
+async fn look(call: &Call, address: Address, name: &str, until: Instant) -> Result<Operation, ApiError> {
+    let look = tokio::time::timeout_at(until, call.api().operations.get(address)).await;
+    look.unwrap_or(Err(OperationsError::Unavailable)).map_err(|error| of_operation(error, name))
+}

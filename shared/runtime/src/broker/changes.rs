@@ -1,0 +1,85 @@
+//! Hears which operations have changed: what an api listens to.
+
+use super::link::{self, BrokerUrlError, SessionEnd};
+use super::{BrokerSettings, listener, publisher};
+use futures_util::stream::StreamExt;
+use lapin::Connection;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use operation::OperationId;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Messages that the broker keeps for a replica that is slow: then the oldest go. A look at the rows finds them.
+const KEPT: i32 = 256;
+/// Messages that it sends ahead.
+const AHEAD: u16 = 16;
+
+/// What an api hears.
+#[derive(Debug)]
+pub struct Changes {
+    /// The ids of a message. They may have changed; their rows tell.
+    pub operations: mpsc::Receiver<Vec<OperationId>>,
+    /// Whether the connection stands.
+    pub up: watch::Receiver<bool>,
+}
+
+impl Changes {
+    /// Starts the connection's keeper; returns at once, broker or not.
+    ///
+    /// # Errors
+    /// The URL is not one.
+    pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
+        let uri = link::parse(&settings)?;
+        let (sender, operations) = mpsc::channel(usize::from(AHEAD));
+        let (up_sender, up) = watch::channel(false);
+        let process = settings.process;
+        tokio::spawn(link::keep_up("changes", uri, process, up_sender, shutdown, move |connection, up| {
+            let (settings, sender) = (settings.clone(), sender.clone());
+            async move { session(&settings, &connection, &up, &sender).await }
+        }));
+        Ok(Self { operations, up })
+    }
+}
+
+async fn session(
+    settings: &BrokerSettings,
+    connection: &Connection,
+    up: &watch::Sender<bool>,
+    heard: &mpsc::Sender<Vec<OperationId>>,
+) -> Result<(), SessionEnd> {
+    let channel = connection.create_channel().await?;
+    publisher::declare(settings, &channel).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(KEPT));
+    let queue = listener::own_queue(&channel, arguments).await?;
+    let (bind, none) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(queue.clone().into(), settings.changed_exchange().into(), "".into(), bind, none).await?;
+    // With acks, unlike the requests to a worker: what is not asked for must pile up in the broker's bounded queue, not in
+    // our memory.
+    channel.basic_qos(AHEAD, BasicQosOptions::default()).await?;
+    let consume = BasicConsumeOptions::default();
+    let mut messages = channel.basic_consume(queue.into(), "".into(), consume, FieldTable::default()).await?;
+    link::mark_up("changes", up);
+    loop {
+        // The stream also ends, without an error, when the broker takes the queue away.
+        let delivery = messages.next().await.ok_or(SessionEnd::ConsumerEnded)??;
+        if let Ok(operations) = serde_json::from_slice(&delivery.data) {
+            // Waits while the looks are behind. Nobody hears any more when the process ends.
+            if heard.send(operations).await.is_err() {
+                return Ok(());
+            }
+        } else {
+            tracing::warn!("a message about changes is not one of ours: dropped");
+        }
+        // `false` means the channel is gone, which looks like success otherwise.
+        if !delivery.acker.ack(BasicAckOptions::default()).await? {
+            return Err(SessionEnd::ConsumerEnded);
+        }
+    }
+}
+
+/// Ids alone.
+pub(super) fn body(operations: &[OperationId]) -> Vec<u8> {
+    serde_json::to_vec(operations).expect("ids are always valid JSON")
+}
