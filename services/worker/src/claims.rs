@@ -82,7 +82,7 @@ impl Claims {
         let wrapped = claimed.is_empty() && !cursor.is_empty();
         claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().clone_into(cursor);
         for operation in claimed {
-            self.runner.start(operation);
+            self.runner.start(operation, worker);
         }
         Ok(if full || wrapped { Left::More } else { Left::Nothing })
     }

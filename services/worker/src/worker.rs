@@ -7,6 +7,7 @@ use crate::claims::Claims;
 use crate::executor::Executors;
 use crate::finisher::Finisher;
 use crate::lease::Lease;
+use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
 use crate::{Settings, cancel_listener};
@@ -64,6 +65,7 @@ impl Worker {
             (open("safepoint worker", 3)?, open("safepoint cancel", 1)?, open("safepoint finish", 2)?);
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
+        let lease_clock = LeaseClock::new(*identity.borrow());
         let slots = slots(settings, &config);
         let broker = BrokerSettings {
             url: Secret::new(&settings.broker_url),
@@ -83,6 +85,7 @@ impl Worker {
             host: host_name(),
             terms: config.worker.lease_terms()?,
             identity: identity.clone(),
+            clock: lease_clock.clone(),
             registry: registry.clone(),
             ended: ended.clone(),
         };
@@ -90,6 +93,7 @@ impl Worker {
         let runner = Runner {
             store: work.clone(),
             registry: registry.clone(),
+            lease_clock,
             finisher: Finisher::start(ends),
             executors: Arc::new(Executors::new(config)),
         };
