@@ -3,9 +3,10 @@
 use operation::{DemoSteps, LeaseTerms, OperationId, ProjectId, Spec, State};
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
-use runtime::config::{Config, Secret};
+use runtime::config::{Bucket, Config, Secret};
 use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
+use tempfile::TempDir;
 use testkit::{Proxy, TestDatabase, broker_settings, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,8 @@ pub struct Fixture {
     pub store: Store,
     pub database: TestDatabase,
     pub broker_link: Proxy,
+    /// The folder of the bucket `exports`.
+    pub bucket: TempDir,
     broker: BrokerSettings,
     publisher: Publisher,
 }
@@ -48,7 +51,8 @@ impl Fixture {
         let broker = BrokerSettings { url: Secret::new(url), ..settings };
         let mut publisher = Publisher::start(broker.clone(), CancellationToken::new()).expect("a publisher");
         publisher.wait_up().await;
-        Self { store: database.store(), database, broker_link, broker, publisher }
+        let bucket = tempfile::tempdir().expect("a folder");
+        Self { store: database.store(), database, broker_link, bucket, broker, publisher }
     }
 
     pub async fn worker(&self) -> Running {
@@ -66,6 +70,8 @@ impl Fixture {
             log: String::new(),
         };
         let mut config = Config::default();
+        let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path").into();
+        config.buckets = vec![Bucket { name: "exports".to_owned(), url, projects: vec![project()] }];
         config.worker.demo_steps = true;
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
@@ -135,7 +141,7 @@ pub fn project() -> ProjectId {
 
 /// Steps that take `step_millis` each.
 pub const fn steps(steps: u32, step_millis: u32) -> DemoSteps {
-    DemoSteps { steps, step_millis, fail_at: None, panic_at: None }
+    DemoSteps::new(steps, step_millis)
 }
 
 /// One step that outlasts the test: nothing but a stop ends it, and it stores nothing meanwhile.

@@ -1,6 +1,7 @@
 //! A whole worker against a real Postgres and a real RabbitMQ.
 
 mod cancel;
+mod demo_steps;
 mod fixture;
 mod life;
 mod postgres_export;
