@@ -6,8 +6,8 @@ use std::time::Duration;
 use store::Asked;
 
 /// Steps that leave an object each in the folder `out`.
-fn leaving(steps: DemoSteps) -> DemoSteps {
-    DemoSteps { bucket: Some("exports".to_owned()), object: Some("out".to_owned()), ..steps }
+fn leaving(count: u32, step_millis: u32) -> DemoSteps {
+    DemoSteps { bucket: Some("exports".to_owned()), object: Some("out".to_owned()), ..steps(count, step_millis) }
 }
 
 /// The lines of all objects in the folder `out`, by name.
@@ -26,7 +26,7 @@ fn lines(id: OperationId, attempts: &[u32]) -> Vec<String> {
 async fn each_step_leaves_one_object() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
-    let id = fixture.create(leaving(steps(3, 0))).await;
+    let id = fixture.create(leaving(3, 0)).await;
     fixture.until_state(id, State::Succeeded).await;
     assert_eq!(shown(&fixture), lines(id, &[1, 1, 1]));
     worker.end().await;
@@ -37,7 +37,7 @@ async fn each_step_leaves_one_object() {
 async fn a_cancelled_operation_shows_what_it_reports() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
-    let id = fixture.create(leaving(steps(100_000, 2))).await;
+    let id = fixture.create(leaving(100_000, 2)).await;
     fixture.until(id, "progress", |operation| operation.items_done > 0).await;
     fixture.cancel(id).await;
     let operation = fixture.until_state(id, State::Cancelled).await;
@@ -52,7 +52,7 @@ async fn a_cancelled_operation_shows_what_it_reports() {
 #[tokio::test]
 async fn an_attempt_goes_on_from_what_is_there() {
     let fixture = Fixture::new().await;
-    let id = fixture.create(leaving(steps(4, 0))).await;
+    let id = fixture.create(leaving(4, 0)).await;
     let lost = operation::WorkerId::from_uuid(uuid::Uuid::new_v4());
     fixture.store.register_worker(lost, "test", LeaseTerms::default()).await.expect("registered");
     fixture.store.claim(lost, operation::Kind::DemoSteps, 1, "").await.expect("claimed");
@@ -77,7 +77,7 @@ async fn an_attempt_goes_on_from_what_is_there() {
 async fn a_failure_that_may_pass_is_tried_again_and_resumes() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
-    let spec = DemoSteps { fail_at: Some(3), fail_retryable: true, ..leaving(steps(5, 0)) };
+    let spec = DemoSteps { fail_at: Some(3), fail_retryable: true, ..leaving(5, 0) };
     let id = fixture.create(spec).await;
     let operation = fixture.until_state(id, State::Failed).await;
     assert_eq!((operation.attempt.0, operation.failures, operation.items_done), (2, 2, 2));
@@ -103,7 +103,7 @@ async fn a_busy_executor_keeps_its_lease() {
 async fn a_hung_executor_is_not_called_cancelled_while_its_worker_lives() {
     let fixture = Fixture::new().await;
     let _worker = fixture.worker().await;
-    let id = fixture.create(DemoSteps { hang_at: Some(2), ..leaving(steps(3, 0)) }).await;
+    let id = fixture.create(DemoSteps { hang_at: Some(2), ..leaving(3, 0) }).await;
     fixture.until(id, "the first step", |operation| operation.items_done == 1).await;
     assert!(matches!(fixture.cancel(id).await, Some(Asked::Recorded(_))));
     let client = fixture.database.client().await;

@@ -54,7 +54,7 @@ pub struct Facts {
 /// A step that is to be seen at the destination.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    pub step: u64,
+    pub number: u64,
     pub line: String,
     /// When it became visible.
     pub at: Micros,
@@ -175,9 +175,9 @@ fn shown(folder: &Path) -> Result<HashMap<u64, Vec<Step>>> {
             let facts = file.metadata()?;
             // A rename sets the time of the last change of status.
             let at = facts.ctime() * 1_000_000 + facts.ctime_nsec() / 1_000;
-            steps.push(Step { step: step.parse()?, line: fs::read_to_string(file.path())?, at });
+            steps.push(Step { number: step.parse()?, line: fs::read_to_string(file.path())?, at });
         }
-        steps.sort_by_key(|step| step.step);
+        steps.sort_by_key(|step| step.number);
         shown.insert(number, steps);
     }
     Ok(shown)

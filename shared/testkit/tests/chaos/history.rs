@@ -40,6 +40,7 @@ pub enum Call {
 
 /// An operation, as an answer showed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the facts that an answer shows")]
 pub struct Seen {
     pub id: String,
     pub state: String,

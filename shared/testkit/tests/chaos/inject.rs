@@ -46,48 +46,47 @@ impl<'a> Injector<'a> {
                 break;
             }
             let from = History::now();
-            match fault.class {
-                Class::RestartBroker | Class::WipeBroker => {
-                    self.broker_is_back().await?;
-                    self.broker = Some(break_broker(self.world.services.clone(), fault));
-                    continue;
-                }
-                Class::CutCommit if !self.cut_commit(fault).await => continue,
-                _ => self.strike(fault).await?,
+            if matches!(fault.class, Class::RestartBroker | Class::WipeBroker) {
+                self.broker_is_back().await?;
+                self.broker = Some(break_broker(self.world.services.clone(), fault));
+            } else if self.strike(fault).await? {
+                self.injected.windows.push(Window { class: fault.class, from, to: History::now() });
             }
-            self.injected.windows.push(Window { class: fault.class, from, to: History::now() });
             self.look_for_deaths()?;
         }
         self.broker_is_back().await?;
         Ok(self.injected)
     }
 
-    async fn strike(&mut self, fault: Fault) -> Result<()> {
+    /// Makes a fault happen, until it is over; `false` where it did not come to it.
+    async fn strike(&mut self, fault: Fault) -> Result<bool> {
         match fault.class {
-            Class::KillApi => self.kill(Role::Api, fault).await,
-            Class::KillWorker => self.kill(Role::Worker, fault).await,
-            Class::KillKeeper => self.kill(Role::Keeper, fault).await,
-            Class::FreezeWorker => {
-                self.member(Role::Worker, fault).process.signal("STOP");
-                self.cancel_orphans(fault.millis).await;
-                self.member(Role::Worker, fault).process.signal("CONT");
-                Ok(())
-            }
-            Class::StopApi => self.terminate(Role::Api, fault).await,
-            Class::StopWorker => self.terminate(Role::Worker, fault).await,
-            Class::StopKeeper => self.terminate(Role::Keeper, fault).await,
+            Class::KillApi => self.kill(Role::Api, fault).await?,
+            Class::KillWorker => self.kill(Role::Worker, fault).await?,
+            Class::KillKeeper => self.kill(Role::Keeper, fault).await?,
+            Class::FreezeWorker => self.freeze(fault).await,
+            Class::StopApi => self.terminate(Role::Api, fault).await?,
+            Class::StopWorker => self.terminate(Role::Worker, fault).await?,
+            Class::StopKeeper => self.terminate(Role::Keeper, fault).await?,
             Class::BlackholeDatabase => break_link(&self.any(fault).database, Mode::Blackhole, fault).await,
             Class::BlackholeBroker => break_link(&self.any(fault).broker, Mode::Blackhole, fault).await,
             Class::ResetDatabase => break_link(&self.any(fault).database, Mode::Reset, fault).await,
             Class::ResetBroker => break_link(&self.any(fault).broker, Mode::Reset, fault).await,
+            Class::CutCommit => return Ok(self.cut_commit(fault).await),
             Class::CrashPostgres => {
                 self.world.services.call("crash", Some("postgres")).await?;
                 rest(fault.millis).await;
-                self.world.services.call("start", Some("postgres")).await
+                self.world.services.call("start", Some("postgres")).await?;
             }
-            // Counted where it happens, or happening beside the others.
-            Class::CutCommit | Class::RestartBroker | Class::WipeBroker => Ok(()),
+            Class::RestartBroker | Class::WipeBroker => unreachable!("a broker breaks beside the other faults"),
         }
+        Ok(true)
+    }
+
+    async fn freeze(&mut self, fault: Fault) {
+        self.member(Role::Worker, fault).process.signal("STOP");
+        self.cancel_orphans(fault.millis).await;
+        self.member(Role::Worker, fault).process.signal("CONT");
     }
 
     async fn kill(&mut self, role: Role, fault: Fault) -> Result<()> {
@@ -134,7 +133,7 @@ impl<'a> Injector<'a> {
     async fn cancel_orphans(&self, millis: u64) {
         rest(SILENT.min(millis)).await;
         let orphans = self.orphans().await.unwrap_or_default();
-        let cancels = orphans.iter().map(|id| self.client.cancel(usize::from(millis % 2 == 0), id));
+        let cancels = orphans.iter().map(|id| self.client.cancel(usize::from(millis.is_multiple_of(2)), id));
         let rest_of_it = rest(millis.saturating_sub(SILENT));
         tokio::join!(join_all(cancels), rest_of_it);
     }
@@ -186,11 +185,10 @@ fn writes(member: &Member) -> bool {
     member.role != Role::Keeper
 }
 
-async fn break_link(link: &Proxy, mode: Mode, fault: Fault) -> Result<()> {
+async fn break_link(link: &Proxy, mode: Mode, fault: Fault) {
     link.set(mode);
     rest(fault.millis).await;
     link.mend();
-    Ok(())
 }
 
 /// Beside the other faults, for a broker takes seconds to come back.

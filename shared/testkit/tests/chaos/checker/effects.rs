@@ -37,8 +37,8 @@ fn lines(row: &Row, shown: &[Step], violations: &mut Vec<Violation>) {
             .line
             .strip_prefix(&format!("{expected} {} ", row.id))
             .and_then(|rest| rest.strip_suffix('\n')?.parse::<u32>().ok());
-        let Some(attempt) = attempt.filter(|_| step.step == expected) else {
-            let what = format!("shows step {} with {:?} in place {expected}", step.step, step.line);
+        let Some(attempt) = attempt.filter(|_| step.number == expected) else {
+            let what = format!("shows step {} with {:?} in place {expected}", step.number, step.line);
             return violations.push(Violation::new("INV-12", &row.id, what));
         };
         if attempt < attempt_before || attempt > row.attempt {

@@ -77,7 +77,7 @@ fn life(id: &str, end: &str) -> Vec<Change> {
 }
 
 fn steps(id: &str, count: u64) -> Vec<Step> {
-    (1..=count).map(|step| Step { step, line: format!("{step} {id} 1\n"), at: END - 100 }).collect()
+    (1..=count).map(|number| Step { number, line: format!("{number} {id} 1\n"), at: END - 100 }).collect()
 }
 
 /// Two operations: one succeeds, one is cancelled after 2 of 3 steps.
@@ -220,7 +220,7 @@ fn what_effects_may_not_be_is_found() {
     finds("INV-12", "another operation's line", shown(1, steps(CANCELLED, 3)));
     finds("INV-12", "a gap", |evidence| {
         let steps = evidence.shown.get_mut(&1).expect("steps");
-        steps[1].step = 4;
+        steps[1].number = 4;
     });
     finds("INV-12", "an attempt that is fenced goes on", |evidence| {
         evidence.rows[0].attempt = 2;
