@@ -1,7 +1,7 @@
 # The commands people type. Each one does what it needs first; dev/ holds the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test model lint bench deny clean-dev
+.PHONY: help demo up down test chaos model lint bench deny clean-dev
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ down: ## Stop the system; its data stays in .dev
 
 test: ## Run all tests, with services of their own (ARGS='-p store' for some)
 	@dev/install.sh test && dev/test.sh $(ARGS)
+
+chaos: ## Break everything under load and check every promise (CHAOS_SECONDS=180 CHAOS_SEED=… CHAOS_BROKER=off)
+	@dev/install.sh test && dev/chaos.sh
 
 model: ## Explore the model of the protocol; show what breaks when a guard is taken out
 	@dev/install.sh
@@ -37,4 +40,5 @@ clean-dev: ## Stop everything and remove .dev with all its data
 	@dev/system.sh stop
 	@dev/services.sh remove .dev/run
 	@dev/services.sh remove .dev/test
+	@dev/services.sh remove .dev/chaos
 	rm -rf .dev

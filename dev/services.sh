@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # A private Postgres and RabbitMQ with all their data under DIR, on ports of their own:
 #   services.sh start|stop DIR [postgres|rabbitmq]      services.sh remove DIR
+#   services.sh crash DIR postgres|rabbitmq             services.sh wipe DIR rabbitmq
+# `crash` ends one at once, `wipe` also forgets all its data: for the chaos runs.
 # DIR/ports and DIR/secrets hold what was chosen, DIR/env the addresses. A DIR named `test` gets a Postgres that
 # does not wait for the disk and addresses named TEST_*; any other gets our database and a customer's beside it.
 set -euo pipefail
@@ -8,7 +10,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 main() {
-  (($# >= 2)) || die "usage: services.sh start|stop|remove DIR [postgres|rabbitmq]"
+  (($# >= 2)) || die "usage: services.sh start|stop|remove|crash|wipe DIR [postgres|rabbitmq]"
   local verb=$1 only=${3:-}
   umask 022
   [[ $verb == start || -d $2 ]] || return 0
@@ -25,6 +27,11 @@ main() {
   case $verb in
     start) start "$only" ;;
     stop) stop "$only" ;;
+    crash) "${only:?which one}_crash" ;;
+    wipe)
+      rabbitmq_crash
+      rm -rf "$dir/rabbitmq/data"
+      ;;
     remove) stop "" && rm -rf "$(readlink -f "$dir/postgres")" "$dir" ;;
     *) die "unknown verb: $verb" ;;
   esac
@@ -172,6 +179,12 @@ postgres_stop() {
   "${as[@]}" "$bin/pg_ctl" stop -s -m fast -w -t 60 -D "$data" || die "Postgres does not stop: see $home/log"
 }
 
+postgres_crash() {
+  local data=$home/data
+  alive "$data/postmaster.pid" "$data" || return 0
+  "${as[@]}" "$bin/pg_ctl" stop -s -m immediate -w -t 60 -D "$data" || die "Postgres does not stop: see $home/log"
+}
+
 # ---- RabbitMQ ----
 
 rabbitmq_start() {
@@ -251,6 +264,16 @@ rabbitmq_stop() {
     pid=$(pid_of "$rabbit/pid")
     kill -TERM "$pid"
     finish RabbitMQ 60 "$pid" "$mark"
+  fi
+  epmd_stop
+}
+
+rabbitmq_crash() {
+  local rabbit=$dir/rabbitmq pid
+  if alive "$rabbit/pid" "$mark"; then
+    pid=$(pid_of "$rabbit/pid")
+    kill -KILL "$pid"
+    finish RabbitMQ 10 "$pid" "$mark"
   fi
   epmd_stop
 }

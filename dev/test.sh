@@ -12,6 +12,8 @@ leave() {
   local code=$?
   trap - EXIT INT TERM
   dev/services.sh stop "$services" || true
+  # The chaos run's own, should it have been interrupted.
+  dev/services.sh stop .dev/chaos || true
   exit "$code"
 }
 trap leave EXIT

@@ -1,6 +1,7 @@
 //! One run of an operation, as the worker's parts share it: the executor's safe points write progress into it, the
 //! roads of a cancel write the stop into it, the checkpoint flusher and the runner read it.
 
+use crate::lease_clock::HeldLease;
 use operation::{CancelMode, Cleanup, Fence, Kind, Progress, Rate, Road};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +88,7 @@ pub struct Attempt {
     pub fence: Fence,
     /// What sort of work it is.
     pub kind: Kind,
+    lease: HeldLease,
     stop: watch::Sender<Option<Stop>>,
     position: Mutex<Position>,
     last_safe_point: Mutex<Passed>,
@@ -97,11 +99,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt that starts now.
-    pub fn new(fence: Fence, kind: Kind) -> Self {
+    /// An attempt that starts now, claimed under this lease.
+    pub fn new(fence: Fence, kind: Kind, lease: HeldLease) -> Self {
         Self {
             fence,
             kind,
+            lease,
             stop: watch::Sender::new(None),
             position: Mutex::default(),
             last_safe_point: Mutex::new(Passed { at: Instant::now(), name: "begun" }),
@@ -132,9 +135,19 @@ impl Attempt {
         });
     }
 
-    /// Whether and why it must stop.
+    /// Whether and why it must stop. A lease that has run out on this worker's own clock needs nobody to tell of it.
     pub fn stopping(&self) -> Option<Stop> {
-        *self.stop.borrow()
+        if self.lease_stands() { *self.stop.borrow() } else { Some(Stop::LeaseLost) }
+    }
+
+    /// Whether the lease under which it was claimed stands: the last look before an effect.
+    pub fn lease_stands(&self) -> bool {
+        self.lease.stands()
+    }
+
+    /// The lease under which it was claimed.
+    pub fn lease(&self) -> HeldLease {
+        self.lease.clone()
     }
 
     /// Tells when a stop is asked for.
@@ -208,21 +221,35 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::{AttemptNumber, Nonce, OperationId};
+    use crate::lease_clock::LeaseClock;
+    use operation::{AttemptNumber, Nonce, OperationId, WorkerId};
     use uuid::Uuid;
 
-    fn attempt() -> Attempt {
+    fn attempt() -> (Attempt, LeaseClock) {
         let fence = Fence {
             id: OperationId::from_uuid(Uuid::nil()),
             attempt: AttemptNumber(1),
             nonce: Nonce::from_uuid(Uuid::nil()),
         };
-        Attempt::new(fence, Kind::DemoSteps)
+        let (worker, later) = (WorkerId::from_uuid(Uuid::nil()), Instant::now() + Duration::from_hours(1));
+        let clock = LeaseClock::new(worker);
+        clock.begin(worker, later);
+        (Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)), clock)
+    }
+
+    /// INV-10: a process that was frozen stops at its first look, before its lease's thread has come to say so.
+    #[test]
+    fn a_lease_that_has_run_out_stops_the_attempt() {
+        let (attempt, clock) = attempt();
+        attempt.deliver_cancel(Road::Push, CancelMode::Now);
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel));
+        clock.begin(WorkerId::from_uuid(Uuid::nil()), Instant::now());
+        assert_eq!(attempt.stopping(), Some(Stop::LeaseLost));
     }
 
     #[test]
     fn the_stronger_stop_wins() {
-        let attempt = attempt();
+        let (attempt, _clock) = attempt();
         attempt.stop(Stop::Drain);
         attempt.deliver_cancel(Road::Push, CancelMode::Now);
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
@@ -234,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_first_road_of_a_cancel_counts() {
-        let attempt = attempt();
+        let (attempt, _clock) = attempt();
         attempt.deliver_cancel(Road::Renewal, CancelMode::AfterCurrentItem);
         assert_eq!(attempt.stopping(), Some(Stop::CancelAfterItem));
         attempt.deliver_cancel(Road::Push, CancelMode::Now);

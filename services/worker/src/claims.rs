@@ -86,7 +86,7 @@ impl Claims {
         claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().clone_into(cursor);
         let operations: Vec<_> = claimed.iter().map(|claimed| claimed.fence.id).collect();
         for operation in claimed {
-            self.runner.start(operation);
+            self.runner.start(operation, worker);
         }
         if !operations.is_empty() {
             self.publisher.send(Hint::Changed { operations });

@@ -5,6 +5,7 @@
 //! others, and goes on with a fresh identity.
 
 use crate::attempt::Stop;
+use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use operation::{LeaseTerms, Road, WorkerId};
 use runtime::clock;
@@ -25,6 +26,8 @@ pub struct Lease {
     pub terms: LeaseTerms,
     /// The identity under which this worker runs now.
     pub identity: watch::Sender<WorkerId>,
+    /// Until when it may act under it.
+    pub clock: LeaseClock,
     /// What it runs.
     pub registry: Arc<Registry>,
     /// Cancelled when the last attempt has ended: renew no more.
@@ -57,12 +60,18 @@ impl Lease {
         let mut renewed = Instant::now();
         match self.before_deadline(renewed, store.register_worker(id, &self.host, self.terms)).await {
             Some(Ok(())) => tracing::info!(worker.id = %id, "registered"),
+            // The row may be there all the same, and an id registers once: the next try is another worker's.
             Some(Err(error)) => {
                 tracing::warn!(%error, "the worker cannot register yet");
+                self.identity.send_replace(clock::new_worker_id());
                 return self.pause().await;
             }
-            None => return,
+            None => {
+                self.identity.send_replace(clock::new_worker_id());
+                return;
+            }
         }
+        self.clock.begin(id, renewed + self.terms.self_fence_after());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.terms.renew_every().saturating_sub(renewed.elapsed())) => {}
@@ -72,6 +81,9 @@ impl Lease {
             match self.before_deadline(renewed, store.renew_worker(id, self.terms)).await {
                 Some(Ok(Ok(requests))) => {
                     renewed = sent;
+                    if !self.clock.renew(renewed + self.terms.self_fence_after()) {
+                        return self.lose(id);
+                    }
                     self.deliver(requests);
                 }
                 Some(Ok(Err(LeaseLost))) | None => return self.lose(id),
@@ -105,8 +117,10 @@ impl Lease {
 
     /// Everything this worker runs may soon run elsewhere.
     fn lose(&self, id: WorkerId) {
-        self.registry.stop_all(Stop::LeaseLost);
         let fresh = clock::new_worker_id();
+        // The clock first: an attempt that is just being started looks at it after it can be found.
+        self.clock.begin(fresh, Instant::now());
+        self.registry.stop_all(Stop::LeaseLost);
         tracing::warn!(worker.id = %id, worker.next_id = %fresh, "the lease is lost: stopping all attempts");
         self.identity.send_replace(fresh);
     }

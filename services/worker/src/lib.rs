@@ -10,6 +10,7 @@ mod claims;
 pub mod executor;
 mod finisher;
 mod lease;
+pub mod lease_clock;
 mod metrics;
 mod registry;
 mod runner;

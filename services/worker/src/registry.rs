@@ -77,7 +77,9 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::{CancelMode, Fence, Nonce};
+    use crate::lease_clock::LeaseClock;
+    use operation::{CancelMode, Fence, Nonce, WorkerId};
+    use std::time::{Duration, Instant};
     use uuid::Uuid;
 
     /// A hint or a renewal that was meant for an earlier attempt is none of the newer one's business.
@@ -85,7 +87,11 @@ mod tests {
     fn a_request_reaches_the_attempt_it_names() {
         let id = OperationId::from_uuid(Uuid::nil());
         let fence = Fence { id, attempt: AttemptNumber(2), nonce: Nonce::from_uuid(Uuid::nil()) };
-        let (registry, attempt) = (Registry::default(), Arc::new(Attempt::new(fence, Kind::DemoSteps)));
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let clock = LeaseClock::new(worker);
+        clock.begin(worker, Instant::now() + Duration::from_hours(1));
+        let attempt = Arc::new(Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)));
+        let registry = Registry::default();
         registry.insert(attempt.clone());
         registry.deliver(
             Requested { id, attempt: AttemptNumber(1), cancel: Some(CancelMode::Now), pause: false },

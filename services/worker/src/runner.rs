@@ -3,10 +3,11 @@
 use crate::attempt::{Attempt, Stop};
 use crate::executor::{self, Executors};
 use crate::finisher::Finisher;
+use crate::lease_clock::LeaseClock;
 use crate::metrics;
 use crate::registry::Registry;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{Code, Failure, RetryPolicy};
+use operation::{Code, Failure, RetryPolicy, WorkerId};
 use runtime::{clock, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Runner {
     pub store: Store,
     /// What runs.
     pub registry: Arc<Registry>,
+    /// Until when this worker may act.
+    pub lease_clock: LeaseClock,
     /// Writes ends.
     pub finisher: Finisher,
     /// What the executors work on.
@@ -28,10 +31,14 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts an attempt. It is in the registry when this returns.
-    pub fn start(&self, claimed: Claimed) {
-        let attempt = Arc::new(Attempt::new(claimed.fence, claimed.kind));
+    /// Starts an attempt that was claimed under this identity. It is in the registry when this returns.
+    pub fn start(&self, claimed: Claimed, worker: WorkerId) {
+        let attempt = Arc::new(Attempt::new(claimed.fence, claimed.kind, self.lease_clock.held_by(worker)));
         self.registry.insert(attempt.clone());
+        if !attempt.lease_stands() {
+            // The claim's answer came after the lease was lost, and with it the order to stop all attempts.
+            attempt.stop(Stop::LeaseLost);
+        }
         metrics::began(claimed.kind, (claimed.failures == 0).then_some(claimed.waited));
         let span = tracing::info_span!(
             "attempt",

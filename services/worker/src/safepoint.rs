@@ -1,6 +1,7 @@
 //! What the author of an executor writes against: where an attempt may stop, and what it stores there.
 
 use crate::attempt::{Attempt, Stop};
+use crate::lease_clock::HeldLease;
 use crate::metrics;
 use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
 use serde::Serialize;
@@ -52,6 +53,12 @@ impl Safepoint {
     /// The operation, the attempt's number and nonce: for names of temporary outputs.
     pub fn fence(&self) -> Fence {
         self.attempt.fence
+    }
+
+    /// The lease under which this attempt runs. An effect that is done apart (on a blocking thread) looks at it last of
+    /// all: a process that was frozen for longer than its lease must not go on where it stopped.
+    pub fn lease(&self) -> HeldLease {
+        self.attempt.lease()
     }
 
     /// What the attempt before this one stored.
@@ -160,11 +167,14 @@ impl Safepoint {
             output = wait => Some(output),
         };
         self.attempt.set_waiting(name, false);
-        if let Some(output) = output {
-            return Ok(output);
+        match output {
+            // The lease may have run out in the wait, with nobody awake to say so.
+            Some(output) if self.attempt.lease_stands() => Ok(output),
+            _ => {
+                self.go_on(name)?;
+                unreachable!("a lost lease and a stop that was signalled both stand for good")
+            }
         }
-        self.go_on(name)?;
-        unreachable!("the signal fires only when a stop stands, and a stop is never taken back")
     }
 
     /// Sleeps within an item, or stops.

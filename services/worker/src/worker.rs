@@ -8,6 +8,7 @@ use crate::executor::Executors;
 use crate::executor::cancel_operations::Desk;
 use crate::finisher::Finisher;
 use crate::lease::Lease;
+use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
 use crate::{Settings, cancel_listener};
@@ -65,6 +66,7 @@ impl Worker {
             (open("safepoint worker", 3)?, open("safepoint cancel", 1)?, open("safepoint finish", 2)?);
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
+        let lease_clock = LeaseClock::new(*identity.borrow());
         let slots = slots(settings, &config);
         let broker = BrokerSettings {
             url: Secret::new(&settings.broker_url),
@@ -85,6 +87,7 @@ impl Worker {
             host: host_name(),
             terms: config.worker.lease_terms()?,
             identity: identity.clone(),
+            clock: lease_clock.clone(),
             registry: registry.clone(),
             ended: ended.clone(),
         };
@@ -92,6 +95,7 @@ impl Worker {
         let runner = Runner {
             store: work.clone(),
             registry: registry.clone(),
+            lease_clock,
             finisher: Finisher::start(ends, publisher.clone()),
             executors: Arc::new(Executors::new(config, Desk { store: work.clone(), publisher: publisher.clone() })),
         };

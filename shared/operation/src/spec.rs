@@ -89,7 +89,8 @@ pub struct SqlDump {
     pub if_exist_target_objects: bool,
 }
 
-/// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
+/// N steps of M milliseconds, which leave a small object each where a bucket is named: for tests, benchmarks and authors
+/// of executors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DemoSteps {
@@ -97,12 +98,48 @@ pub struct DemoSteps {
     pub steps: u32,
     /// How long each takes, in milliseconds.
     pub step_millis: u32,
+    /// The configured bucket that each step writes an object to; given together with `object`, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// What stands before the names of the steps' objects: `<object>/step-000001` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Fail at this step (1-based), on each attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_at: Option<u32>,
+    /// Whether that failure asks for another attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail_retryable: bool,
     /// Panic at this step (1-based), on each attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panic_at: Option<u32>,
+    /// Wait for ever at this step (1-based), without a safe point: what no executor should do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang_at: Option<u32>,
+    /// Keep a processor busy at this step (1-based), without a safe point and without yielding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spin_at: Option<u32>,
+    /// For how many milliseconds; 5,000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spin_millis: Option<u32>,
+}
+
+impl DemoSteps {
+    /// Steps that leave nothing and go well.
+    pub const fn new(steps: u32, step_millis: u32) -> Self {
+        Self {
+            steps,
+            step_millis,
+            bucket: None,
+            object: None,
+            fail_at: None,
+            fail_retryable: false,
+            panic_at: None,
+            hang_at: None,
+            spin_at: None,
+            spin_millis: None,
+        }
+    }
 }
 
 /// A cancel of many operations of a project: an operation itself, with progress, that can be cancelled.

@@ -9,7 +9,9 @@ UPDATE operations SET
     finish_time         = CASE WHEN state IN ('PENDING', 'PAUSED') THEN clock_timestamp() END,
     error_code          = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 1 END,
     error_message       = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'The operation was cancelled before it ran.' END,
-    cancel_cleanup      = CASE WHEN state IN ('PENDING', 'PAUSED') THEN '{"status": "removed", "outputs": []}'::jsonb END,
+    -- What its last attempt left stands there; where there was none, nothing was begun.
+    cancel_cleanup      = CASE WHEN state IN ('PENDING', 'PAUSED')
+                               THEN coalesce(cancel_cleanup, '{"status": "removed", "outputs": []}'::jsonb) END,
     pause_requested_at  = CASE WHEN state = 'RUNNING' THEN pause_requested_at END,
     update_time         = clock_timestamp(),
     revision            = revision + 1

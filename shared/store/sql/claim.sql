@@ -48,12 +48,13 @@ UPDATE operations o SET
     claim_time  = clock_timestamp(),
     start_time  = coalesce(o.start_time, clock_timestamp()),
     not_before  = NULL,
-    items_done  = 0,
-    items_total = NULL,
-    bytes_done  = 0,
     items_per_second = NULL,
     safe_point       = NULL,
     safe_point_time  = NULL,
+    -- What can be resumed was done, and is told until the attempt tells more.
+    items_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.items_done END,
+    items_total = CASE WHEN o.checkpoint IS NULL THEN NULL ELSE o.items_total END,
+    bytes_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.bytes_done END,
     update_time = clock_timestamp(),
     revision    = o.revision + 1
 FROM numbered

@@ -16,7 +16,8 @@ UPDATE operations o SET (
            -- own: the statement may have waited for a row.
            CASE WHEN n.state = 'CANCELLED' THEN statement_timestamp() - make_interval(secs => i.observed_ago) END,
            CASE WHEN n.state = 'CANCELLED' THEN i.safe_point END,
-           CASE WHEN n.state = 'CANCELLED'
+           -- Kept while it waits: should it be cancelled then, this is what its last attempt left.
+           CASE WHEN n.state IN ('CANCELLED', 'PENDING', 'PAUSED')
                 THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb) END
     FROM (SELECT CASE
         WHEN i.outcome IN ('SUCCEEDED', 'FAILED')                          THEN i.outcome

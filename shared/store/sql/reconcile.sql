@@ -6,7 +6,9 @@ UPDATE operations SET
     finish_time    = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
     error_code     = CASE WHEN cancel_requested_at IS NOT NULL THEN 1 END,
     error_message  = CASE WHEN cancel_requested_at IS NOT NULL THEN 'The operation was cancelled.' END,
-    cancel_cleanup = CASE WHEN cancel_requested_at IS NOT NULL THEN '{"status": "removed", "outputs": []}'::jsonb END,
+    -- What the attempt before left stands there.
+    cancel_cleanup = CASE WHEN cancel_requested_at IS NOT NULL
+                          THEN coalesce(cancel_cleanup, '{"status": "removed", "outputs": []}'::jsonb) ELSE cancel_cleanup END,
     nonce = NULL, worker_id = NULL, pause_requested_at = NULL,
     update_time = clock_timestamp(), revision = revision + 1
 WHERE worker_id = $1 AND state = 'RUNNING' AND NOT (id = ANY ($2))

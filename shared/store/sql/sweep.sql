@@ -25,8 +25,9 @@ UPDATE operations o SET
     error_message = CASE WHEN o.cancel_requested_at IS NOT NULL THEN 'The operation was cancelled. Its worker was lost.'
                          WHEN o.failures + 1 >= o.failure_limit
                          THEN format('Given up after %s failed attempts; the last one lost its worker.', o.failures + 1) END,
-    -- Nobody saw what the lost worker left behind.
-    cancel_cleanup = CASE WHEN o.cancel_requested_at IS NOT NULL THEN '{"status": "unknown", "outputs": []}'::jsonb END,
+    -- Nobody saw what the lost worker left behind: also true should it be cancelled while it waits.
+    cancel_cleanup = CASE WHEN o.cancel_requested_at IS NOT NULL OR o.failures + 1 < o.failure_limit
+                          THEN '{"status": "unknown", "outputs": []}'::jsonb END,
     nonce = NULL, worker_id = NULL, pause_requested_at = NULL,
     update_time = clock_timestamp(), revision = o.revision + 1
 FROM orphans

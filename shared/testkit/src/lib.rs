@@ -2,13 +2,16 @@
 //!
 //! `make test` starts the servers and sets `TEST_DATABASE_URL` and `TEST_BROKER_URL`.
 
+mod commits;
 mod database;
 pub mod events;
+mod process;
 mod proxy;
 mod system;
 mod wait;
 
 pub use database::{TestDatabase, broker_settings};
-pub use proxy::Proxy;
-pub use system::{LEASE_TTL, LIMIT, Process, System};
+pub use process::{Launcher, Process, binary_path, free_address};
+pub use proxy::{Mode, Proxy};
+pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};
 pub use wait::eventually;

@@ -1,25 +1,57 @@
-//! A TCP link that can be cut and mended, to stand between a process and its broker or database.
+//! A TCP link with faults of its own, to stand between one process and its broker or database.
 
+use crate::commits::{CommitTap, Seen};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::copy_bidirectional;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// What a link does to its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Lets everything through.
+    Open,
+    /// Connections end as those of a stopped server do, and new ones are refused.
+    Cut,
+    /// Connections end as those of a crashed machine do (RST instead of a good-bye), and new ones are refused.
+    Reset,
+    /// Nothing comes through in either direction, and nobody is told. What was sent comes through when the link is
+    /// mended, as TCP sends it again after a partition.
+    Blackhole,
+    /// Each piece of data is late by as much.
+    Delay(Duration),
+}
 
 /// A TCP link to one address.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    gate: Arc<watch::Sender<Gate>>,
+    link: Arc<Link>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    Open,
-    /// Connections end as those of a stopped server do.
-    Cut,
-    /// Connections end as those of a crashed machine do.
-    Reset,
+/// What a link's connections share.
+#[derive(Debug)]
+struct Link {
+    target: String,
+    mode: watch::Sender<Mode>,
+    /// Whether the far end speaks as Postgres does.
+    postgres: bool,
+    /// Whether the next write that is seen committed loses its answer.
+    armed: AtomicBool,
+    cut_commits: AtomicU64,
+}
+
+/// Why a connection's pumps ended.
+enum End {
+    /// Both sides have said good-bye, or one is gone.
+    Closed,
+    /// A commit's answer was held back: the near end must learn nothing.
+    CommitCut,
 }
 
 impl Proxy {
@@ -28,32 +60,30 @@ impl Proxy {
     /// # Panics
     /// No port is free.
     pub async fn to(target: String) -> Self {
+        Self::start(target, false).await
+    }
+
+    /// An open link to a Postgres at `host:port`, which can lose the answer to a commit.
+    ///
+    /// # Panics
+    /// No port is free.
+    pub async fn to_postgres(target: String) -> Self {
+        Self::start(target, true).await
+    }
+
+    async fn start(target: String, postgres: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let gate = Arc::new(watch::Sender::new(Gate::Open));
-        let keeper = gate.clone();
+        let mode = watch::Sender::new(Mode::Open);
+        let (armed, cut_commits) = (AtomicBool::new(false), AtomicU64::new(0));
+        let link = Arc::new(Link { target, mode, postgres, armed, cut_commits });
+        let shared = link.clone();
         tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let (target, mut gate) = (target.clone(), keeper.subscribe());
-                tokio::spawn(async move {
-                    if *gate.borrow() != Gate::Open {
-                        return;
-                    }
-                    let Ok(mut far) = TcpStream::connect(target).await else { return };
-                    let _ = near.set_nodelay(true);
-                    let _ = far.set_nodelay(true);
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = gate.wait_for(|gate| *gate != Gate::Open) => {}
-                    }
-                    if *gate.borrow() == Gate::Reset {
-                        let _ = near.set_zero_linger();
-                        let _ = far.set_zero_linger();
-                    }
-                });
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(connection(near, shared.clone()));
             }
         });
-        Self { address, gate }
+        Self { address, link }
     }
 
     /// Where the near end is.
@@ -61,18 +91,117 @@ impl Proxy {
         self.address
     }
 
+    /// What the link does from now on, to the connections there are and to new ones.
+    pub fn set(&self, mode: Mode) {
+        self.link.mode.send_replace(mode);
+    }
+
     /// Cuts all connections and refuses new ones.
     pub fn cut(&self) {
-        self.gate.send_replace(Gate::Cut);
+        self.set(Mode::Cut);
     }
 
     /// Resets all connections (RST instead of a good-bye) and refuses new ones.
     pub fn reset(&self) {
-        self.gate.send_replace(Gate::Reset);
+        self.set(Mode::Reset);
     }
 
     /// Lets connections through again.
     pub fn mend(&self) {
-        self.gate.send_replace(Gate::Open);
+        self.set(Mode::Open);
     }
+
+    /// The next write that the server has committed loses its answer: the connection is reset in its place. `false`
+    /// takes the order back.
+    pub fn cut_next_commit(&self, armed: bool) {
+        self.link.armed.store(armed, Ordering::SeqCst);
+    }
+
+    /// How many answers to commits were lost so far.
+    pub fn cut_commits(&self) -> u64 {
+        self.link.cut_commits.load(Ordering::SeqCst)
+    }
+}
+
+async fn connection(mut near: TcpStream, link: Arc<Link>) {
+    let mut mode = link.mode.subscribe();
+    passable(&mut mode).await;
+    if broken(*mode.borrow()) {
+        if *mode.borrow() == Mode::Reset {
+            let _ = near.set_zero_linger();
+        }
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect(&link.target).await else { return };
+    let _ = near.set_nodelay(true);
+    let _ = far.set_nodelay(true);
+    let end = {
+        let ((near_in, near_out), (far_in, far_out)) = (near.split(), far.split());
+        let tap = link.postgres.then(CommitTap::default);
+        tokio::select! {
+            end = pumps((near_in, far_out), (far_in, near_out), tap, &link) => end,
+            _ = mode.wait_for(|mode| broken(*mode)) => End::Closed,
+        }
+    };
+    let reset = *link.mode.borrow() == Mode::Reset;
+    if reset {
+        let _ = far.set_zero_linger();
+    }
+    if reset || matches!(end, End::CommitCut) {
+        let _ = near.set_zero_linger();
+    }
+}
+
+/// Both directions, until both have ended or one has failed.
+async fn pumps(
+    out: (ReadHalf<'_>, WriteHalf<'_>),
+    back: (ReadHalf<'_>, WriteHalf<'_>),
+    tap: Option<CommitTap>,
+    link: &Link,
+) -> End {
+    let (out, back) = (pump(out, None, link), pump(back, tap, link));
+    match tokio::try_join!(out, back) {
+        Ok(_) => End::Closed,
+        Err(end) => end,
+    }
+}
+
+async fn pump(
+    (mut from, mut to): (ReadHalf<'_>, WriteHalf<'_>),
+    mut tap: Option<CommitTap>,
+    link: &Link,
+) -> Result<(), End> {
+    let closed = |_: io::Error| End::Closed;
+    let mut mode = link.mode.subscribe();
+    let mut piece = vec![0; 16 * 1024];
+    loop {
+        let length = from.read(&mut piece).await.map_err(closed)?;
+        passable(&mut mode).await;
+        let delay = match *mode.borrow() {
+            Mode::Delay(delay) => Some(delay),
+            Mode::Open | Mode::Cut | Mode::Reset | Mode::Blackhole => None,
+        };
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        if length == 0 {
+            return to.shutdown().await.map_err(closed);
+        }
+        let seen = tap.as_mut().map_or(Seen::Nothing, |tap| tap.look(&piece[..length]));
+        if seen == Seen::Commit && link.armed.swap(false, Ordering::SeqCst) {
+            link.cut_commits.fetch_add(1, Ordering::SeqCst);
+            return Err(End::CommitCut);
+        }
+        to.write_all(&piece[..length]).await.map_err(closed)?;
+    }
+}
+
+/// Waits until data may come through, or the connection is to end.
+async fn passable(mode: &mut watch::Receiver<Mode>) {
+    // The sender lives as long as the link.
+    let _ = mode.wait_for(|mode| *mode != Mode::Blackhole).await;
+}
+
+const fn broken(mode: Mode) -> bool {
+    matches!(mode, Mode::Cut | Mode::Reset)
 }

@@ -1,11 +1,10 @@
 //! The whole product as real processes: api, workers, keeper, a customer's database, a bucket.
 
+use crate::process::{Launcher, Process, free_address, ready};
 use crate::{Proxy, TestDatabase, broker_settings, eventually};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio_postgres::Client;
@@ -14,9 +13,10 @@ use url::Url;
 /// Far above what any promise needs: what exceeds it hangs.
 pub const LIMIT: Duration = Duration::from_mins(1);
 
-const TOKEN: &str = "test-token";
+/// The bearer token that the tests' configuration knows.
+pub const TOKEN: &str = "test-token";
 /// SHA-256 of [`TOKEN`].
-const TOKEN_SHA256: &str = "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55a860e90a7707031e";
+pub const TOKEN_SHA256: &str = "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55a860e90a7707031e";
 
 /// The lease's time to live in the tests' configuration.
 pub const LEASE_TTL: Duration = Duration::from_secs(2);
@@ -40,51 +40,6 @@ pub struct System {
     pub others: Vec<Process>,
     http: reqwest::Client,
     _folder: TempDir,
-}
-
-/// A process of ours, killed when dropped.
-#[derive(Debug)]
-pub struct Process {
-    child: Child,
-    /// Its health and metrics.
-    pub admin: String,
-    log: PathBuf,
-}
-
-impl Process {
-    /// Ends it at once, as a crash would (SIGKILL).
-    ///
-    /// # Panics
-    /// It can't be killed.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("reaped");
-    }
-
-    /// Asks it to end in good order (SIGTERM), and returns its exit code.
-    ///
-    /// # Panics
-    /// It can't be signalled.
-    pub fn terminate(&mut self) -> Option<i32> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.expect("the kill command").success());
-        self.child.wait().expect("reaped").code()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let tail: Vec<_> = log.lines().rev().take(15).collect();
-            eprintln!("--- {}", self.log.display());
-            for line in tail.into_iter().rev() {
-                eprintln!("{line}");
-            }
-        }
-    }
 }
 
 impl System {
@@ -123,7 +78,7 @@ impl System {
             ("CUSTOMER_PASSWORD", password(&customer)),
         ];
         variables.extend_from_slice(environment);
-        let launcher = Launcher { folder: folder.path().to_owned(), environment: variables };
+        let launcher = Launcher::new(folder.path(), variables);
         let address = free_address()?;
         let others = vec![
             launcher.launch("safepoint-api", 1, &[("SAFEPOINT_LISTEN", address.clone())])?,
@@ -234,50 +189,6 @@ impl System {
             ("SAFEPOINT_DATA_DIR", self.bucket.display().to_string()),
         ]
     }
-}
-
-struct Launcher {
-    folder: PathBuf,
-    environment: Vec<(&'static str, String)>,
-}
-
-impl Launcher {
-    fn launch(&self, binary: &str, number: usize, more: &[(&str, String)]) -> Result<Process> {
-        let log = self.folder.join(format!("{binary}-{number}.log"));
-        let admin = free_address()?;
-        let child = Command::new(binary_path(binary)?)
-            .envs(self.environment.iter().cloned())
-            .envs(more.iter().cloned())
-            .env("SAFEPOINT_ADMIN_LISTEN", &admin)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log)?)
-            .spawn()
-            .with_context(|| format!("{binary} does not start"))?;
-        Ok(Process { child, admin: format!("http://{admin}"), log })
-    }
-}
-
-async fn ready(http: &reqwest::Client, admin: &str) {
-    let url = format!("{admin}/readyz");
-    eventually("a process that is ready", LIMIT, async || {
-        let answer = http.get(&url).send().await.ok()?.text().await.ok()?;
-        (answer == r#"{"status":"ready"}"#).then_some(())
-    })
-    .await;
-}
-
-/// The binaries lie beside the test's own folder: `cargo build --workspace` has made them.
-fn binary_path(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("the target folder")?;
-    let path = folder.join(name);
-    anyhow::ensure!(path.exists(), "{} is missing: cargo build --workspace", path.display());
-    Ok(path)
-}
-
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 fn password(customer: &TestDatabase) -> String {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod counts;
+mod demo_steps;
 mod feed;
 mod options;
 mod routes;

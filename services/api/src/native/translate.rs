@@ -1,5 +1,6 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
+use super::demo_steps::demo_steps;
 use super::wire;
 use crate::app::Api;
 use crate::catalog::ClusterName;
@@ -9,9 +10,7 @@ use crate::fields::Fields;
 use crate::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
 use crate::time_text::{rfc3339, seconds};
-use operation::{
-    Code, DemoSteps, ExportFormat, Kind, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump, State,
-};
+use operation::{Code, ExportFormat, Kind, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump, State};
 
 /// What the filters of the list may name.
 pub const FILTER: Language = Language {
@@ -30,8 +29,6 @@ pub const FILTER: Language = Language {
 
 /// The target of operations that work on nothing.
 const NO_TARGET: &str = "demo";
-const MOST_STEPS: i64 = 10_000_000;
-const LONGEST_STEP_MILLIS: i64 = 3_600_000;
 
 /// The id in a path: only in the very form that we show.
 pub fn operation_id(text: &str) -> Option<OperationId> {
@@ -169,7 +166,7 @@ pub fn creation(
         )
         .with("kind", "demo.steps")),
         Ok(Kind::DemoSteps) => {
-            let steps = demo_steps(request.spec, &mut violations);
+            let steps = demo_steps(request.spec, &api.catalog, project, &mut violations);
             violations.into_result()?;
             Ok((Spec::DemoSteps(steps), NO_TARGET.to_owned()))
         }
@@ -182,27 +179,6 @@ pub fn creation(
             Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
         }
     }
-}
-
-fn demo_steps(mut spec: Fields, violations: &mut Violations) -> DemoSteps {
-    let mut number = |name: &str, least: i64, most: i64, violations: &mut Violations| {
-        let number = spec.integer(name, violations)?;
-        if !(least..=most).contains(&number) {
-            violations.add(spec.path(name), format!("must be between {least} and {most}"));
-        }
-        u32::try_from(number).ok()
-    };
-    let steps = number("steps", 1, MOST_STEPS, violations);
-    let step_millis = number("stepMillis", 0, LONGEST_STEP_MILLIS, violations);
-    let fail_at = number("failAt", 1, MOST_STEPS, violations);
-    let panic_at = number("panicAt", 1, MOST_STEPS, violations);
-    for (name, given) in [("spec.steps", steps), ("spec.stepMillis", step_millis)] {
-        if given.is_none() {
-            violations.add(name, "is required");
-        }
-    }
-    spec.finish(violations);
-    DemoSteps { steps: steps.unwrap_or_default(), step_millis: step_millis.unwrap_or_default(), fail_at, panic_at }
 }
 
 /// The same checks as `AlloyDB`'s export, in our own words: characters are written as themselves.

@@ -15,7 +15,7 @@ pub(crate) fn at_revision(id: OperationId, revision: i64, state: State) -> Opera
         collection: "native".to_owned(),
         kind: Kind::DemoSteps,
         target: "demo".to_owned(),
-        spec: Spec::DemoSteps(DemoSteps { steps: 1, step_millis: 1, fail_at: None, panic_at: None }),
+        spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
         priority: 0,
         state,
         revision,

@@ -149,6 +149,17 @@ async fn creates_that_are_wrong_name_the_field() {
     check(steps(json!({"steps": 0, "stepMillis": 1})), "spec.steps: must be between 1").await;
     check(steps(json!({"steps": "x", "stepMillis": -1})), "spec.steps: must be a whole number").await;
     check(steps(json!({"steps": 1, "stepMillis": 1, "panic": 1})), "spec.panic: is not a field").await;
+    let with = |more: Value| {
+        let mut spec = json!({"steps": 1, "stepMillis": 1});
+        spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        steps(spec)
+    };
+    check(with(json!({"spinMillis": 5})), "spec.spinMillis: goes with spinAt alone").await;
+    check(with(json!({"failRetryable": true})), "spec.failRetryable: goes with failAt alone").await;
+    check(with(json!({"bucket": "exports"})), "spec.object: is required where a bucket is named").await;
+    check(with(json!({"object": "a"})), "spec.bucket: is required where an object is named").await;
+    check(with(json!({"bucket": "none", "object": "a"})), "spec.bucket: names the bucket \"none\"").await;
+    check(with(json!({"bucket": "exports", "object": "a/../b"})), "spec.object: names an object with a segment").await;
     assert_eq!(fixture.count().await, 0);
 }
 

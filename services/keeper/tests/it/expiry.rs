@@ -86,7 +86,7 @@ fn id_at(unix_seconds: i64) -> OperationId {
 fn spec(kind: Kind) -> Spec {
     match kind {
         Kind::CancelOperations => unreachable!("none of these is created here"),
-        Kind::DemoSteps => Spec::DemoSteps(DemoSteps { steps: 1, step_millis: 1, fail_at: None, panic_at: None }),
+        Kind::DemoSteps => Spec::DemoSteps(DemoSteps::new(1, 1)),
         Kind::PostgresExport => {
             let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };
             Spec::PostgresExport(PostgresExport {

@@ -1,13 +1,21 @@
 //! The smallest executor: for tests, benchmarks, and authors of executors to start from.
+//!
+//! Each step leaves one small object where the spec names a bucket. Which steps are done is then told by the destination
+//! itself, so an attempt that takes over neither repeats a step nor reports less than there is to be seen.
 
+use super::sink::SmallObjects;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{Code, DemoSteps, Failure, Progress};
+use operation::{Cleanup, CleanupStatus, Code, DemoSteps, Failure, Progress};
+use runtime::config::Bucket;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// It waits where it can be stopped, so it is never long without a safe point.
+/// It waits where it can be stopped, so it is never long without a safe point; unless it was asked to hang or to spin,
+/// which shows what then happens.
 pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(1);
+
+const SPIN_MILLIS: u32 = 5_000;
 
 /// What an attempt resumes from.
 #[derive(Debug, Serialize, Deserialize)]
@@ -15,26 +23,102 @@ struct Checkpoint {
     steps_done: u32,
 }
 
-/// Takes the steps that no earlier attempt has taken.
+/// Takes the steps that no earlier attempt has taken. `bucket` is the one that the spec names.
 ///
 /// # Errors
 /// [`Ended`]: a stop, or the failure that the spec asks for.
 ///
 /// # Panics
 /// Where the spec asks for it.
-pub async fn run(spec: &DemoSteps, cx: &Safepoint) -> Result<Value, Ended> {
-    let resumed = cx.checkpoint::<Checkpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
-    for step in resumed + 1..=spec.steps {
-        // The effect would stand here. A wait is safe to drop, so a stop may end it.
-        cx.sleep_within_item("within a step", Duration::from_millis(u64::from(spec.step_millis))).await?;
-        if spec.fail_at == Some(step) {
-            return Err(Failure::fatal(Code::Aborted, format!("Failed at step {step}, as asked.")).into());
+pub async fn run(spec: &DemoSteps, bucket: Option<&Bucket>, cx: &Safepoint) -> Result<Value, Ended> {
+    let stored = cx.checkpoint::<Checkpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
+    let (objects, mut done) = match (bucket, &spec.object) {
+        (Some(bucket), Some(object)) => {
+            // Should the destination not answer, the end still tells what is known.
+            let _ = report(stored, "resumed", spec, cx);
+            let objects = SmallObjects::open(bucket, object, cx).await?;
+            let done = steps_there(&objects, stored, spec.steps).await?;
+            (Some(objects), done)
         }
-        assert!(spec.panic_at != Some(step), "panicked at step {step}, as asked");
-        let progress =
-            Progress { items_done: u64::from(step), items_total: Some(u64::from(spec.steps)), bytes_done: 0 };
-        cx.reach_with("step done", &Checkpoint { steps_done: step }, progress)?;
+        _ => (None, stored),
+    };
+    let ended = take(spec, objects.as_ref(), &mut done, cx).await;
+    if ended.is_err() {
+        cx.cleaned(left(spec, objects.as_ref().map_or(0, |_| done)));
+    }
+    ended
+}
+
+/// How many steps are there, from those that are known to be on. An attempt may have died between a step and its report.
+async fn steps_there(objects: &SmallObjects<'_>, known: u32, steps: u32) -> Result<u32, Failure> {
+    for step in known + 1..=steps {
+        if !objects.has(&name(step)).await? {
+            return Ok(step - 1);
+        }
+    }
+    Ok(steps)
+}
+
+async fn take(
+    spec: &DemoSteps,
+    objects: Option<&SmallObjects<'_>>,
+    done: &mut u32,
+    cx: &Safepoint,
+) -> Result<Value, Ended> {
+    if *done > 0 {
+        report(*done, "resumed", spec, cx)?;
+    }
+    while *done < spec.steps {
+        let step = *done + 1;
+        // A wait is safe to drop, so a stop may end it.
+        cx.sleep_within_item("within a step", Duration::from_millis(u64::from(spec.step_millis))).await?;
+        misbehave(spec, step).await?;
+        if let Some(objects) = objects {
+            // The effect: never raced against a stop, and told before the stop is looked at.
+            let fence = cx.fence();
+            objects.put(&name(step), format!("{step} {} {}\n", fence.id, fence.attempt)).await?;
+        }
+        *done = step;
+        report(step, "step done", spec, cx)?;
     }
     cx.commit_point().await?;
     Ok(json!({ "steps": spec.steps.to_string() }))
+}
+
+fn report(done: u32, safe_point: &'static str, spec: &DemoSteps, cx: &Safepoint) -> Result<(), Ended> {
+    let progress = Progress { items_done: u64::from(done), items_total: Some(u64::from(spec.steps)), bytes_done: 0 };
+    cx.reach_with(safe_point, &Checkpoint { steps_done: done }, progress)
+}
+
+/// Does what the spec asks for at this step.
+async fn misbehave(spec: &DemoSteps, step: u32) -> Result<(), Failure> {
+    let here = |at: Option<u32>| at == Some(step);
+    if here(spec.fail_at) {
+        let message = format!("Failed at step {step}, as asked.");
+        return Err(Failure { code: Code::Aborted, message, retryable: spec.fail_retryable });
+    }
+    assert!(!here(spec.panic_at), "panicked at step {step}, as asked");
+    if here(spec.hang_at) {
+        std::future::pending::<()>().await;
+    }
+    if here(spec.spin_at) {
+        let begun = Instant::now();
+        let spin = Duration::from_millis(u64::from(spec.spin_millis.unwrap_or(SPIN_MILLIS)));
+        while begun.elapsed() < spin {
+            std::hint::spin_loop();
+        }
+    }
+    Ok(())
+}
+
+/// What an end without success leaves: the steps that were done are effects, which a stop does not take back.
+fn left(spec: &DemoSteps, objects: u32) -> Cleanup {
+    match (&spec.object, objects) {
+        (Some(object), 1..) => Cleanup { status: CleanupStatus::Kept, outputs: vec![format!("{object}/")] },
+        _ => Cleanup { status: CleanupStatus::Removed, outputs: Vec::new() },
+    }
+}
+
+fn name(step: u32) -> String {
+    format!("step-{step:06}")
 }

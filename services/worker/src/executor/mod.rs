@@ -43,7 +43,11 @@ pub async fn run(
             let bucket = executors.config.bucket(project, &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
             postgres_export::run(spec, cluster, bucket, safepoint).await
         }
-        Spec::DemoSteps(spec) => demo_steps::run(spec, safepoint).await,
+        Spec::DemoSteps(spec) => {
+            let named = spec.bucket.as_ref();
+            let bucket = named.map(|name| executors.config.bucket(project, name).ok_or_else(|| gone("bucket", name)));
+            demo_steps::run(spec, bucket.transpose()?, safepoint).await
+        }
         Spec::CancelOperations(spec) => cancel_operations::run(spec, project, &executors.desk, safepoint).await,
     }
 }

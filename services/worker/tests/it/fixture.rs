@@ -3,10 +3,11 @@
 use operation::{CancelMode, DemoSteps, LeaseTerms, OperationId, ProjectId, RetryPolicy, Spec, State};
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
-use runtime::config::{Config, Secret};
+use runtime::config::{Bucket, Config, Secret};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
+use tempfile::TempDir;
 use testkit::{Proxy, TestDatabase, broker_settings, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ pub struct Fixture {
     pub store: Store,
     pub database: TestDatabase,
     pub broker_link: Proxy,
+    /// The folder of the bucket `exports`.
+    pub bucket: TempDir,
     pub broker: BrokerSettings,
     publisher: Publisher,
 }
@@ -49,7 +52,8 @@ impl Fixture {
         let broker = BrokerSettings { url: Secret::new(url), ..settings };
         let mut publisher = Publisher::start(broker.clone(), CancellationToken::new()).expect("a publisher");
         publisher.wait_up().await;
-        Self { store: database.store(), database, broker_link, broker, publisher }
+        let bucket = tempfile::tempdir().expect("a folder");
+        Self { store: database.store(), database, broker_link, bucket, broker, publisher }
     }
 
     pub async fn worker(&self) -> Running {
@@ -67,6 +71,8 @@ impl Fixture {
             log: String::new(),
         };
         let mut config = Config::default();
+        let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path").into();
+        config.buckets = vec![Bucket { name: "exports".to_owned(), url, projects: vec![project()] }];
         config.worker.demo_steps = true;
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
@@ -138,7 +144,7 @@ pub fn project() -> ProjectId {
 
 /// Steps that take `step_millis` each.
 pub const fn steps(steps: u32, step_millis: u32) -> DemoSteps {
-    DemoSteps { steps, step_millis, fail_at: None, panic_at: None }
+    DemoSteps::new(steps, step_millis)
 }
 
 /// One step that outlasts the test: nothing but a stop ends it, and it stores nothing meanwhile.

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod changes;
+mod demo_steps;
 mod fixture;
 mod life;
 mod postgres_export;

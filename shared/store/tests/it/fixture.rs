@@ -89,7 +89,7 @@ pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
         project: project(in_project),
         collection: "native".to_owned(),
         target: "nothing".to_owned(),
-        spec: Spec::DemoSteps(DemoSteps { steps: 1, step_millis: 1, fail_at: None, panic_at: None }),
+        spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
         priority: 0,
         labels: BTreeMap::new(),
         deadline: None,

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, at, finished, requester};
 use futures_util::future::join_all;
-use operation::State;
+use operation::{Cleanup, CleanupStatus, State};
 use store::Ending;
 
 #[tokio::test]
@@ -27,7 +27,39 @@ async fn a_cancelled_operation_of_a_lost_worker_is_cancelled() {
     let operation = fixture.get(id).await;
     assert_eq!((operation.state, operation.error_code), (State::Cancelled, Some(1)));
     let cleanup = operation.cancel.and_then(|receipt| receipt.cleanup).expect("told");
-    assert_eq!(cleanup.status, operation::CleanupStatus::Unknown, "nobody saw what the lost worker left");
+    assert_eq!(cleanup.status, CleanupStatus::Unknown, "nobody saw what the lost worker left");
+}
+
+/// A lost worker's remains stay unknown, also where the operation is cancelled while it waits for its next attempt; what an
+/// attempt told of its own end is kept likewise.
+#[tokio::test]
+async fn a_cancel_while_it_waits_tells_what_the_last_attempt_left() {
+    let fixture = Fixture::new().await;
+    let left = async |id| {
+        fixture.store.cancel(&at(id), &requester()).await.expect("answered");
+        let operation = fixture.get(id).await;
+        assert_eq!(operation.state, State::Cancelled);
+        operation.cancel.and_then(|receipt| receipt.cleanup).expect("told")
+    };
+    let id = fixture.create().await;
+    assert_eq!(left(id).await.status, CleanupStatus::Removed, "nothing was begun");
+
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    fixture.claim_one(worker).await;
+    fixture.expire(worker).await;
+    fixture.store.sweep(10).await.expect("swept");
+    assert_eq!(fixture.get(id).await.state, State::Pending);
+    assert_eq!(left(id).await.status, CleanupStatus::Unknown, "nobody saw what the lost worker left");
+
+    let (id, worker) = (fixture.create().await, fixture.worker().await);
+    let mut released = finished(fixture.claim_one(worker).await, Ending::Released);
+    let kept = Cleanup { status: CleanupStatus::Kept, outputs: vec!["steps/".to_owned()] };
+    released.cleanup = Some(kept.clone());
+    fixture.store.finish(&[released]).await.expect("written");
+    // A claim whose answer was lost runs nothing, and changes nothing of that.
+    fixture.claim_one(worker).await;
+    assert_eq!(fixture.store.reconcile(worker, &[]).await.expect("given back"), 1);
+    assert_eq!(left(id).await, kept);
 }
 
 /// INV-19: bounded tries, then FAILED with ABORTED.

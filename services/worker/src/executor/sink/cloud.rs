@@ -282,7 +282,7 @@ fn out_of_order() -> Failure {
 }
 
 /// What a failed request means to the user.
-fn failure(bucket: &str, error: &Error) -> Failure {
+pub(super) fn failure(bucket: &str, error: &Error) -> Failure {
     tracing::warn!(bucket, %error, "the bucket's store failed");
     if matches!(error, Error::NotFound { .. }) {
         Failure::fatal(Code::NotFound, format!("the bucket {bucket} is not there in its store"))

@@ -203,7 +203,7 @@ fn remove(folder: &Dir, file: &str) -> io::Result<()> {
 }
 
 /// Makes the object's name durable, and those of its folders, which may be new.
-fn sync_folders(root: &Dir, object: &ObjectName) -> io::Result<()> {
+pub(super) fn sync_folders(root: &Dir, object: &ObjectName) -> io::Result<()> {
     let (parent, _) = object.folder_and_file();
     for folder in Path::new(parent).ancestors() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -212,12 +212,14 @@ fn sync_folders(root: &Dir, object: &ObjectName) -> io::Result<()> {
     if parent == "." { Ok(()) } else { root.open(".")?.sync_all() }
 }
 
-async fn blocking<T: Send + 'static>(step: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    step: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     spawn_blocking(step).await.map_err(io::Error::other).flatten()
 }
 
 /// What a failed step means to the user. The path on our disk is not told.
-fn failure(bucket: &str, error: &io::Error) -> Failure {
+pub(super) fn failure(bucket: &str, error: &io::Error) -> Failure {
     tracing::warn!(bucket, %error, "the bucket's folder failed");
     let kind = error.kind();
     if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) {

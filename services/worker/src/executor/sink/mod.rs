@@ -10,10 +10,12 @@ mod gzip;
 mod object_name;
 mod output;
 mod part_size;
+mod small;
 mod wait;
 
 pub use object_name::ObjectName;
 pub use output::Output;
+pub use small::SmallObjects;
 pub use wait::{PULSE, wait};
 
 use crate::safepoint::{Ended, Safepoint};

@@ -1,6 +1,6 @@
 //! The name of an object: checked once, safe as a path beneath a folder.
 
-use operation::{Code, Failure, Fence};
+use operation::{Code, Failure, Fence, OperationId};
 
 /// The longest name that S3 and GCS take, in bytes.
 const LONGEST: usize = 1024;
@@ -46,6 +46,13 @@ impl ObjectName {
         let (_, file) = self.folder_and_file();
         let shown = &file[..file.floor_char_boundary(LONGEST_IN_TEMPORARY)];
         format!(".{shown}.{}.{}.part", fence.id, fence.attempt)
+    }
+}
+
+impl ObjectName {
+    /// Whether a file is [`ObjectName::temporary_file`] of any attempt of this operation.
+    pub(super) fn is_temporary_of(file: &str, operation: OperationId) -> bool {
+        is_temporary(file) && file.contains(&format!(".{operation}."))
     }
 }
 
@@ -120,5 +127,7 @@ mod tests {
         assert_eq!(short.folder_and_file(), ("folder", "rows.csv"));
         assert_eq!(short.temporary_file(fence), format!(".rows.csv.{}.4294967295.part", Uuid::max()));
         assert!(objection(&short.temporary_file(fence)).is_some());
+        assert!(ObjectName::is_temporary_of(&short.temporary_file(fence), fence.id));
+        assert!(!ObjectName::is_temporary_of(&short.temporary_file(fence), OperationId::from_uuid(Uuid::nil())));
     }
 }

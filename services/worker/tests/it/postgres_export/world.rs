@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Claimed, Ending, Finished, NewOperation};
 use tempfile::TempDir;
 use testkit::{TestDatabase, eventually};
@@ -19,6 +19,7 @@ use url::Url;
 use uuid::Uuid;
 use worker::attempt::Attempt;
 use worker::executor::postgres_export;
+use worker::lease_clock::LeaseClock;
 use worker::safepoint::{Ended, Safepoint};
 
 /// How long a promise may take on a slow machine before a test gives up.
@@ -101,7 +102,9 @@ impl World {
     async fn claim(&self, spec: PostgresExport) -> Run {
         let claimed = self.store.store().claim(self.worker, Kind::PostgresExport, 1, "").await.unwrap();
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
-        let attempt = Arc::new(Attempt::new(fence, Kind::PostgresExport));
+        let clock = LeaseClock::new(self.worker);
+        clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
+        let attempt = Arc::new(Attempt::new(fence, Kind::PostgresExport, clock.held_by(self.worker)));
         let cx = Safepoint::new(Arc::clone(&attempt), self.store.store(), checkpoint);
         Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx) }
     }

@@ -1,0 +1,94 @@
+//! Until when this worker may act, on its own monotonic clock.
+//!
+//! The lease's thread stops all attempts when a lease is lost. A process that was frozen wakes with all its threads at
+//! once, and a step may come before that thread: so each look at the stop, and each effect, looks at this clock too.
+
+use operation::WorkerId;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Until when this worker may act under its present identity. Cheap to clone: all clones are one clock.
+#[derive(Debug, Clone)]
+pub struct LeaseClock(Arc<Mutex<Tenure>>);
+
+#[derive(Debug)]
+struct Tenure {
+    worker: WorkerId,
+    until: Instant,
+}
+
+impl LeaseClock {
+    /// A clock of a worker that is not registered yet: nothing stands.
+    pub fn new(worker: WorkerId) -> Self {
+        Self(Arc::new(Mutex::new(Tenure { worker, until: Instant::now() })))
+    }
+
+    /// An identity begins. `until` counts from the moment at which its registration was *sent*.
+    pub fn begin(&self, worker: WorkerId, until: Instant) {
+        *self.lock() = Tenure { worker, until };
+    }
+
+    /// The lease was renewed; `false` where it had run out before the answer was seen. Somebody may have looked at the
+    /// clock meanwhile and stopped, so it stays ended.
+    #[must_use = "a lease that has run out is lost"]
+    pub fn renew(&self, until: Instant) -> bool {
+        let mut tenure = self.lock();
+        let stands = Instant::now() < tenure.until;
+        if stands {
+            tenure.until = until;
+        }
+        stands
+    }
+
+    /// What was claimed under this identity, and its right to go on.
+    pub fn held_by(&self, worker: WorkerId) -> HeldLease {
+        HeldLease { clock: self.clone(), worker }
+    }
+
+    fn stands(&self, worker: WorkerId) -> bool {
+        let tenure = self.lock();
+        // A later identity's lease is no right of what an earlier one claimed.
+        tenure.worker == worker && Instant::now() < tenure.until
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tenure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lease under which an operation was claimed.
+#[derive(Debug, Clone)]
+pub struct HeldLease {
+    clock: LeaseClock,
+    worker: WorkerId,
+}
+
+impl HeldLease {
+    /// Whether the worker may still act. Once it does not stand it never does again.
+    pub fn stands(&self) -> bool {
+        self.clock.stands(self.worker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_lease_stands_from_its_grant_to_its_end_for_its_own_identity() {
+        let (first, second) = (WorkerId::from_uuid(Uuid::from_u128(1)), WorkerId::from_uuid(Uuid::from_u128(2)));
+        let clock = LeaseClock::new(first);
+        let held = clock.held_by(first);
+        assert!(!held.stands(), "not registered yet");
+        let later = Instant::now() + Duration::from_hours(1);
+        clock.begin(first, later);
+        assert!(held.stands());
+        clock.begin(second, later);
+        assert!(!held.stands() && clock.held_by(second).stands(), "a new identity takes nothing over");
+        assert!(clock.renew(Instant::now()), "a renewal may also shorten it");
+        assert!(!clock.held_by(second).stands(), "it has run out");
+        assert!(!clock.renew(later) && !clock.held_by(second).stands(), "what was seen to be over stays over");
+    }
+}
