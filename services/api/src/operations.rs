@@ -6,7 +6,7 @@
 
 use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
-use runtime::{clock, telemetry};
+use runtime::{clock, failpoint, telemetry};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -218,7 +218,7 @@ impl Operations {
         let retry = Retry { id, trace_parent: trace_parent.clone(), request };
         let Self { store, publisher } = self.clone();
         let retried = apart(Some(address.id), async move {
-            let retried = store.retry(&address, &retry).await?;
+            let retried = failpoint::around!("api.retry", store.retry(&address, &retry).await)?;
             if let Some(Retried::New(operation) | Retried::Before(operation)) = &retried
                 && operation.state == State::Pending
             {
@@ -248,7 +248,7 @@ impl Operations {
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = store.cancel(&address, &requester).await?;
+            let asked = failpoint::around!("api.cancel", store.cancel(&address, &requester).await)?;
             // Also when it was asked before: who asks again may do so because the first hint was lost.
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
@@ -267,7 +267,7 @@ impl Operations {
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = store.pause(&address).await?;
+            let asked = failpoint::around!("api.pause", store.pause(&address).await)?;
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Pause { worker, operation, attempt, trace_parent });
             }
@@ -285,7 +285,7 @@ impl Operations {
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = store.resume(&address).await?;
+            let asked = failpoint::around!("api.resume", store.resume(&address).await)?;
             if let Some(Asked::Recorded(operation)) = &asked
                 && operation.state == State::Pending
             {
@@ -304,7 +304,7 @@ impl Operations {
     pub async fn delete(&self, address: Address) -> Result<(), OperationsError> {
         let Self { store, publisher } = self.clone();
         let deleted = apart(Some(address.id), async move {
-            let deleted = store.delete(&address).await?;
+            let deleted = failpoint::around!("api.delete", store.delete(&address).await)?;
             if deleted {
                 publisher.send(Hint::Changed { operations: vec![address.id] });
             }
@@ -347,7 +347,7 @@ impl Operations {
 /// The id makes a second insert harmless: an answer that was lost is asked for again.
 async fn insert(store: &Store, new: &NewOperation) -> Result<Created, StoreError> {
     let started = Instant::now();
-    match store.create(new).await {
+    match failpoint::around!("api.create", store.create(new).await) {
         Err(StoreError::Unavailable(_)) if started.elapsed() < QUICK => store.create(new).await,
         result => result,
     }

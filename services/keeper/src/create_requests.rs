@@ -1,6 +1,6 @@
 //! Forgets the keys of idempotent creates when they are old.
 
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ const BATCH: u64 = 1_000;
 /// Looks every ten minutes until `shutdown`.
 pub async fn forget(store: Store, shutdown: CancellationToken) {
     loop {
-        match store.forget_create_requests(KEPT).await {
+        match failpoint::around!("keeper.forget_keys", store.forget_create_requests(KEPT).await) {
             Ok(BATCH..) if !shutdown.is_cancelled() => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old request ids could not be forgotten; trying again"),

@@ -2,8 +2,8 @@
 
 use operation::Kind;
 use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_counter_vec};
-use runtime::clock;
 use runtime::retention::Retention;
+use runtime::{clock, failpoint};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use store::{Dropping, Partition, Store, StoreError};
@@ -63,7 +63,9 @@ pub async fn round(store: &Store, retention: &Retention, shutdown: &Cancellation
             }
         }
     }
-    while store.forget_labels(BATCH).await? == u64::from(BATCH) && !shutdown.is_cancelled() {}
+    while failpoint::around!("keeper.forget_labels", store.forget_labels(BATCH).await)? == u64::from(BATCH)
+        && !shutdown.is_cancelled()
+    {}
     Ok(())
 }
 
@@ -84,7 +86,8 @@ pub fn due(partition: &Partition, retention: &Retention) -> Due {
 }
 
 async fn dropping(store: &Store, partition: &Partition, kept: Duration) -> Result<Dropping, StoreError> {
-    let (name, dropping) = (&partition.name, store.drop_partition(partition, kept).await?);
+    let dropping = failpoint::around!("keeper.drop_partition", store.drop_partition(partition, kept).await)?;
+    let name = &partition.name;
     match dropping {
         Dropping::Dropped => {
             DROPPED.inc();
@@ -108,7 +111,7 @@ async fn rows(
     let mut total = 0;
     loop {
         let started = Instant::now();
-        let expired = store.expire(partition, kind, kept, BATCH).await?;
+        let expired = failpoint::around!("keeper.expire", store.expire(partition, kind, kept, BATCH).await)?;
         EXPIRED.with_label_values(&[kind.as_str()]).inc_by(expired);
         total += expired;
         if expired < u64::from(BATCH) || shutdown.is_cancelled() {

@@ -1,7 +1,7 @@
 //! Fails operations that wait, or stand paused, past their deadline. What runs is ended by its worker.
 
 use runtime::broker::{Hint, Publisher};
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ const BATCH: u32 = 500;
 /// Looks about once a second until `shutdown`.
 pub async fn fail(store: Store, publisher: Publisher, shutdown: CancellationToken) {
     loop {
-        match store.fail_overdue(BATCH).await {
+        match failpoint::around!("keeper.fail_overdue", store.fail_overdue(BATCH).await) {
             Ok(failed) => {
                 if !failed.is_empty() {
                     publisher.send(Hint::Changed { operations: failed.iter().map(|operation| operation.id).collect() });

@@ -1,6 +1,6 @@
 //! Makes the partitions of `operations` ahead of time.
 
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,9 @@ const AFTER_FAILURE: Duration = Duration::from_mins(1);
 /// Looks once an hour until `shutdown`.
 pub async fn keep_ahead(store: Store, shutdown: CancellationToken) {
     loop {
-        let wait = match store.ensure_partitions(clock::now(), WEEKS_AHEAD).await {
+        let made =
+            failpoint::around!("keeper.make_partitions", store.ensure_partitions(clock::now(), WEEKS_AHEAD).await);
+        let wait = match made {
             Ok(made) => {
                 if made > 0 {
                     tracing::info!(made, "partitions made");

@@ -3,7 +3,7 @@
 use operation::{Kind, State};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use runtime::broker::{Hint, Publisher};
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -27,7 +27,7 @@ static SWEPT: LazyLock<IntCounterVec> = LazyLock::new(|| {
 /// Sweeps about once a second until `shutdown`.
 pub async fn sweep(store: Store, publisher: Publisher, shutdown: CancellationToken) {
     loop {
-        match store.sweep(BATCH).await {
+        match failpoint::around!("keeper.sweep", store.sweep(BATCH).await) {
             Ok(swept) => {
                 report(&swept, &publisher);
                 if swept.len() == BATCH as usize {
@@ -36,7 +36,7 @@ pub async fn sweep(store: Store, publisher: Publisher, shutdown: CancellationTok
             }
             Err(error) => tracing::warn!(%error, "could not sweep; trying again"),
         }
-        if let Err(error) = store.bury_workers().await {
+        if let Err(error) = failpoint::around!("keeper.bury", store.bury_workers().await) {
             tracing::debug!(%error, "lost workers are forgotten later");
         }
         tokio::select! {

@@ -3,7 +3,7 @@
 use crate::registry::Registry;
 use operation::{OperationId, Road, WorkerId};
 use runtime::broker::Control;
-use runtime::telemetry;
+use runtime::{failpoint, telemetry};
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::{mpsc, watch};
@@ -27,7 +27,8 @@ pub async fn listen(
             telemetry::adopt_parent(&span, trace_parent.as_deref());
         }
         let operations: Vec<OperationId> = hints.drain(..).map(|hint| operation_of(&hint)).collect();
-        match store.requests(worker, &operations).instrument(span).await {
+        let look = async { failpoint::around!("worker.requests", store.requests(worker, &operations).await) };
+        match look.instrument(span).await {
             Ok(requests) => {
                 for requested in requests {
                     registry.deliver(requested, Road::Push);

@@ -7,6 +7,7 @@ use crate::metrics;
 use crate::registry::Registry;
 use operation::{Kind, OperationId, Road};
 use runtime::broker::{Hint, Publisher};
+use runtime::failpoint;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
 /// Returns those that were stored.
 async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) -> Vec<OperationId> {
     let positions: Vec<Position> = batch.iter().map(|(_, position)| position.clone()).collect();
-    let heard = match store.checkpoint(&positions).await {
+    let heard = match failpoint::around!("worker.checkpoint", store.checkpoint(&positions).await) {
         Ok(heard) => heard,
         Err(error) => {
             tracing::warn!(%error, attempts = batch.len(), "checkpoints could not be stored; trying again");

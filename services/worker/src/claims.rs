@@ -4,7 +4,7 @@ use crate::registry::Registry;
 use crate::runner::Runner;
 use operation::{Kind, WorkerId};
 use runtime::broker::{Hint, Publisher};
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
@@ -79,7 +79,7 @@ impl Claims {
             return Ok(Left::NoSlot);
         }
         let worker = *self.identity.borrow();
-        let claimed = self.store.claim(worker, kind, free, cursor).await?;
+        let claimed = failpoint::around!("worker.claim", self.store.claim(worker, kind, free, cursor).await)?;
         let full = claimed.len() == free as usize;
         // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
         let wrapped = claimed.is_empty() && !cursor.is_empty();
@@ -97,7 +97,7 @@ impl Claims {
     async fn reconcile(&self) -> bool {
         let known: Vec<_> = self.registry.all().iter().map(|attempt| attempt.fence.id).collect();
         let worker = *self.identity.borrow();
-        match self.store.reconcile(worker, &known).await {
+        match failpoint::around!("worker.reconcile", self.store.reconcile(worker, &known).await) {
             Ok(0) => true,
             Ok(given_back) => {
                 tracing::warn!(given_back, "operations were claimed without our knowing: given back");

@@ -3,7 +3,7 @@
 use crate::attempt::{Attempt, Stop};
 use crate::metrics;
 use runtime::broker::{Hint, Publisher};
-use runtime::clock;
+use runtime::{clock, failpoint};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +85,7 @@ async fn write_each(lane: &Lane, batch: &mut Vec<Pending>) {
 
 async fn write_batch(Lane { store, publisher }: &Lane, batch: &[Pending]) -> Result<(), StoreError> {
     let finished: Vec<Finished> = batch.iter().map(finished).collect();
-    let settled = store.finish(&finished).await?;
+    let settled = failpoint::around!("worker.finish", store.finish(&finished).await)?;
     if !settled.is_empty() {
         publisher.send(Hint::Changed { operations: settled.iter().map(|settled| settled.id).collect() });
     }

@@ -8,8 +8,8 @@ use crate::attempt::Stop;
 use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use operation::{LeaseTerms, Road, WorkerId};
-use runtime::clock;
 use runtime::config::Secret;
+use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{LeaseLost, PoolSettings, Requested, Store, StoreError};
@@ -58,7 +58,9 @@ impl Lease {
     async fn live(&self, store: &Store) {
         let id = *self.identity.borrow();
         let mut renewed = Instant::now();
-        match self.before_deadline(renewed, store.register_worker(id, &self.host, self.terms)).await {
+        let register =
+            async { failpoint::around!("worker.register", store.register_worker(id, &self.host, self.terms).await) };
+        match self.before_deadline(renewed, register).await {
             Some(Ok(())) => tracing::info!(worker.id = %id, "registered"),
             // The row may be there all the same, and an id registers once: the next try is another worker's.
             Some(Err(error)) => {
@@ -78,7 +80,8 @@ impl Lease {
                 () = self.ended.cancelled() => return retire(store, id).await,
             }
             let sent = Instant::now();
-            match self.before_deadline(renewed, store.renew_worker(id, self.terms)).await {
+            let renew = async { failpoint::around!("worker.renew", store.renew_worker(id, self.terms).await) };
+            match self.before_deadline(renewed, renew).await {
                 Some(Ok(Ok(requests))) => {
                     renewed = sent;
                     if !self.clock.renew(renewed + self.terms.self_fence_after()) {
@@ -135,7 +138,7 @@ impl Lease {
 }
 
 async fn retire(store: &Store, id: WorkerId) {
-    match store.retire_worker(id).await {
+    match failpoint::around!("worker.retire", store.retire_worker(id).await) {
         Ok(true) => tracing::info!(worker.id = %id, "retired"),
         Ok(false) => tracing::warn!(worker.id = %id, "operations are left behind: the sweeper takes them"),
         Err(error) => tracing::warn!(worker.id = %id, %error, "could not retire: the lease runs out by itself"),

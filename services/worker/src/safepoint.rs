@@ -4,6 +4,7 @@ use crate::attempt::{Attempt, Stop};
 use crate::lease_clock::HeldLease;
 use crate::metrics;
 use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
+use runtime::failpoint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,6 +31,14 @@ impl From<Stop> for Ended {
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
+    }
+}
+
+/// A step that the machine could not do: it passes.
+impl From<std::io::Error> for Ended {
+    fn from(error: std::io::Error) -> Self {
+        tracing::warn!(%error, "a step of an executor failed");
+        Self::Failure(Failure::passing("a step could not be done"))
     }
 }
 
@@ -122,8 +131,7 @@ impl Safepoint {
             items_per_second: rate.per_second(),
             safe_point: Some(self.attempt.last_safe_point()),
         };
-        let stored = self.store.checkpoint_one(position).await;
-        match stored {
+        match failpoint::around!("worker.save", self.store.checkpoint_one(position.clone()).await) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.attempt.stop(Stop::LeaseLost);
@@ -194,7 +202,7 @@ impl Safepoint {
         let name = "commit point";
         metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
         self.go_on(name)?;
-        match self.store.commit_point(self.attempt.fence).await {
+        match failpoint::around!("worker.commit_point", self.store.commit_point(self.attempt.fence).await) {
             Ok(CommitAnswer::GoOn) => {}
             Ok(CommitAnswer::CancelRequested) => self.attempt.deliver_cancel(Road::Checkpoint, CancelMode::Now),
             Ok(CommitAnswer::Fenced) => self.attempt.stop(Stop::LeaseLost),

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod failpoint;
 pub mod lifecycle;
 pub mod metrics;
 pub mod retention;

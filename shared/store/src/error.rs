@@ -32,6 +32,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// The connection's: it passes.
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        sqlx::Error::Io(error).into()
+    }
+}
+
 fn is_unavailable(error: &sqlx::Error) -> bool {
     if let Some(database) = error.as_database_error() {
         // Class 08 connection, 53 resources (too many connections, disk full), 57 shutdown and timeouts, 58 I/O;

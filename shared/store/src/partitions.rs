@@ -22,6 +22,12 @@ pub enum PartitionError {
     Read(#[from] StoreError),
 }
 
+impl From<std::io::Error> for PartitionError {
+    fn from(error: std::io::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
 impl Store {
     /// Makes the partitions of this week and the next `weeks_ahead` where they are missing. Returns how many it made.
     ///

@@ -78,7 +78,17 @@ impl Process {
     /// # Errors
     /// It does not start.
     pub fn restart(&mut self) -> Result<()> {
-        self.child = self.launch.spawn()?;
+        self.restart_with(&[])
+    }
+
+    /// The same, this time with more in its environment.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart_with(&mut self, more: &[(&'static str, String)]) -> Result<()> {
+        let mut launch = self.launch.clone();
+        launch.environment.extend_from_slice(more);
+        self.child = launch.spawn()?;
         Ok(())
     }
 

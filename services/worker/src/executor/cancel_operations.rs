@@ -3,7 +3,7 @@
 use crate::safepoint::{Ended, Safepoint};
 use operation::{CancelOperations, Failure, Fence, Kind, ListFilter, OperationId, Progress, ProjectId};
 use runtime::broker::{Hint, Publisher};
-use runtime::telemetry;
+use runtime::{failpoint, telemetry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -97,7 +97,8 @@ fn kinds(filter: &ListFilter) -> Vec<Kind> {
 async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Result<Option<Asked>, Failure> {
     let requester = Requester { name: spec.requested_by.clone(), reason: spec.reason.clone(), mode: spec.mode };
     let address = Address { project: operation.project.clone(), collection: None, id: operation.id };
-    let asked = desk.store.cancel(&address, &requester).await.map_err(passing)?;
+    let asked = failpoint::around!("worker.bulk_cancel", desk.store.cancel(&address, &requester).await);
+    let asked = asked.map_err(passing)?;
     let Some(Asked::Recorded(operation)) = &asked else { return Ok(asked) };
     desk.publisher.send(Hint::Changed { operations: vec![operation.id] });
     if let Some(worker) = operation.worker {

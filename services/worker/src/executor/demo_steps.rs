@@ -7,6 +7,7 @@ use super::sink::SmallObjects;
 use crate::safepoint::{Ended, Safepoint};
 use operation::{Cleanup, CleanupStatus, Code, DemoSteps, Failure, Progress};
 use runtime::config::Bucket;
+use runtime::failpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -76,7 +77,8 @@ async fn take(
         if let Some(objects) = objects {
             // The effect: never raced against a stop, and told before the stop is looked at.
             let fence = cx.fence();
-            objects.put(&name(step), format!("{step} {} {}\n", fence.id, fence.attempt)).await?;
+            let content = format!("{step} {} {}\n", fence.id, fence.attempt);
+            failpoint::around!("worker.step", objects.put(&name(step), content.clone()).await)?;
         }
         *done = step;
         report(step, "step done", spec, cx)?;

@@ -46,6 +46,12 @@ pub(crate) enum SessionEnd {
     NewIdentity,
 }
 
+impl From<std::io::Error> for SessionEnd {
+    fn from(error: std::io::Error) -> Self {
+        Self::Lapin(error.into())
+    }
+}
+
 /// Connects, runs `session` until it ends, and connects again, until `shutdown`. Any number of failures is endured.
 pub(crate) async fn keep_up<S: Future<Output = Result<(), SessionEnd>>>(
     link: &'static str,

@@ -2,6 +2,7 @@
 
 use super::link::{self, BrokerUrlError, SessionEnd};
 use super::{BrokerSettings, ControlMessage, Hint, changes};
+use crate::failpoint;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -136,7 +137,7 @@ async fn session(
         };
         let Some(hint) = hint else { return Ok(()) };
         let name = name(&hint);
-        let confirm = publish(settings, &channel, hint).await?;
+        let confirm = failpoint::around!("broker.publish", publish(settings, &channel, &hint).await)?;
         unconfirmed.push(async move { (name, tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await) });
     }
 }
@@ -173,7 +174,7 @@ pub(super) async fn declare(settings: &BrokerSettings, channel: &Channel) -> Res
 async fn publish(
     settings: &BrokerSettings,
     channel: &Channel,
-    hint: Hint,
+    hint: &Hint,
 ) -> Result<lapin::PublisherConfirm, SessionEnd> {
     // Mandatory: what no queue takes comes back, and does not count as sent. Of changes nobody need hear.
     let mandatory = !matches!(hint, Hint::Changed { .. });
@@ -181,21 +182,23 @@ async fn publish(
         Hint::Cancel { worker, operation, attempt, trace_parent } => (
             settings.control_exchange(),
             worker.to_string(),
-            control(ControlMessage::Cancel { operation, attempt }),
-            trace_parent,
+            control(ControlMessage::Cancel { operation: *operation, attempt: *attempt }),
+            trace_parent.as_ref(),
         ),
         Hint::Pause { worker, operation, attempt, trace_parent } => (
             settings.control_exchange(),
             worker.to_string(),
-            control(ControlMessage::Pause { operation, attempt }),
-            trace_parent,
+            control(ControlMessage::Pause { operation: *operation, attempt: *attempt }),
+            trace_parent.as_ref(),
         ),
-        Hint::Work { kind, trace_parent } => (settings.work_exchange(), kind.to_string(), Vec::new(), trace_parent),
-        Hint::Changed { operations } => (settings.changed_exchange(), String::new(), changes::body(&operations), None),
+        Hint::Work { kind, trace_parent } => {
+            (settings.work_exchange(), kind.to_string(), Vec::new(), trace_parent.as_ref())
+        }
+        Hint::Changed { operations } => (settings.changed_exchange(), String::new(), changes::body(operations), None),
     };
     let mut headers = FieldTable::default();
     if let Some(trace_parent) = trace_parent {
-        headers.insert("traceparent".into(), AMQPValue::LongString(trace_parent.into()));
+        headers.insert("traceparent".into(), AMQPValue::LongString(trace_parent.as_str().into()));
     }
     let properties = BasicProperties::default().with_content_type("application/json".into()).with_headers(headers);
     let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };

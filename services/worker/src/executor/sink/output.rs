@@ -7,6 +7,7 @@ use crate::safepoint::{Ended, Safepoint};
 use bytes::BytesMut;
 use operation::{Cleanup, CleanupStatus, Progress};
 use runtime::config::Bucket;
+use runtime::failpoint;
 use std::future::Future;
 
 /// One object on its way: a block to fill, and parts being written behind it.
@@ -75,17 +76,19 @@ impl<'a> Output<'a> {
     /// A stop, or the failure of this or of an earlier part.
     pub async fn hand_over(&mut self) -> Result<(), Ended> {
         let block = std::mem::take(&mut self.block);
-        self.block = if self.gzip.is_some() {
-            self.compress(block).await?
-        } else {
-            self.sink.write(self.cx, self.progress, block).await?
-        };
+        self.block = if self.gzip.is_some() { self.compress(block).await? } else { self.write_part(block).await? };
         if self.gzip.is_none() {
             self.block_size = self.sink.part_size();
             self.block.reserve(self.block_size);
         }
         self.progress.bytes_done = self.sink.written();
         Ok(self.reach("part uploaded")?)
+    }
+
+    /// A part is appended: it can't be written twice.
+    async fn write_part(&mut self, mut part: BytesMut) -> Result<BytesMut, Ended> {
+        let part = &mut part;
+        failpoint::around!("worker.export_part", self.sink.write(self.cx, self.progress, std::mem::take(part)).await)
     }
 
     /// Starts to compress a block, and writes the parts that the blocks before it filled.
@@ -132,12 +135,14 @@ impl<'a> Output<'a> {
     /// [`Ended`]: unwind to [`Output::abort`].
     pub async fn publish(&mut self) -> Result<u64, Ended> {
         self.cx.commit_point().await?;
-        self.sink.publish().await?;
+        failpoint::around!("worker.export_publish", self.sink.publish().await.map_err(Ended::from))?;
         Ok(self.progress.bytes_done)
     }
 
     /// Removes what was written, and notes for the receipt what became of it.
     pub async fn abort(mut self) {
-        self.cx.cleaned(self.sink.abort().await);
+        let aborted = failpoint::around!("worker.export_abort", Ok::<_, Ended>(self.sink.abort().await));
+        let unknown = Cleanup { status: CleanupStatus::Unknown, outputs: Vec::new() };
+        self.cx.cleaned(aborted.unwrap_or(unknown));
     }
 }

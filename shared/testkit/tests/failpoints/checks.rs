@@ -1,0 +1,127 @@
+//! What holds after each case, whatever fired in it.
+
+use crate::cases::{Case, Role};
+use crate::lane::Lane;
+use crate::stories::{ROWS, Told};
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub async fn check(lane: &Lane, case: &Case, name: &str, told: &[Told]) -> Result<()> {
+    for told in told {
+        operation(lane, case, told).with_context(|| told.ended.to_string())?;
+    }
+    exports(lane, case, name)?;
+    rows(lane, name).await?;
+    counts(lane).await?;
+    let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in tr%'";
+    let idle: i64 = lane.client.query_one(idle, &[]).await?.get(0);
+    ensure!(idle == 0, "{idle} sessions stand idle in a transaction");
+    Ok(())
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
+}
+
+/// Shape, bounds, and what stands at the destination.
+fn operation(lane: &Lane, case: &Case, told: &Told) -> Result<()> {
+    let Told { ended, object, with } = told;
+    let state = ended["state"].as_str().unwrap_or_default();
+    ensure!(ended["response"].is_null() != (state == "SUCCEEDED"), "a response, and SUCCEEDED: both or neither");
+    ensure!(ended["error"].is_null() == (state == "SUCCEEDED"), "an error unless SUCCEEDED");
+    ensure!(ended["cancel"].is_null() != (state == "CANCELLED"), "asked for, and CANCELLED: both or neither here");
+    let (attempt, failures) = (number(&ended["attempt"]), number(&ended["failures"]));
+    ensure!(failures <= number(&ended["retry"]["maxAttempts"]), "{failures} failures");
+    ensure!(attempt <= failures + 4, "{attempt} attempts");
+    let reported = number(&ended["progress"]["itemsDone"]);
+    let (steps, temporary) = shown(&lane.folder(object), ended, with)?;
+    if state == "SUCCEEDED" {
+        ensure!((steps, reported) == (number(&ended["spec"]["steps"]), steps), "{steps} steps, {reported} reported");
+    }
+    // Who died in a step could not tell of it; an answer that is lost is no answer.
+    let more = u64::from(case.loses_a_step() && with.is_empty());
+    let unknown = case.loses_a_worker();
+    ensure!(steps >= reported || !with.is_empty(), "{steps} steps, {reported} reported");
+    ensure!(unknown || steps <= reported + more, "{steps} steps, {reported} reported");
+    ensure!(temporary == 0 || (unknown && state != "SUCCEEDED"), "{temporary} temporary files are left");
+    Ok(())
+}
+
+/// How many steps a folder shows, each one once and in order, and how many temporary files.
+fn shown(folder: &Path, ended: &Value, with: &[String]) -> Result<(u64, u64)> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Ok((0, 0)) };
+    let (mut steps, mut temporary) = (BTreeMap::new(), 0);
+    for file in files {
+        let file = file?;
+        match file.file_name().to_string_lossy().strip_prefix("step-") {
+            Some(step) => drop(steps.insert(step.parse::<u64>()?, std::fs::read_to_string(file.path())?)),
+            None => temporary += 1,
+        }
+    }
+    for ((step, line), expected) in steps.iter().zip(1..) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [number, id, _attempt] = words[..] else { anyhow::bail!("step {step} holds {line:?}") };
+        ensure!(*step == expected && number == expected.to_string(), "step {step} holds {line:?} in place {expected}");
+        ensure!(ended["id"] == id || with.iter().any(|other| other == id), "step {step} is another's: {line:?}");
+    }
+    Ok((steps.len() as u64, temporary))
+}
+
+/// The whole of one, and nothing of the other.
+fn exports(lane: &Lane, case: &Case, name: &str) -> Result<()> {
+    let expected: String = (1..=ROWS).map(|row| format!("{row},{}\n", "x".repeat(10_000))).collect();
+    let found = std::fs::read_to_string(lane.folder(&format!("{name}/export.csv")))?;
+    ensure!(found == expected, "the export is not what was asked for: {} bytes", found.len());
+    for file in std::fs::read_dir(lane.folder(name))? {
+        let file = file?;
+        let file_name = file.file_name().to_string_lossy().into_owned();
+        let whole = file.file_type()?.is_dir() || file_name == "export.csv";
+        // Nobody takes over what was cancelled with its worker lost; the receipt says `unknown`.
+        let left = case.loses_a_worker() && file_name.starts_with('.');
+        let unsaid = case.point == "worker.export_abort" && case.action == "error";
+        ensure!(whole || left || unsaid, "{file_name} is left");
+    }
+    Ok(())
+}
+
+/// One operation a key, and none that goes on.
+async fn rows(lane: &Lane, name: &str) -> Result<()> {
+    let query = "SELECT request_id, count(o.id) FROM create_requests LEFT JOIN operations o ON o.id = operation_id
+                 WHERE request_id LIKE $1 GROUP BY 1 HAVING count(o.id) <> 1";
+    let wrong = lane.client.query(query, &[&format!("{name}/%")]).await?;
+    ensure!(wrong.is_empty(), "{} keys without an operation of their own", wrong.len());
+    let query = "SELECT count(*) FROM operations o WHERE project_id = 'p'
+                 AND (NOT done OR NOT EXISTS (SELECT FROM create_requests WHERE operation_id = o.id))";
+    let wrong: i64 = lane.client.query_one(query, &[]).await?.get(0);
+    ensure!(wrong == 0, "{wrong} operations that go on, or that nobody asked for");
+    Ok(())
+}
+
+/// What is told is what is there.
+async fn counts(lane: &Lane) -> Result<()> {
+    let query =
+        "SELECT kind, state, count(*) FROM operations WHERE project_id = 'p' AND delete_time IS NULL GROUP BY 1, 2";
+    let there: BTreeMap<(String, String), u64> = (lane.client.query(query, &[]).await?.iter())
+        .map(|row| ((row.get(0), row.get(1)), row.get::<_, i64>(2).unsigned_abs()))
+        .collect();
+    let told = lane.must(Method::GET, ":counts", None).await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let told: BTreeMap<_, _> = (told["counts"].as_array().into_iter().flatten())
+        .map(|count| ((text(&count["kind"]), text(&count["state"])), number(&count["count"])))
+        .collect();
+    ensure!(there == told, "counted {told:?}, and there are {there:?}");
+    Ok(())
+}
+
+/// What was old is gone: after a restart, for the keeper looks when it starts.
+pub async fn check_old(lane: &Lane) -> Result<()> {
+    lane.stop(Role::Keeper);
+    lane.arm(Role::Keeper, None)?;
+    for table in ["operations", "create_requests", "operation_labels"] {
+        lane.until_row(&format!("SELECT count(*) = 0 FROM {table} WHERE project_id = 'old'")).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! At every point between two effects: the process dies before it or after it, the effect fails, its answer is lost, it
+//! happens twice. Then the process is started again, and what was promised holds.
+//!
+//! `FAILPOINT_ONLY='worker.finish lost'` runs some, `FAILPOINT_DELAYS=1` also those in which an effect comes late.
+
+mod cases;
+mod checks;
+mod lane;
+mod old;
+mod stories;
+
+use anyhow::{Context, Result, ensure};
+use cases::{Case, Role};
+use lane::Lane;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Instant;
+use stories::Stories;
+
+/// Systems side by side: a case mostly waits for leases and backoffs.
+const LANES: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fires_where_the_promises_hold() {
+    let cases = Case::all();
+    assert!(!cases.is_empty(), "FAILPOINT_ONLY names no case");
+    let (count, begun) = (cases.len(), Instant::now());
+    let queue = Mutex::new(cases.into_iter().enumerate().collect::<VecDeque<_>>());
+    let broken = Mutex::new(Vec::new());
+    futures_util::future::join_all((0..LANES.min(count)).map(|_| run_all(&queue, &broken))).await;
+    println!("{count} cases in {:?}", begun.elapsed());
+    let broken = broken.into_inner().expect("the failures");
+    assert!(broken.is_empty(), "{} of {count} cases broke a promise:\n{}", broken.len(), broken.join("\n"));
+}
+
+async fn run_all(queue: &Mutex<VecDeque<(usize, Case)>>, broken: &Mutex<Vec<String>>) {
+    let next = || queue.lock().expect("the queue").pop_front();
+    let mut lane = None;
+    while let Some((number, case)) = next() {
+        let system = match lane.take() {
+            Some(lane) => lane,
+            None => Lane::start().await,
+        };
+        let begun = Instant::now();
+        let name = format!("{number}-{}-{}", case.point, case.action);
+        let result = run(&system, &case, &name).await;
+        println!(
+            "{:6.1} s  {name} {:?}{}",
+            begun.elapsed().as_secs_f64(),
+            case.role,
+            if case.drained { " drained" } else { "" }
+        );
+        match result {
+            Ok(()) => lane = Some(system),
+            // What it left would break the next one.
+            Err(error) => broken.lock().expect("the failures").push(format!("{name}: {error:?}")),
+        }
+    }
+}
+
+async fn run(lane: &Lane, case: &Case, name: &str) -> Result<()> {
+    if case.wants_old() {
+        old::plant(lane).await?;
+    }
+    let logged = lane.logged(case.role)?;
+    lane.stop(case.role);
+    if case.role == Role::Api {
+        lane.arm(case.role, Some(case.failpoints()))?;
+    }
+    let stories = Stories { lane, case: name.to_owned() };
+    let (told, ()) = tokio::try_join!(stories.all(), drive(lane, case))?;
+    let fired = lane.until("the point fires", async || Ok(lane.fired(case, logged)?.then_some(())));
+    fired.await.context("trivial: nothing was tried")?;
+    checks::check(lane, case, name, &told).await?;
+    if case.wants_old() {
+        checks::check_old(lane).await?;
+    }
+    ensure!(lane.fired(case, logged)?, "trivial");
+    Ok(())
+}
+
+/// Starts the process under test when its point will matter.
+async fn drive(lane: &Lane, case: &Case) -> Result<()> {
+    if case.role == Role::Api {
+        return Ok(());
+    }
+    let running = "SELECT count(*) > 4 FROM operations WHERE project_id = 'p' AND state = 'RUNNING'";
+    if case.point == "keeper.sweep" {
+        lane.until_row(running).await?;
+        lane.kill(Role::Worker);
+    }
+    lane.until_row(case.armed_when()).await?;
+    lane.arm(case.role, Some(case.failpoints()))?;
+    if case.point == "keeper.sweep" {
+        lane.arm(Role::Worker, None)?;
+    }
+    if case.drained {
+        lane.until_row(running).await?;
+        lane.ask_to_end(case.role);
+    }
+    Ok(())
+}
