@@ -32,8 +32,9 @@ pub struct Options {
     pub retry: RetryPolicy,
 }
 
-/// Judges what stands beside the spec; what is wrong is collected.
-pub fn options(request: &mut CreateRequest, now: OffsetDateTime, violations: &mut Violations) -> Options {
+/// Judges what stands beside the spec; what is wrong is collected. `now` is not told of a request with a key: it may be one
+/// that was accepted before its deadline, sent again because its answer was lost.
+pub fn options(request: &mut CreateRequest, now: Option<OffsetDateTime>, violations: &mut Violations) -> Options {
     Options {
         labels: labels(request.labels.take(), violations),
         priority: i16::try_from(request.priority.unwrap_or(0)).unwrap_or_else(|_| {
@@ -71,7 +72,7 @@ pub fn is_label_key(key: &str) -> bool {
         && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
 }
 
-fn deadline(text: Option<&str>, now: OffsetDateTime, violations: &mut Violations) -> Option<OffsetDateTime> {
+fn deadline(text: Option<&str>, now: Option<OffsetDateTime>, violations: &mut Violations) -> Option<OffsetDateTime> {
     let text = text?;
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok().and_then(|time| time.checked_to_offset(UtcOffset::UTC));
     match parsed {
@@ -80,7 +81,7 @@ fn deadline(text: Option<&str>, now: OffsetDateTime, violations: &mut Violations
             violations.add("deadline", "must lie between the years 1970 and 9999");
             None
         }
-        Some(time) if time <= now => {
+        Some(time) if now.is_some_and(|now| time <= now) => {
             violations.add("deadline", "has passed already");
             None
         }
@@ -169,7 +170,8 @@ mod tests {
         let mut violations = Violations::default();
         let fields = Fields::parse(body.as_bytes()).map_err(|error| error.to_string())?;
         let mut request = CreateRequest::read(fields, &mut violations);
-        let options = options(&mut request, NOW, &mut violations);
+        let now = request.request_id.is_none().then_some(NOW);
+        let options = options(&mut request, now, &mut violations);
         violations.into_result().map_err(|error| error.to_string())?;
         Ok(options)
     }
@@ -203,6 +205,13 @@ mod tests {
         );
         let long = read(r#"{"spec":{},"retry":{"initialBackoff":"600s"}}"#).unwrap().retry;
         assert_eq!((long.initial_delay, long.longest_delay), (Duration::from_mins(10), Duration::from_mins(10)));
+    }
+
+    /// With a key it is the operation that was made then, or one that fails at once.
+    #[test]
+    fn a_request_that_can_be_sent_again_may_outlive_its_deadline() {
+        let options = read(r#"{"spec":{},"deadline":"2026-11-25T11:59:59Z","requestId":"k"}"#).unwrap();
+        assert_eq!(options.deadline, Some(datetime!(2026-11-25 11:59:59 UTC)));
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub async fn create(mut call: Call) -> Answer {
     let mut violations = Violations::default();
     let mut request = wire::CreateRequest::read(call.body().await?, &mut violations);
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
-    let Options { labels, priority, deadline, retry } = options::options(&mut request, clock::now(), &mut violations);
+    let now = request_id.is_none().then(clock::now);
+    let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
     let (spec, target) = translate::creation(request, call.api(), &call.project, violations)?;
     let creation = Creation {
         project: call.project.clone(),
