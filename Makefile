@@ -28,7 +28,7 @@ model: ## Explore the model of the protocol; show what breaks when a guard is ta
 lint: ## Check the format, and the code with clippy
 	@dev/install.sh
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 
 bench: ## Measure against bare Postgres and RabbitMQ: a table, and .dev/bench.json (minutes)
 	@dev/install.sh && dev/loadtest.sh bench --json "$(CURDIR)/.dev/bench.json" $(ARGS)

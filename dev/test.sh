@@ -36,8 +36,8 @@ export TEST_PYTHON=$venv/bin/python
 # The server's own pg_dump, before the wrapper of Debian that guesses a version.
 PATH=$(postgres_bin):$PATH
 
-# The end-to-end tests run the services' binaries.
-cargo build --workspace --locked
-cargo nextest run --workspace --locked "$@"
+# The end-to-end tests run the services' binaries, with failpoints that do nothing unless a test says so.
+cargo build --workspace --features failpoints --locked
+cargo nextest run --workspace --features failpoints --locked "$@"
 # nextest does not run the examples in the documentation.
-(($# > 0)) || cargo test --doc --workspace --locked
+(($# > 0)) || cargo test --doc --workspace --features failpoints --locked

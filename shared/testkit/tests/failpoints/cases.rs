@@ -83,11 +83,9 @@ impl Case {
         }
     }
 
-    /// Whether the point lies on the way of what is old.
-    pub fn wants_old(&self) -> bool {
-        ["expire", "drop_partition", "forget_keys", "forget_labels"]
-            .iter()
-            .any(|effect| self.point == format!("keeper.{effect}"))
+    /// Whether the point lies on the way of what the keeper does when it starts, and then seldom.
+    pub fn keeps_house(&self) -> bool {
+        self.role == Role::Keeper && !["keeper.sweep", "keeper.fail_overdue", "keeper.compact"].contains(&self.point)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What holds after each case, whatever fired in it.
 
-use crate::cases::{Case, Role};
+use crate::cases::Case;
 use crate::lane::Lane;
 use crate::stories::{ROWS, Told};
 use anyhow::{Context, Result, ensure};
@@ -113,15 +113,5 @@ async fn counts(lane: &Lane) -> Result<()> {
         .map(|count| ((text(&count["kind"]), text(&count["state"])), number(&count["count"])))
         .collect();
     ensure!(there == told, "counted {told:?}, and there are {there:?}");
-    Ok(())
-}
-
-/// What was old is gone: after a restart, for the keeper looks when it starts.
-pub async fn check_old(lane: &Lane) -> Result<()> {
-    lane.stop(Role::Keeper);
-    lane.arm(Role::Keeper, None)?;
-    for table in ["operations", "create_requests", "operation_labels"] {
-        lane.until_row(&format!("SELECT count(*) = 0 FROM {table} WHERE project_id = 'old'")).await?;
-    }
     Ok(())
 }

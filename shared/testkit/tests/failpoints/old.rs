@@ -1,5 +1,7 @@
-//! What the keeper takes away: operations of long ago, their keys and labels.
+//! What the keeper finds to do when it starts: operations of long ago, their keys and labels, a worker that was lost long
+//! ago, and a partition that is missing.
 
+use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
 use operation::{DemoSteps, OperationId, RetryPolicy, Spec};
@@ -32,11 +34,31 @@ pub async fn plant(lane: &Lane) -> Result<()> {
         store.create(&new).await?;
     }
     lane.until_row("SELECT count(*) = 2 FROM operations WHERE project_id = 'old' AND done").await?;
+    let others =
+        "INSERT INTO workers (id, host, expires_at) VALUES (gen_random_uuid(), 'old', now() - interval '1 day');
+                  DO $$ BEGIN
+                      EXECUTE (SELECT 'DROP TABLE ' || max(inhrelid::regclass::text) FROM pg_inherits
+                               WHERE inhparent = 'operations'::regclass AND inhrelid::regclass::text ~ '^operations_2');
+                  END $$";
+    lane.client.batch_execute(others).await?;
     for (table, column) in [("operations", "finish_time"), ("create_requests", "create_time")] {
         let age = format!("UPDATE {table} SET {column} = now() - interval '49 days' WHERE project_id = 'old'");
         lane.client.batch_execute(&age).await?;
     }
     Ok(())
+}
+
+/// All of it is done: after a restart, for the keeper looks when it starts.
+pub async fn check(lane: &Lane) -> Result<()> {
+    lane.stop(Role::Keeper);
+    lane.arm(Role::Keeper, None)?;
+    for table in ["operations", "create_requests", "operation_labels"] {
+        lane.until_row(&format!("SELECT count(*) = 0 FROM {table} WHERE project_id = 'old'")).await?;
+    }
+    lane.until_row("SELECT count(*) = 0 FROM workers WHERE host = 'old'").await?;
+    // This week and four more, and the default.
+    let ahead = "SELECT count(*) = 6 FROM pg_inherits WHERE inhparent = 'operations'::regclass";
+    lane.until_row(ahead).await
 }
 
 fn id_at(unix_seconds: i64) -> Result<OperationId> {

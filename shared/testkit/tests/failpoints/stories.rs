@@ -109,7 +109,12 @@ impl Stories<'_> {
     async fn is_cancelled_waiting(&self) -> Result<Told> {
         let retry = json!({ "retry": { "initialBackoff": "60s", "maxBackoff": "60s" } });
         let id = self.steps("cancelled-waiting", 3, Some(1), retry).await?;
-        self.lane.operation(&id, "a failure", |seen| seen["state"] == "PENDING" && seen["failures"] != 0).await?;
+        // Not the wait after a worker was lost: that one is over at once.
+        let waits = async || {
+            let why = self.lane.must(Method::GET, &format!("/{id}/why"), None).await?;
+            Ok(why["nextAttemptTime"].is_string().then_some(()))
+        };
+        self.lane.until("a wait after a failure", waits).await?;
         let answer = self.post(&id, "cancel").await?;
         let ended = self.lane.ended(&id, "CANCELLED").await?;
         ensure!(answer["operation"]["state"] == "CANCELLED", "in the same statement: {answer}");
@@ -142,8 +147,7 @@ impl Stories<'_> {
         let label = self.case.replace('.', "-");
         let id = self.steps("bulk", LONG, None, json!({ "labels": { "case": label } })).await?;
         self.under_way(&id).await?;
-        let body =
-            json!({ "filter": format!("labels.case = \"{label}\""), "requestId": format!("{}/bulk", self.case) });
+        let body = json!({ "filter": format!("labels.case = \"{label}\""), "requestId": format!("{}/bulk-cancel", self.case) });
         let answer = self.lane.must(Method::POST, ":cancel", Some(body)).await?;
         let bulk = answer["operation"]["id"].as_str().unwrap_or_default();
         self.lane.ended(bulk, "SUCCEEDED").await?;

@@ -102,6 +102,22 @@ fn tests_wait_on_signals_and_never_sleep() {
     }
 }
 
+/// The test of failpoints runs through the table: what is missing in it, or in the code, would not be tried.
+#[test]
+fn each_failpoint_stands_in_the_table_and_once_in_the_code() {
+    const USE: &str = "failpoint::around!(";
+    let product = |name: &str| name.contains("/src/") && !name.ends_with("src/failpoint.rs");
+    let mut used: Vec<String> = sources()
+        .iter()
+        .filter(|(name, _)| product(name))
+        .flat_map(|(_, text)| text.split(USE).skip(1).map(|rest| rest.split('"').nth(1).unwrap_or_default().to_owned()))
+        .collect();
+    used.sort();
+    let mut listed = runtime::failpoint::POINTS.map(ToOwned::to_owned);
+    listed.sort();
+    assert_eq!(used, listed);
+}
+
 fn members() -> Vec<String> {
     let mut members = vec!["loadtest".to_owned()];
     for group in ["shared", "services"] {

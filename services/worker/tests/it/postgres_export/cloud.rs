@@ -49,6 +49,11 @@ async fn moto() -> Option<Server> {
 
 /// Runs the ignored half of a test with the environment that points to the server.
 async fn with_store(server: &Server, test: &str) {
+    with_store_and(server, test, "").await;
+}
+
+/// The same, with failpoints.
+async fn with_store_and(server: &Server, test: &str, failpoints: &str) {
     let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "--ignored", "--nocapture", &format!("postgres_export::cloud::{test}")])
@@ -56,7 +61,8 @@ async fn with_store(server: &Server, test: &str) {
         .env("AWS_ALLOW_HTTP", "true")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_REGION", "us-east-1");
+        .env("AWS_REGION", "us-east-1")
+        .env("FAILPOINTS", failpoints);
     let output = command.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
@@ -157,6 +163,32 @@ async fn no_upload_is_left_open_in_s3() {
     second.succeeds().await;
     store.put_part(&path, &id, 0, "late".into()).await.unwrap_err();
     assert_eq!(object(&store, "y.csv").await.unwrap(), b"1\n");
+}
+
+/// An upload whose id could not be stored, or nobody knows whether it was, is aborted by its own attempt. What a worker
+/// that died there leaves, the next attempt or the store's own rule for old uploads takes.
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn an_upload_that_is_not_stored_is_aborted() {
+    for action in ["error", "lost"] {
+        let Some(server) = moto().await else { return };
+        let failpoints = format!("worker.save=1*return({action})");
+        with_store_and(&server, "an_upload_that_is_not_stored_is_aborted_in_s3", &failpoints).await;
+    }
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+#[ignore = "the half of an_upload_that_is_not_stored_is_aborted that runs with the environment set"]
+async fn an_upload_that_is_not_stored_is_aborted_in_s3() {
+    let (world, store) = world().await;
+    let endless = "SELECT generate_series(1, 100000000000), repeat('x', 100)";
+    let run = into_s3(world.csv(endless, "z.csv").await);
+    assert!(run.fails().await.retryable, "its end is the failpoint's");
+    assert_eq!(run.attempt.cleanup().unwrap().status, CleanupStatus::Removed);
+    let checkpoint = run.attempt.position().checkpoint.clone().unwrap();
+    let id = checkpoint["uploads"][0].as_str().unwrap().to_owned();
+    store.put_part(&Path::from("prefix/z.csv"), &id, 0, "late".into()).await.unwrap_err();
 }
 
 /// A store that takes requests and never answers holds up neither a stop nor the end of the query, whose backend is
