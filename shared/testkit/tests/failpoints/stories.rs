@@ -29,8 +29,8 @@ pub struct Stories<'a> {
 }
 
 impl Stories<'_> {
-    /// All at once; what is to be looked at in the end.
-    pub async fn all(&self) -> Result<Vec<Told>> {
+    /// All at once; what is to be looked at in the end, and the cancelled export.
+    pub async fn all(&self) -> Result<(Vec<Told>, Value)> {
         let told = try_join!(
             self.succeeds(),
             self.fails_and_is_retried(),
@@ -44,8 +44,8 @@ impl Stories<'_> {
             self.exports(),
             self.export_is_cancelled(),
         )?;
-        let (a, b, c, d, e, f, g, h, (), (), ()) = told;
-        Ok([a, c, d, e, f, g, h].into_iter().chain(b).collect())
+        let (a, b, c, d, e, f, g, h, (), (), export) = told;
+        Ok(([a, c, d, e, f, g, h].into_iter().chain(b).collect(), export))
     }
 
     fn object(&self, story: &str) -> String {
@@ -183,12 +183,11 @@ impl Stories<'_> {
         Ok(())
     }
 
-    async fn export_is_cancelled(&self) -> Result<()> {
+    async fn export_is_cancelled(&self) -> Result<Value> {
         let query = "SELECT g, repeat('x', 10000), pg_sleep(0.01) FROM generate_series(1, 1000000) g";
         let id = self.export("export-cancelled", query).await?;
         self.lane.operation(&id, "a run", |seen| seen["state"] == "RUNNING").await?;
         self.post(&id, "cancel").await?;
-        self.lane.ended(&id, "CANCELLED").await?;
-        Ok(())
+        self.lane.ended(&id, "CANCELLED").await
     }
 }
