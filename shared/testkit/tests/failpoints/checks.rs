@@ -81,7 +81,8 @@ fn shown(folder: &Path, ended: &Value, with: &[String]) -> Result<(u64, u64)> {
 
 /// The whole of one, and nothing of the other, which says so.
 pub fn exports(lane: &Lane, case: &Case, name: &str, cancelled: &Value) -> Result<()> {
-    let expected: String = (1..=ROWS).map(|row| format!("{row},{}\n", "x".repeat(10_000))).collect();
+    let rows: Vec<_> = (1..=ROWS).map(|row| format!("{row},{}\n", "x".repeat(10_000))).collect();
+    let expected = rows.concat();
     let found = std::fs::read_to_string(lane.folder(&format!("{name}/export.csv")))?;
     ensure!(found == expected, "the export is not what was asked for: {} bytes", found.len());
     let unheard = case.point == "worker.export_abort" && ["error", "lost"].contains(&case.action);

@@ -43,7 +43,7 @@ async fn run_all(queue: &Mutex<VecDeque<(usize, Case)>>, broken: &Mutex<Vec<Stri
         };
         let begun = Instant::now();
         let name = format!("{number}-{}-{}", case.point, case.action);
-        let result = run(&system, &case, &name).await;
+        let result = Box::pin(run(&system, &case, &name)).await;
         println!(
             "{:6.1} s  {name} {:?}{}",
             begun.elapsed().as_secs_f64(),

@@ -141,7 +141,8 @@ impl<'a> Output<'a> {
 
     /// Removes what was written, and notes for the receipt what became of it.
     pub async fn abort(mut self) {
-        let aborted = failpoint::around!("worker.export_abort", Ok::<_, Ended>(self.sink.abort().await));
+        let abort = async |sink: &mut Sink| Ok::<_, Ended>(sink.abort().await);
+        let aborted = failpoint::around!("worker.export_abort", abort(&mut self.sink).await);
         let unknown = Cleanup { status: CleanupStatus::Unknown, outputs: Vec::new() };
         self.cx.cleaned(aborted.unwrap_or(unknown));
     }
