@@ -151,3 +151,23 @@ pub enum WaitsFor {
     SafePoint,
     Work,
 }
+
+/// One of the events of a stream; it has an id where it says something new: the operation's revision.
+#[derive(ToSchema)]
+pub struct ServerSentEvent {
+    #[schema(pattern = "^[0-9]+$")]
+    id: Option<String>,
+    event: EventName,
+    /// JSON: the operation in a `snapshot`, a merge patch of it (RFC 7396) in a `delta`, else empty.
+    data: String,
+}
+
+/// What is told.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum EventName {
+    Snapshot,
+    Delta,
+    End,
+    Deleted,
+}

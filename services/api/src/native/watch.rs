@@ -1,5 +1,6 @@
 //! The two ways to wait for an operation without asking over and over: a long poll and a stream of events.
 
+use super::answer_schemas::ServerSentEvent;
 use super::feed::{self, Feed};
 use super::request_schemas::{LastEventId, OfOperation, WaitRequest};
 use super::routes::{address, of_operation};
@@ -67,7 +68,7 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
         (
             status = 200,
             content_type = "text/event-stream",
-            body = String,
+            body = ServerSentEvent,
             description = "Server-sent events: `snapshot` (the operation), `delta` (a JSON merge patch of it), then `end` \
                            or `deleted`; their ids are its revisions"
         ),

@@ -32,7 +32,7 @@ impl<const STATUS: u16> IntoResponses for Refusal<STATUS> {
     }
 }
 
-/// What every method with a token can answer. OpenAPI has no place for what a *path* answers to methods that it has not:
+/// What every method with a token can answer. `OpenAPI` has no place for what a *path* answers to methods that it has not:
 /// 405 stands at each of its methods.
 #[derive(Debug)]
 pub struct Usual;

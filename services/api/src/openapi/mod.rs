@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, made from the code, and the page that shows it. A method is described where its handler
+//! The `OpenAPI` 3.1 document, made from the code, and the page that shows it. A method is described where its handler
 //! stands; what methods share stands here.
 
 mod answers;

@@ -73,7 +73,7 @@ pub struct Health {
     database: Option<String>,
 }
 
-/// An OpenAPI document.
+/// An `OpenAPI` document.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "tells what `openapi::json` writes")]
 pub struct Document(BTreeMap<String, Value>);
