@@ -22,7 +22,7 @@ pub struct OfOperation {
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct OrderBy {
     /// `createTime desc` where it is absent.
-    #[param(pattern = "^(createTime|create_time)( asc| desc)?$", nullable = false)]
+    #[param(pattern = "^\\s*((createTime|create_time)(\\s+(asc|desc))?)?\\s*$", nullable = false)]
     order_by: Option<String>,
 }
 
