@@ -2,6 +2,7 @@
 
 mod alloydb;
 mod bad_input;
+mod beside;
 mod counts;
 mod event_stream;
 mod events;
