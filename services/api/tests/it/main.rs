@@ -2,6 +2,7 @@
 
 mod alloydb;
 mod bad_input;
+mod beside;
 mod counts;
 mod document;
 mod event_stream;
