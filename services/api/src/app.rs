@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::operations::Operations;
 use crate::page_token::PageTokens;
 use crate::watch::Watches;
-use crate::{health, native, observe};
+use crate::{health, native, observe, openapi};
 use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::ALLOW;
 use actix_web::http::{Method, StatusCode};
@@ -41,44 +41,56 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// Every route there is. A pattern with a verb stands before the one without, which would match it too.
-fn routes(config: &mut web::ServiceConfig) {
-    const LOCATIONS: &str = "/v1/projects/{project}/locations";
-    const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
-    const NATIVE: &str = "/api/v1/projects/{project}/operations";
+/// Above all of `AlloyDB`'s locations.
+pub const LOCATIONS: &str = "/v1/projects/{project}/locations";
+/// Above all that is in a location.
+pub const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
+/// Our own operations.
+pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
+
+/// Every route there is. A pattern with a verb stands before the one without, which would match it too. Each is
+/// described at its handler as well: a test compares this list with the `OpenAPI` document.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
-    config
+    vec![
         // AlloyDB
-        .service(at(LOCATIONS).get(alloydb::list_locations))
-        .service(at(LOCATION).get(alloydb::get_location))
-        .service(under(LOCATION, "/clusters").get(alloydb::list_clusters))
-        .service(under(LOCATION, "/clusters/{cluster}:export").post(alloydb::export_cluster))
-        .service(under(LOCATION, "/clusters/{cluster}:import").post(alloydb::import_cluster))
-        .service(under(LOCATION, "/clusters/{cluster}").get(alloydb::get_cluster))
-        .service(under(LOCATION, "/operations").get(alloydb::list_operations))
-        .service(under(LOCATION, "/operations/{operation}:describe").get(alloydb::get_operation))
-        .service(under(LOCATION, "/operations/{operation}:cancel").post(alloydb::cancel_operation))
-        .service(under(LOCATION, "/operations/{operation}:wait").post(alloydb::wait_operation))
-        .service(
-            under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
-        )
+        at(LOCATIONS).get(alloydb::list_locations),
+        at(LOCATION).get(alloydb::get_location),
+        under(LOCATION, "/clusters").get(alloydb::list_clusters),
+        under(LOCATION, "/clusters/{cluster}:export").post(alloydb::export_cluster),
+        under(LOCATION, "/clusters/{cluster}:import").post(alloydb::import_cluster),
+        under(LOCATION, "/clusters/{cluster}").get(alloydb::get_cluster),
+        under(LOCATION, "/operations").get(alloydb::list_operations),
+        under(LOCATION, "/operations/{operation}:describe").get(alloydb::describe_operation),
+        under(LOCATION, "/operations/{operation}:cancel").post(alloydb::cancel_operation),
+        under(LOCATION, "/operations/{operation}:wait").post(alloydb::wait_operation),
+        under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
         // Our own
-        .service(under(NATIVE, ":cancel").post(native::cancel_many))
-        .service(under(NATIVE, ":counts").get(native::counts))
-        .service(at(NATIVE).get(native::list).post(native::create))
-        .service(under(NATIVE, "/{operation}:cancel").post(native::cancel))
-        .service(under(NATIVE, "/{operation}:pause").post(native::pause))
-        .service(under(NATIVE, "/{operation}:resume").post(native::resume))
-        .service(under(NATIVE, "/{operation}:retry").post(native::retry))
-        .service(under(NATIVE, "/{operation}/why").get(native::why))
-        .service(under(NATIVE, "/{operation}:wait").post(native::wait))
-        .service(under(NATIVE, "/{operation}/events").get(native::events))
-        .service(under(NATIVE, "/{operation}").get(native::get).delete(native::delete))
+        under(OPERATIONS, ":cancel").post(native::cancel_many),
+        under(OPERATIONS, ":counts").get(native::counts),
+        at(OPERATIONS).get(native::list).post(native::create),
+        under(OPERATIONS, "/{operation}:cancel").post(native::cancel),
+        under(OPERATIONS, "/{operation}:pause").post(native::pause),
+        under(OPERATIONS, "/{operation}:resume").post(native::resume),
+        under(OPERATIONS, "/{operation}:retry").post(native::retry),
+        under(OPERATIONS, "/{operation}/why").get(native::why),
+        under(OPERATIONS, "/{operation}:wait").post(native::wait),
+        under(OPERATIONS, "/{operation}/events").get(native::events),
+        under(OPERATIONS, "/{operation}").get(native::get).delete(native::delete),
         // Without a token
-        .service(at("/healthz").open(health::alive))
-        .service(at("/readyz").open(health::ready))
-        .service(at("/metrics").open(health::metrics))
-        .default_service(web::to(unknown_path));
+        at("/healthz").open(health::alive),
+        at("/readyz").open(health::ready),
+        at("/metrics").open(health::metrics),
+        at("/openapi.json").open(openapi::json),
+        at("/docs").open(openapi::page),
+    ]
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    for endpoint in endpoints() {
+        config.service(endpoint);
+    }
+    config.default_service(web::to(unknown_path));
 }
 
 /// The whole application, for a server or a test.
@@ -95,13 +107,17 @@ async fn unknown_path() -> Result<HttpResponse, ApiError> {
 }
 
 /// A pattern and the methods that it has.
-struct Endpoint {
+pub(crate) struct Endpoint {
+    /// The path, as `OpenAPI` writes it too.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the document"))]
+    pub(crate) pattern: String,
+    /// In upper case.
+    pub(crate) methods: Vec<&'static str>,
     resource: Resource,
-    methods: Vec<&'static str>,
 }
 
 fn at(pattern: &str) -> Endpoint {
-    Endpoint { resource: web::resource(pattern), methods: Vec::new() }
+    Endpoint { pattern: pattern.to_owned(), methods: Vec::new(), resource: web::resource(pattern) }
 }
 
 impl Endpoint {

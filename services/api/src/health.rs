@@ -2,6 +2,7 @@
 
 use crate::app::Api;
 use crate::metrics;
+use crate::openapi::{Health, Open};
 use crate::operations::Operations;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ContentType};
@@ -9,11 +10,30 @@ use actix_web::{HttpResponse, web};
 use runtime::admin::Readiness;
 
 /// `GET /healthz`: the process lives.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "operators",
+    summary = "Tells that the process lives",
+    security(()),
+    responses((status = 200, body = Health, description = "It lives"), Open)
+)]
 pub async fn alive(_: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok().insert_header(ContentType::json()).body(r#"{"status":"alive"}"#)
 }
 
 /// `GET /readyz`: whether calls can be served. Without the broker they can, and cancels take the slower road.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "operators",
+    summary = "Tells whether calls can be served",
+    security(()),
+    responses((status = 200, body = Health, description = "They can"),
+        (status = 503, body = Health, description = "They cannot"), Open)
+)]
 pub async fn ready(api: web::Data<Api>) -> HttpResponse {
     let (status, body) = readiness(&api.operations).await.answer();
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -21,6 +41,15 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
 }
 
 /// `GET /metrics`: the text format of Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operators",
+    summary = "Shows the metrics, for Prometheus",
+    security(()),
+    responses((status = 200, body = String, content_type = "text/plain", description = "The metrics"), Open)
+)]
 pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
     let text = metrics::render(&api.operations).await;
     HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(text)

@@ -17,6 +17,7 @@ pub mod merge_patch;
 pub mod metrics;
 pub mod native;
 pub mod observe;
+pub mod openapi;
 pub mod operations;
 pub mod page_token;
 pub mod paging;

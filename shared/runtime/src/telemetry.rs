@@ -49,8 +49,9 @@ impl Drop for Telemetry {
 /// # Errors
 /// [`TelemetryError`].
 pub fn init(service: &'static str, filter: &str) -> Result<Telemetry, TelemetryError> {
-    // sqlx logs statements, lapin frames: neither belongs into a log that people may see.
-    let filter = format!("sqlx=warn,lapin=warn,hyper=warn,reqwest=warn,{filter}");
+    // sqlx logs statements, lapin frames: neither belongs into a log that people may see. A hint for a worker that is gone
+    // comes back, and is counted by the publisher.
+    let filter = format!("sqlx=warn,lapin=warn,lapin::returned_messages=error,hyper=warn,reqwest=warn,{filter}");
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     let logs =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr);

@@ -1,12 +1,15 @@
 //! A cancel of many operations by a filter: counted first if wanted, then an operation itself.
 
 use super::options::{cancel_mode, reason, request_id};
+use super::request_schemas::CancelManyRequest;
 use super::routes::COLLECTION;
 use super::translate::{self, FILTER};
 use super::wire;
+use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
 use crate::filter::{self, Selection};
+use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};
 use actix_web::HttpResponse;
 use operation::{CancelOperations, RetryPolicy, Spec};
@@ -20,6 +23,17 @@ const PRIORITY: i16 = i16::MAX;
 
 /// `POST /api/v1/projects/{project}/operations:cancel`, with `{"filter": "…", "reason": "…", "mode": "…", "dryRun":
 /// true}`: how many operations are meant and, unless it is a dry run, the operation that asks each of them to stop.
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = ":cancel",
+    operation_id = "operations.cancelMany",
+    tag = "native",
+    summary = "Asks all operations that a filter selects to stop",
+    params(InProject, IdempotencyKey),
+    request_body(content = CancelManyRequest),
+    responses((status = 200, body = wire::BulkCancel, description = "How many are meant, and the operation that does it"), Usual, BadRequest, TooSlow, KeyTaken, Unavailable),
+)]
 pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
     let mut fields = call.body().await?;
     let mut violations = Violations::default();

@@ -1,17 +1,22 @@
 //! How many operations a project has, by kind and state.
 
+use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::openapi::{BadRequest, InProject, Unavailable, Usual};
 use actix_web::HttpResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
-struct Counts {
+/// How many operations there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Counts {
     counts: Vec<Count>,
 }
 
-#[derive(Debug, Serialize)]
-struct Count {
+/// Of one kind and state.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Count {
     kind: String,
     state: String,
     /// An int64 as a text, like all of ours.
@@ -20,6 +25,16 @@ struct Count {
 }
 
 /// `GET /api/v1/projects/{project}/operations:counts`: exact, of those that a list shows, and none that is 0.
+#[utoipa::path(
+    get,
+    context_path = OPERATIONS,
+    path = ":counts",
+    operation_id = "operations.counts",
+    tag = "native",
+    summary = "Counts the project's operations, by kind and state",
+    params(InProject),
+    responses((status = 200, body = Counts, description = "None that is 0"), Usual, BadRequest, Unavailable),
+)]
 pub async fn counts(mut call: Call) -> Result<HttpResponse, ApiError> {
     call.query().await?.refuse_unknown(&[])?;
     let counts = call.api().operations.counts(call.project.clone()).await?;

@@ -1,10 +1,16 @@
 //! The native methods. Whether the caller may act in the project is settled when a handler starts.
 
 use super::options::{self, Options};
+use super::request_schemas::{CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
 use super::translate::{self, FILTER};
 use super::wire;
+use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
+use crate::openapi::{
+    BadRequest, Filter, IdempotencyKey, InProject, KeyTaken, NotFound, Nothing, Page, TooSlow, Unavailable,
+    Unimplemented, Usual,
+};
 use crate::operations::{Address, Creation, Operation, OperationsError, Order};
 use crate::paging::{self, Collections};
 use actix_web::HttpResponse;
@@ -20,6 +26,17 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /api/v1/projects/{project}/operations`. With a `requestId` (AIP-155; or the header `Idempotency-Key`) the same
 /// request is the same operation, as often as it is sent.
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "",
+    operation_id = "operations.create",
+    tag = "native",
+    summary = "Creates an operation",
+    params(InProject, IdempotencyKey),
+    request_body(content = CreateOperation),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unimplemented, Unavailable),
+)]
 pub async fn create(mut call: Call) -> Answer {
     let mut violations = Violations::default();
     let mut request = wire::CreateRequest::read(call.body().await?, &mut violations);
@@ -43,6 +60,16 @@ pub async fn create(mut call: Call) -> Answer {
 }
 
 /// `GET /api/v1/projects/{project}/operations/{operation}`
+#[utoipa::path(
+    get,
+    context_path = OPERATIONS,
+    path = "/{operation}",
+    operation_id = "operations.get",
+    tag = "native",
+    summary = "Shows an operation",
+    params(InProject, OfOperation),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
+)]
 pub async fn get(call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
@@ -50,6 +77,16 @@ pub async fn get(call: Call) -> Answer {
 }
 
 /// `GET /api/v1/projects/{project}/operations`: all of the project, those that came by a vendor's API too.
+#[utoipa::path(
+    get,
+    context_path = OPERATIONS,
+    path = "",
+    operation_id = "operations.list",
+    tag = "native",
+    summary = "Lists the project's operations",
+    params(InProject, Page, Filter, OrderBy),
+    responses((status = 200, body = wire::Operations, description = "A page"), Usual, BadRequest, Unavailable),
+)]
 pub async fn list(mut call: Call) -> Answer {
     let query = call.query().await?;
     query.refuse_unknown(&["pageSize", "pageToken", "filter", "orderBy"])?;
@@ -72,6 +109,17 @@ fn order(text: &str) -> Result<Order, ApiError> {
 }
 
 /// `POST …/operations/{operation}:cancel`, with `{"reason": "…", "mode": "…"}` or without a body.
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "/{operation}:cancel",
+    operation_id = "operations.cancel",
+    tag = "native",
+    summary = "Asks an operation to stop",
+    params(InProject, OfOperation),
+    request_body(content = Option<CancelRequest>),
+    responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
+)]
 pub async fn cancel(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let mut fields = call.body().await?;
@@ -85,6 +133,17 @@ pub async fn cancel(mut call: Call) -> Answer {
 }
 
 /// `POST …/operations/{operation}:pause`
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "/{operation}:pause",
+    operation_id = "operations.pause",
+    tag = "native",
+    summary = "Asks an operation to pause",
+    params(InProject, OfOperation),
+    request_body(content = Option<Nothing>),
+    responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
+)]
 pub async fn pause(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
@@ -92,6 +151,17 @@ pub async fn pause(mut call: Call) -> Answer {
 }
 
 /// `POST …/operations/{operation}:resume`
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "/{operation}:resume",
+    operation_id = "operations.resume",
+    tag = "native",
+    summary = "Lets a paused operation go on",
+    params(InProject, OfOperation),
+    request_body(content = Option<Nothing>),
+    responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
+)]
 pub async fn resume(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
@@ -100,6 +170,17 @@ pub async fn resume(mut call: Call) -> Answer {
 
 /// `POST …/operations/{operation}:retry`: a new operation that goes on from the checkpoint of one that failed or was
 /// cancelled. The old one stays as it ended.
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "/{operation}:retry",
+    operation_id = "operations.retry",
+    tag = "native",
+    summary = "Tries again what failed or was cancelled",
+    params(InProject, OfOperation, IdempotencyKey),
+    request_body(content = Option<RetryOperation>),
+    responses((status = 200, body = wire::Operation, description = "The new operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unavailable),
+)]
 pub async fn retry(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let mut fields = call.body().await?;
@@ -113,6 +194,16 @@ pub async fn retry(mut call: Call) -> Answer {
 }
 
 /// `DELETE …/operations/{operation}`: hides it, does not cancel it.
+#[utoipa::path(
+    delete,
+    context_path = OPERATIONS,
+    path = "/{operation}",
+    operation_id = "operations.delete",
+    tag = "native",
+    summary = "Hides an operation",
+    params(InProject, OfOperation),
+    responses((status = 200, body = Nothing, description = "It is hidden"), Usual, NotFound, Unavailable),
+)]
 pub async fn delete(call: Call) -> Answer {
     let (address, name) = address(&call)?;
     call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;

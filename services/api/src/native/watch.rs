@@ -1,10 +1,15 @@
 //! The two ways to wait for an operation without asking over and over: a long poll and a stream of events.
 
+use super::answer_schemas::ServerSentEvent;
 use super::feed::{self, Feed};
+use super::request_schemas::{LastEventId, OfOperation, WaitRequest};
 use super::routes::{address, of_operation};
 use super::translate;
+use super::wire;
+use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
+use crate::openapi::{BadRequest, InProject, NotFound, TooMany, TooSlow, Unavailable, Usual};
 use crate::operations::{Address, Operation, OperationsError};
 use crate::time_text;
 use crate::watch::{Known, Watcher, Woken};
@@ -23,6 +28,17 @@ const LATE: Duration = Duration::from_millis(750);
 
 /// `POST …/operations/{operation}:wait`, with `{"timeout": "30s"}` or without a body: answers when the operation has ended,
 /// or at the timeout, with the operation as it is (INV-30).
+#[utoipa::path(
+    post,
+    context_path = OPERATIONS,
+    path = "/{operation}:wait",
+    operation_id = "operations.wait",
+    tag = "native",
+    summary = "Waits until an operation has ended",
+    params(InProject, OfOperation),
+    request_body(content = Option<WaitRequest>),
+    responses((status = 200, body = wire::Operation, description = "The operation, ended or as it is at the timeout"), Usual, BadRequest, NotFound, TooSlow, TooMany, Unavailable),
+)]
 pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
     let (address, name) = address(&call)?;
     let timeout = timeout(&mut call).await?;
@@ -40,6 +56,28 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
 }
 
 /// `GET …/operations/{operation}/events`: the operation, then what changes of it, until it has ended.
+#[utoipa::path(
+    get,
+    context_path = OPERATIONS,
+    path = "/{operation}/events",
+    operation_id = "operations.events",
+    tag = "native",
+    summary = "Streams what changes of an operation",
+    params(InProject, OfOperation, LastEventId),
+    responses(
+        (
+            status = 200,
+            content_type = "text/event-stream",
+            body = ServerSentEvent,
+            description = "Server-sent events: `snapshot` (the operation), `delta` (a JSON merge patch of it), then `end` \
+                           or `deleted`; their ids are its revisions"
+        ),
+        Usual,
+        NotFound,
+        TooMany,
+        Unavailable
+    ),
+)]
 pub async fn events(call: Call) -> Result<HttpResponse, ApiError> {
     let (address, name) = address(&call)?;
     let feed = Feed::new(call.header("last-event-id").as_deref());

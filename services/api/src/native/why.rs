@@ -1,9 +1,12 @@
 //! Why an operation has not ended: who has it, when it was last heard of, and what it waits for.
 
+use super::request_schemas::OfOperation;
 use super::routes::{address, of_operation};
 use super::wire;
+use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::openapi::{InProject, NotFound, Unavailable, Usual};
 use crate::operations::Why;
 use crate::time_text::{rfc3339, seconds};
 use actix_web::HttpResponse;
@@ -12,6 +15,16 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 /// `GET …/operations/{operation}/why`: why it has not ended.
+#[utoipa::path(
+    get,
+    context_path = OPERATIONS,
+    path = "/{operation}/why",
+    operation_id = "operations.why",
+    tag = "native",
+    summary = "Tells why an operation has not ended",
+    params(InProject, OfOperation),
+    responses((status = 200, body = wire::Why, description = "As of now"), Usual, NotFound, Unavailable),
+)]
 pub async fn why(call: Call) -> Result<HttpResponse, ApiError> {
     let (address, name) = address(&call)?;
     let why = call.api().operations.why(address).await.map_err(|error| of_operation(error, &name))?;

@@ -2,7 +2,9 @@
 
 mod alloydb;
 mod bad_input;
+mod beside;
 mod counts;
+mod document;
 mod event_stream;
 mod events;
 mod fixture;

@@ -41,6 +41,7 @@ async fn an_operation_is_shown_field_for_field() {
     let mut expected = json!({
         "id": id, "name": format!("projects/mine/operations/{}", id.as_str().expect("an id")), "project": "mine",
         "kind": "demo.steps", "state": "PENDING", "done": false, "target": "demo", "priority": 7, "revision": "1",
+        "labels": {}, "retry": {"maxAttempts": 5, "initialBackoff": "1s", "maxBackoff": "300s"},
         "createTime": "T", "updateTime": "T", "attempt": 0, "failures": 0,
         "progress": {"itemsDone": "0", "unit": "steps", "bytesDone": "0"},
         "spec": {"kind": "demo.steps", "steps": 10, "stepMillis": 5, "failAt": 3},
@@ -67,7 +68,7 @@ async fn an_operation_is_shown_field_for_field() {
         (
             "cancel",
             json!({
-                "requestedAt": "T", "requestedBy": "me", "reason": "a wrong table", "deliveredAt": "T",
+                "requestedAt": "T", "requestedBy": "me", "reason": "a wrong table", "mode": "now", "deliveredAt": "T",
                 "deliveredBy": "push", "observedAt": "T", "safePoint": "part uploaded", "stoppedAt": "T",
                 "cleanup": {"status": "removed", "outputs": []},
             }),
@@ -138,7 +139,8 @@ async fn creates_that_are_wrong_name_the_field() {
     let steps = |spec: Value| json!({"kind": "demo.steps", "spec": spec});
     check(json!({}), "spec: is required; kind: is required").await;
     check(json!({"kind": "x", "spec": {}}), "is not a kind of operation").await;
-    check(json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "labels": {}}), "labels: is not a field")
+    check(json!({"kind": "operations.cancel", "spec": {}}), "kind: operations.cancel is created by POST").await;
+    check(json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "label": {}}), "label: is not a field")
         .await;
     check(
         json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "priority": 40_000}),
@@ -236,8 +238,8 @@ async fn requests_with_unknown_parts_are_refused_by_name() {
         assert!(got.message().contains(expected), "{}", got.message());
     };
     check(
-        &fixture.post(&format!("{}:cancel", path(&operation)), &json!({"mode": "now"})).await,
-        "mode: is not a field",
+        &fixture.post(&format!("{}:cancel", path(&operation)), &json!({"mode": "later"})).await,
+        "mode: must be now or after_current_item",
     );
     check(
         &fixture.post(&format!("{}:pause", path(&operation)), &json!({"reason": "x"})).await,
@@ -245,6 +247,7 @@ async fn requests_with_unknown_parts_are_refused_by_name() {
     );
     let long = json!({"reason": "x".repeat(1_001)});
     check(&fixture.post(&format!("{}:cancel", path(&operation)), &long).await, "reason: is longer than");
-    check(&fixture.get(&format!("{NATIVE}?orderBy=x")).await, "orderBy: is not a parameter");
+    check(&fixture.get(&format!("{NATIVE}?orderBy=x")).await, "orderBy: is served for \"createTime\"");
+    check(&fixture.get(&format!("{NATIVE}?sortBy=x")).await, "sortBy: is not a parameter");
     assert_eq!(fixture.get(&path(&operation)).await.body["state"], "PENDING");
 }

@@ -20,7 +20,10 @@ const NEVER: Duration = Duration::from_hours(1);
 /// Begins to wait, for longer than any test lasts.
 fn wait(fixture: &Fixture, path: &str) -> JoinHandle<Answer> {
     let request = fixture.request("POST", &format!("{path}:wait")).json(&json!({"timeout": "300s"}));
-    tokio::spawn(answer(request))
+    // What is not answered by then never is.
+    tokio::spawn(async {
+        tokio::time::timeout(Duration::from_secs(30), answer(request)).await.expect("an answer in time")
+    })
 }
 
 /// Nobody tells: the tick finds what a worker has written.

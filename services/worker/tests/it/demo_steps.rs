@@ -85,8 +85,9 @@ async fn a_failure_that_may_pass_is_tried_again_and_resumes() {
     worker.end().await;
 }
 
-/// The lease has a thread of its own: an executor that never yields does not lose it.
-#[tokio::test]
+/// The lease has a thread of its own: an executor that never yields does not lose it. It takes one of the threads that
+/// this test and its worker share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_busy_executor_keeps_its_lease() {
     let fixture = Fixture::new().await;
     let terms = LeaseTerms::new(Duration::from_millis(200), Duration::from_secs(1)).expect("terms");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
 use tempfile::TempDir;
 use testkit::{Proxy, TestDatabase, broker_settings, eventually};
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -82,8 +83,11 @@ impl Fixture {
     }
 
     pub async fn create(&self, spec: DemoSteps) -> OperationId {
-        let id = clock::new_operation_id();
-        let spec = Spec::DemoSteps(spec);
+        self.create_as(Spec::DemoSteps(spec), None).await
+    }
+
+    pub async fn create_as(&self, spec: Spec, deadline: Option<OffsetDateTime>) -> OperationId {
+        let (id, kind) = (clock::new_operation_id(), spec.kind());
         let new = NewOperation {
             id,
             project: project(),
@@ -92,19 +96,23 @@ impl Fixture {
             spec,
             priority: 0,
             labels: BTreeMap::new(),
-            deadline: None,
+            deadline,
             retry: RetryPolicy { failure_limit: 2, ..RetryPolicy::default() },
             trace_parent: None,
             request: None,
         };
         self.store.create(&new).await.expect("created");
-        self.publisher.send(Hint::Work { kind: operation::Kind::DemoSteps, trace_parent: None });
+        self.publisher.send(Hint::Work { kind, trace_parent: None });
         id
     }
 
     /// Asks to cancel as the api does: the row first, then the hint to the owner.
     pub async fn cancel(&self, id: OperationId) -> Option<Asked> {
-        let requester = Requester { name: "tester".to_owned(), reason: None, mode: CancelMode::Now };
+        self.cancel_in(id, CancelMode::Now).await
+    }
+
+    pub async fn cancel_in(&self, id: OperationId, mode: CancelMode) -> Option<Asked> {
+        let requester = Requester { name: "tester".to_owned(), reason: None, mode };
         let answer = self.store.cancel(&at(id), &requester).await.expect("answered");
         if let Some(Asked::Recorded(operation)) = &answer {
             self.hint(operation);

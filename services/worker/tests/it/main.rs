@@ -1,5 +1,6 @@
 //! A whole worker against a real Postgres and a real RabbitMQ.
 
+mod beside;
 mod cancel;
 mod changes;
 mod demo_steps;

@@ -3,6 +3,7 @@
 mod cancel;
 mod crash;
 mod export;
+mod schemathesis;
 mod sdk;
 mod telemetry;
 mod tidy;

@@ -1,10 +1,13 @@
 //! `AlloyDB`'s methods. Whether the caller may act in the project is settled when a handler starts.
 
+use super::request_schemas::{CancelBody, ExportClusterBody, InLocation, OfCluster, OfOperation, PartialSuccess};
 use super::translate::{self, FILTER};
 use super::wire;
+use crate::app::{LOCATION, LOCATIONS};
 use crate::call::Call;
 use crate::catalog::{ClusterName, is_id};
 use crate::error::{ApiError, Violations};
+use crate::openapi::{BadRequest, Filter, InProject, NotFound, Page, TooSlow, Unavailable, Unimplemented, Usual};
 use crate::operations::{Address, Creation, OperationsError, Order};
 use crate::paging::{self, Collections};
 use actix_web::HttpResponse;
@@ -20,6 +23,17 @@ const ANY: &str = "-";
 type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/{name=projects/*/locations/*/clusters/*}:export`
+#[utoipa::path(
+    post,
+    context_path = LOCATION,
+    path = "/clusters/{cluster}:export",
+    operation_id = "alloydb.clusters.export",
+    tag = "alloydb",
+    summary = "Exports a cluster's database",
+    params(InProject, InLocation, OfCluster),
+    request_body(content = ExportClusterBody),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
+)]
 pub async fn export_cluster(mut call: Call) -> Answer {
     let cluster = cluster(&call)?;
     let mut violations = Violations::default();
@@ -43,18 +57,63 @@ pub async fn export_cluster(mut call: Call) -> Answer {
 }
 
 /// `POST /v1/{name=projects/*/locations/*/clusters/*}:import`
+#[utoipa::path(
+    post,
+    context_path = LOCATION,
+    path = "/clusters/{cluster}:import",
+    operation_id = "alloydb.clusters.import",
+    tag = "alloydb",
+    summary = "Not implemented",
+    params(InProject, InLocation, OfCluster),
+    responses(Usual, Unimplemented),
+)]
 pub async fn import_cluster(_: Call) -> Answer {
     Err(ApiError::unimplemented("clusters.import is not implemented: this service exports only"))
 }
 
-/// `GET /v1/{name=projects/*/locations/*/operations/*}`, and the same with `:describe`, as gcloud's users write it.
+/// `GET /v1/{name=projects/*/locations/*/operations/*}`
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "/operations/{operation}",
+    operation_id = "alloydb.operations.get",
+    tag = "alloydb",
+    summary = "Shows an operation",
+    params(InProject, InLocation, OfOperation),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
+)]
 pub async fn get_operation(call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
 
+/// The same with `:describe`, as gcloud's users write it.
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "/operations/{operation}:describe",
+    operation_id = "alloydb.operations.describe",
+    tag = "alloydb",
+    summary = "Shows an operation",
+    params(InProject, InLocation, OfOperation),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
+)]
+pub async fn describe_operation(call: Call) -> Answer {
+    get_operation(call).await
+}
+
 /// `GET /v1/{name=projects/*/locations/*}/operations`
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "/operations",
+    operation_id = "alloydb.operations.list",
+    tag = "alloydb",
+    summary = "Lists a location's operations",
+    params(InProject, InLocation, Page, Filter, PartialSuccess),
+    responses((status = 200, body = wire::ListOperationsResponse, description = "A page"), Usual, BadRequest, NotFound, Unimplemented, Unavailable),
+)]
 pub async fn list_operations(mut call: Call) -> Answer {
     let query = call.query().await?;
     query.refuse_partial_success()?;
@@ -76,6 +135,17 @@ pub async fn list_operations(mut call: Call) -> Answer {
 
 /// `POST /v1/{name=projects/*/locations/*/operations/*}:cancel`. Clients send no body, an empty one, `{}`, or the
 /// name again; and they cancel twice, and too late: all of it succeeds.
+#[utoipa::path(
+    post,
+    context_path = LOCATION,
+    path = "/operations/{operation}:cancel",
+    operation_id = "alloydb.operations.cancel",
+    tag = "alloydb",
+    summary = "Asks an operation to stop",
+    params(InProject, InLocation, OfOperation),
+    request_body(content = Option<CancelBody>),
+    responses((status = 200, body = wire::Empty, description = "It was asked, or had ended"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
+)]
 pub async fn cancel_operation(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     let mut fields = call.body().await?;
@@ -95,6 +165,16 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
 }
 
 /// `DELETE /v1/{name=projects/*/locations/*/operations/*}`: hides the operation, does not cancel it.
+#[utoipa::path(
+    delete,
+    context_path = LOCATION,
+    path = "/operations/{operation}",
+    operation_id = "alloydb.operations.delete",
+    tag = "alloydb",
+    summary = "Hides an operation",
+    params(InProject, InLocation, OfOperation),
+    responses((status = 200, body = wire::Empty, description = "It is hidden"), Usual, NotFound, Unavailable),
+)]
 pub async fn delete_operation(call: Call) -> Answer {
     let (address, name) = address(&call)?;
     call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;
@@ -102,16 +182,46 @@ pub async fn delete_operation(call: Call) -> Answer {
 }
 
 /// `POST /v1/{name=projects/*/locations/*/operations/*}:wait`
+#[utoipa::path(
+    post,
+    context_path = LOCATION,
+    path = "/operations/{operation}:wait",
+    operation_id = "alloydb.operations.wait",
+    tag = "alloydb",
+    summary = "Not implemented: poll instead",
+    params(InProject, InLocation, OfOperation),
+    responses(Usual, Unimplemented),
+)]
 pub async fn wait_operation(_: Call) -> Answer {
     Err(ApiError::unimplemented("operations.wait is not implemented: poll operations.get"))
 }
 
 /// `GET /v1/{name=projects/*/locations/*/clusters/*}`
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "/clusters/{cluster}",
+    operation_id = "alloydb.clusters.get",
+    tag = "alloydb",
+    summary = "Shows a cluster",
+    params(InProject, InLocation, OfCluster),
+    responses((status = 200, body = wire::Cluster, description = "The cluster"), Usual, NotFound),
+)]
 pub async fn get_cluster(call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(translate::cluster(&cluster(&call)?.to_string())))
 }
 
 /// `GET /v1/{parent=projects/*/locations/*}/clusters`
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "/clusters",
+    operation_id = "alloydb.clusters.list",
+    tag = "alloydb",
+    summary = "Lists the clusters of a location",
+    params(InProject, InLocation, Page),
+    responses((status = 200, body = wire::ListClustersResponse, description = "A page"), Usual, BadRequest, NotFound),
+)]
 pub async fn list_clusters(mut call: Call) -> Answer {
     let query = call.query().await?;
     let location = call.segment("location");
@@ -129,6 +239,16 @@ pub async fn list_clusters(mut call: Call) -> Answer {
 }
 
 /// `GET /v1/{name=projects/*/locations/*}`
+#[utoipa::path(
+    get,
+    context_path = LOCATION,
+    path = "",
+    operation_id = "alloydb.locations.get",
+    tag = "alloydb",
+    summary = "Shows a location",
+    params(InProject, InLocation),
+    responses((status = 200, body = wire::Location, description = "The location"), Usual, NotFound),
+)]
 pub async fn get_location(call: Call) -> Answer {
     let location = call.segment("location");
     if !call.api().catalog.locations(&call.project).contains(&location.as_str()) {
@@ -139,6 +259,16 @@ pub async fn get_location(call: Call) -> Answer {
 }
 
 /// `GET /v1/{name=projects/*}/locations`
+#[utoipa::path(
+    get,
+    context_path = LOCATIONS,
+    path = "",
+    operation_id = "alloydb.locations.list",
+    tag = "alloydb",
+    summary = "Lists the locations",
+    params(InProject, Page),
+    responses((status = 200, body = wire::ListLocationsResponse, description = "A page"), Usual, BadRequest),
+)]
 pub async fn list_locations(mut call: Call) -> Answer {
     let query = call.query().await?;
     let parent = format!("projects/{}/locations", call.project);

@@ -3,6 +3,7 @@
 use crate::error::Violations;
 use crate::fields::Fields;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The prefix of every `@type`.
 macro_rules! type_url {
@@ -17,7 +18,8 @@ pub const OPERATION_METADATA: &str = type_url!("OperationMetadata");
 pub const EXPORT_CLUSTER_RESPONSE: &str = type_url!("ExportClusterResponse");
 
 /// `google.longrunning.Operation`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = alloydb::Operation)]
 pub struct Operation {
     pub name: String,
     pub metadata: OperationMetadata,
@@ -27,28 +29,33 @@ pub struct Operation {
 }
 
 /// The `oneof result` of an operation: nothing while it runs, exactly one once it is done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::OperationResult)]
 pub enum OperationResult {
     Error(Status),
     Response(ExportClusterResponse),
 }
 
 /// `google.rpc.Status` inside an operation: the code is the canonical number, and there is no `status`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = alloydb::Status)]
 pub struct Status {
     pub code: i32,
     pub message: String,
 }
 
 /// `google.cloud.alloydb.v1.OperationMetadata`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::OperationMetadata)]
 pub struct OperationMetadata {
     #[serde(rename = "@type")]
     pub type_url: &'static str,
+    #[schema(format = DateTime)]
     pub create_time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     pub end_time: Option<String>,
     pub target: String,
     pub verb: &'static str,
@@ -58,8 +65,9 @@ pub struct OperationMetadata {
 }
 
 /// `google.cloud.alloydb.v1.ExportClusterResponse`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::ExportClusterResponse)]
 pub struct ExportClusterResponse {
     #[serde(rename = "@type")]
     pub type_url: &'static str,
@@ -67,14 +75,16 @@ pub struct ExportClusterResponse {
 }
 
 /// `google.cloud.alloydb.v1.GcsDestination`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = alloydb::GcsDestination)]
 pub struct GcsDestination {
     pub uri: String,
 }
 
 /// `google.longrunning.ListOperationsResponse`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::ListOperationsResponse)]
 pub struct ListOperationsResponse {
     pub operations: Vec<Operation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,8 +92,9 @@ pub struct ListOperationsResponse {
 }
 
 /// `google.cloud.alloydb.v1.Cluster`, as far as we can tell.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::Cluster)]
 pub struct Cluster {
     pub name: String,
     pub display_name: String,
@@ -91,8 +102,9 @@ pub struct Cluster {
 }
 
 /// `google.cloud.alloydb.v1.ListClustersResponse`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::ListClustersResponse)]
 pub struct ListClustersResponse {
     pub clusters: Vec<Cluster>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,9 +112,10 @@ pub struct ListClustersResponse {
 }
 
 /// `google.cloud.location.Location`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the names are Google's")]
+#[schema(as = alloydb::Location)]
 pub struct Location {
     pub name: String,
     pub location_id: String,
@@ -110,8 +123,9 @@ pub struct Location {
 }
 
 /// `google.cloud.location.ListLocationsResponse`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = alloydb::ListLocationsResponse)]
 pub struct ListLocationsResponse {
     pub locations: Vec<Location>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +133,8 @@ pub struct ListLocationsResponse {
 }
 
 /// `google.protobuf.Empty`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = alloydb::Empty)]
 pub struct Empty {}
 
 /// `google.cloud.alloydb.v1.ExportClusterRequest`, without judging what it says.

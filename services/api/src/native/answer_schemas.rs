@@ -1,0 +1,173 @@
+//! What answers hold of the domain's own types, which know nothing of documents.
+#![expect(dead_code, reason = "they tell what the types of `operation` are written as")]
+
+use super::request_schemas::CancelModeName;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// The kind's parameters as they are run, with their defaults.
+#[derive(ToSchema)]
+#[serde(tag = "kind")]
+pub enum ShownSpec {
+    #[serde(rename = "postgres.export")]
+    PostgresExport(ShownPostgresExport),
+    #[serde(rename = "demo.steps")]
+    DemoSteps(ShownDemoSteps),
+    #[serde(rename = "operations.cancel")]
+    CancelOperations(ShownCancelOperations),
+}
+
+/// Rows or a dump of one database of a cluster into one object of a bucket.
+#[derive(ToSchema)]
+pub struct ShownPostgresExport {
+    cluster: String,
+    database: String,
+    bucket: String,
+    object: String,
+    format: ShownFormat,
+}
+
+/// What an export writes.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ShownFormat {
+    #[schema(rename = "csv")]
+    Csv(ShownCsv),
+    #[schema(rename = "sql")]
+    Sql(ShownSql),
+}
+
+/// The rows of one query.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownCsv {
+    select_query: String,
+    delimiter: String,
+    quote: String,
+    escape: String,
+}
+
+/// A plain dump.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownSql {
+    tables: Vec<String>,
+    schema_only: bool,
+    clean_target_objects: bool,
+    if_exist_target_objects: bool,
+}
+
+/// Steps that take time.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownDemoSteps {
+    steps: u32,
+    step_millis: u32,
+    bucket: Option<String>,
+    object: Option<String>,
+    fail_at: Option<u32>,
+    #[schema(required = false)]
+    fail_retryable: bool,
+    panic_at: Option<u32>,
+    hang_at: Option<u32>,
+    spin_at: Option<u32>,
+    spin_millis: Option<u32>,
+}
+
+/// A cancel of many.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownCancelOperations {
+    filter: ShownFilter,
+    requested_by: String,
+    reason: Option<String>,
+    mode: CancelModeName,
+}
+
+/// Which operations are meant: all that meet every condition that stands here.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownFilter {
+    collection: Option<String>,
+    collection_prefix: Option<String>,
+    target: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    done: Option<bool>,
+    kinds: Option<Vec<String>>,
+    states: Option<Vec<StateName>>,
+    #[schema(format = DateTime)]
+    created_from: Option<String>,
+    #[schema(format = DateTime)]
+    created_before: Option<String>,
+}
+
+/// The state of an operation.
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum StateName {
+    Pending,
+    Running,
+    Paused,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// What became of the output that a stopped attempt had begun, by name.
+#[derive(ToSchema)]
+pub struct ShownCleanup {
+    status: CleanupWord,
+    outputs: Vec<String>,
+}
+
+/// Nothing is left, it was left on purpose, or nobody knows: look at the names.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum CleanupWord {
+    Removed,
+    Kept,
+    Unknown,
+}
+
+/// What became of a request.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AnswerWord {
+    Recorded,
+    AlreadyRequested,
+    AlreadyDone,
+    NotPaused,
+}
+
+/// What an operation waits for.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WaitsFor {
+    Nothing,
+    Resume,
+    RetryDelay,
+    Worker,
+    Sweep,
+    SafePoint,
+    Work,
+}
+
+/// One of the events of a stream; it has an id where it says something new: the operation's revision.
+#[derive(ToSchema)]
+pub struct ServerSentEvent {
+    #[schema(pattern = "^[0-9]+$")]
+    id: Option<String>,
+    event: EventName,
+    /// JSON: the operation in a `snapshot`, a merge patch of it (RFC 7396) in a `delta`, else empty.
+    data: String,
+}
+
+/// What is told.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum EventName {
+    Snapshot,
+    Delta,
+    End,
+    Deleted,
+}

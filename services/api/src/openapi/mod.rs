@@ -1,0 +1,101 @@
+//! The `OpenAPI` 3.1 document, made from the code, and the page that shows it. A method is described where its handler
+//! stands; what methods share stands here.
+
+mod answers;
+mod parameters;
+mod schemas;
+#[cfg(test)]
+mod tests;
+
+pub use answers::{BadRequest, KeyTaken, NotFound, Open, TooMany, TooSlow, Unavailable, Unimplemented, Usual};
+pub use parameters::{Filter, IdempotencyKey, InProject, Page};
+pub use schemas::{Document, Health, Nothing};
+
+use crate::app::Api;
+use crate::dialect::alloydb;
+use crate::{health, native};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
+use actix_web::{HttpResponse, web};
+use std::sync::LazyLock;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi};
+use utoipa::{Modify, OpenApi as _};
+
+/// Written at the first look, and kept: it is small.
+static JSON: LazyLock<Option<String>> = LazyLock::new(|| document().to_json().ok());
+
+/// Needs nothing from anywhere else: networks where such services run often see no internet.
+const PAGE: &str = include_str!("docs.html");
+
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Safepoint",
+        // The API's, which is in its paths; the process tells its own to nobody.
+        version = "1",
+        description = "Long-running operations whose cancel can be trusted. Names of members may also be written in \
+                       snake_case, null is absent, whole numbers may be texts. Every answer bears X-Request-Id.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(health::alive, health::ready, health::metrics, json, page),
+    components(schemas(schemas::ErrorAnswer, schemas::ErrorStatus, schemas::ErrorDetail, schemas::FieldViolation)),
+    security(("token" = [])),
+    tags(
+        (name = "native", description = "Our own API: everything known about an operation."),
+        (name = "alloydb", description = "The AlloyDB Admin API v1, as far as exports and their operations go."),
+        (name = "operators", description = "Health, metrics and this document; without a token.")
+    ),
+    modifiers(&Shared)
+)]
+struct Whole;
+
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_with(Components::new);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        answers::add(components);
+    }
+}
+
+/// The whole document.
+pub fn document() -> OpenApi {
+    let mut document = Whole::openapi();
+    document.merge(native::Document::openapi());
+    document.merge(alloydb::Document::openapi());
+    document
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "operators",
+    summary = "This document",
+    security(()),
+    responses((status = 200, body = Document, description = "OpenAPI 3.1"), Open)
+)]
+pub async fn json(_: web::Data<Api>) -> HttpResponse {
+    match JSON.as_deref() {
+        Some(json) => HttpResponse::Ok().insert_header(ContentType::json()).body(json),
+        None => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// The page that shows it.
+#[utoipa::path(
+    get,
+    path = "/docs",
+    operation_id = "docs",
+    tag = "operators",
+    summary = "This document, for people",
+    security(()),
+    responses((status = 200, body = String, content_type = "text/html", description = "A page"), Open)
+)]
+pub async fn page(_: web::Data<Api>) -> HttpResponse {
+    let policy = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
+    HttpResponse::Ok().insert_header(ContentType::html()).insert_header((CONTENT_SECURITY_POLICY, policy)).body(PAGE)
+}

@@ -1,0 +1,102 @@
+//! The document holds all routes, and nothing else; and it is one that tools can read.
+
+use super::document;
+use crate::app::{OPERATIONS, endpoints};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+fn json() -> Value {
+    serde_json::to_value(document()).expect("JSON")
+}
+
+/// Each method of the document, with its path.
+fn methods(document: &Value) -> Vec<(String, String, &Value)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = paths.iter().flat_map(|(path, item)| {
+        let item = item.as_object().expect("a path item");
+        let known = item.iter().filter(|(name, _)| METHODS.contains(&name.as_str()));
+        known.map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation))
+    });
+    methods.collect()
+}
+
+#[test]
+fn every_route_is_described_and_nothing_else() {
+    let served: BTreeSet<(String, String)> = endpoints()
+        .iter()
+        .flat_map(|endpoint| endpoint.methods.iter().map(|method| ((*method).to_owned(), endpoint.pattern.clone())))
+        .collect();
+    let document = json();
+    let described: BTreeSet<_> = methods(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let (missing, dead): (Vec<_>, Vec<_>) =
+        (served.difference(&described).collect(), described.difference(&served).collect());
+    assert!(missing.is_empty(), "served, but not described (#[utoipa::path], Document): {missing:?}");
+    assert!(dead.is_empty(), "described, but not served: {dead:?}");
+    assert!(served.len() >= 30, "{}", served.len());
+}
+
+#[test]
+fn it_is_openapi_3_1() {
+    let document = json();
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")), "{}", document["openapi"]);
+    for member in ["title", "version"] {
+        assert!(document["info"][member].as_str().is_some_and(|text| !text.is_empty()), "info.{member}");
+    }
+    let methods = methods(&document);
+    let ids: BTreeSet<_> = methods.iter().filter_map(|(_, _, operation)| operation["operationId"].as_str()).collect();
+    assert_eq!(ids.len(), methods.len(), "each method has an operationId of its own");
+    for (method, path, operation) in &methods {
+        for part in path.split('{').skip(1) {
+            let name = part.split('}').next().expect("a name");
+            let parameters = operation["parameters"].as_array().expect("parameters");
+            let described = parameters.iter().any(|p| p["name"] == name && p["in"] == "path" && p["required"] == true);
+            assert!(described, "{method} {path}: {name}");
+        }
+    }
+}
+
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = json();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("a reference within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn refusals_are_told() {
+    let document = json();
+    let check = |path: &str, method: &str, statuses: &[&str]| {
+        let answers = document["paths"][path][method]["responses"].as_object().expect("answers");
+        let told: Vec<_> = answers.keys().map(String::as_str).collect();
+        assert_eq!(told, statuses, "{method} {path}");
+    };
+    let under = |rest: &str| format!("{OPERATIONS}{rest}");
+    check(OPERATIONS, "post", &["200", "400", "401", "403", "404", "405", "408", "409", "500", "501", "503"]);
+    check(&under("/{operation}"), "get", &["200", "401", "403", "404", "405", "500", "503"]);
+    let waits = ["200", "400", "401", "403", "404", "405", "408", "429", "500", "503"];
+    check(&under("/{operation}:wait"), "post", &waits);
+    check("/readyz", "get", &["200", "405", "500", "503"]);
+    for (method, path, operation) in methods(&document) {
+        let open = operation["security"] == serde_json::json!([{}]);
+        let answers = operation["responses"].as_object().expect("answers");
+        assert!(open || (answers.contains_key("401") && answers.contains_key("403")), "{method} {path}");
+    }
+}

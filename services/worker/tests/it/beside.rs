@@ -1,0 +1,75 @@
+//! Deadlines, cancels that let the current item come to its end, and cancels of many.
+
+use crate::fixture::{Fixture, endless, steps};
+use operation::{CancelMode, CancelOperations, Kind, ListFilter, Spec, State};
+use runtime::clock;
+use std::time::Duration;
+
+/// Its worker's own clock ends it, at a safe point, and it is no failure to be tried again.
+#[tokio::test]
+async fn a_deadline_ends_what_runs() {
+    let fixture = Fixture::new().await;
+    let worker = fixture.worker().await;
+    let deadline = clock::now() + Duration::from_secs(1);
+    let id = fixture.create_as(Spec::DemoSteps(endless()), Some(deadline)).await;
+    let operation = fixture.until_state(id, State::Failed).await;
+    assert_eq!((operation.error_code, operation.attempt.0, operation.failures), (Some(4), 1, 0));
+    assert!(operation.finish_time.is_some_and(|time| time >= deadline));
+    worker.end().await;
+}
+
+/// The step that was begun comes to its end; only then it is CANCELLED. Asked again for now, it ends within a step.
+#[tokio::test]
+async fn a_cancel_after_the_current_item_waits_for_it() {
+    let fixture = Fixture::new().await;
+    let worker = fixture.worker().await;
+    let (patient, urgent) = (fixture.create(steps(1_000, 300)).await, fixture.create(endless()).await);
+    for id in [patient, urgent] {
+        fixture.until_state(id, State::Running).await;
+        fixture.cancel_in(id, CancelMode::AfterCurrentItem).await;
+    }
+    let operation = fixture.until_state(patient, State::Cancelled).await;
+    let receipt = operation.cancel.expect("a receipt");
+    assert_eq!((receipt.safe_point.as_deref(), receipt.mode), (Some("step done"), Some(CancelMode::AfterCurrentItem)));
+    assert!(operation.items_done > 0);
+    assert_eq!(fixture.get(urgent).await.state, State::Running);
+    fixture.cancel(urgent).await;
+    let receipt = fixture.until_state(urgent, State::Cancelled).await.cancel.expect("a receipt");
+    assert_eq!((receipt.safe_point.as_deref(), receipt.mode), (Some("within a step"), Some(CancelMode::Now)));
+    worker.end().await;
+}
+
+/// What waits, what runs, and nothing else; itself it succeeds.
+#[tokio::test]
+async fn many_are_cancelled_by_an_operation() {
+    let fixture = Fixture::new().await;
+    let done = fixture.create(steps(1, 0)).await;
+    let worker = fixture.worker().await;
+    fixture.until_state(done, State::Succeeded).await;
+    let mut open = Vec::new();
+    for _ in 0..130 {
+        open.push(fixture.create(endless()).await);
+    }
+    let spec = CancelOperations {
+        filter: ListFilter { kinds: vec![Kind::DemoSteps], ..ListFilter::default() },
+        requested_by: "somebody".to_owned(),
+        reason: Some("a wrong table".to_owned()),
+        mode: CancelMode::Now,
+    };
+    let bulk = fixture.create_as(Spec::CancelOperations(spec), None).await;
+    let later = fixture.create(endless()).await;
+    let operation = fixture.until_state(bulk, State::Succeeded).await;
+    assert_eq!(
+        operation.response,
+        Some(serde_json::json!({"requested": "130", "alreadyRequested": "0", "alreadyDone": "0"}))
+    );
+    assert_eq!((operation.items_done, operation.items_total), (130, Some(131)), "one more was counted, and not meant");
+    for id in open {
+        let receipt = fixture.until_state(id, State::Cancelled).await.cancel.expect("a receipt");
+        assert_eq!((receipt.requested_by.as_str(), receipt.reason.as_deref()), ("somebody", Some("a wrong table")));
+    }
+    assert!(!fixture.get(later).await.state.is_done(), "what came after it is not meant");
+    fixture.cancel(later).await;
+    fixture.until_state(later, State::Cancelled).await;
+    worker.end().await;
+}
