@@ -2,10 +2,10 @@
 
 use super::Violation;
 use crate::evidence::{Evidence, Row, Step};
-use crate::history::Micros;
 
-/// Files bear the time of the kernel's tick, which lies up to 10 ms back; none bears one ahead.
-const NO_EARLIER: Micros = 0;
+/// In so many operations whose worker was lost, one step at most may fall into the window of microseconds between the last
+/// look at the lease and the rename. A worker that does not look at all falls into it with each freeze.
+const LOST_FOR_ONE_LATE: usize = 500;
 
 pub fn check(evidence: &Evidence, violations: &mut Vec<Violation>) {
     for row in &evidence.rows {
@@ -14,6 +14,7 @@ pub fn check(evidence: &Evidence, violations: &mut Vec<Violation>) {
         count(row, shown, violations);
         late(row, shown, violations);
     }
+    window(evidence, violations);
 }
 
 /// Whether an attempt of it was lost at its end, so that nobody could tell what it left.
@@ -26,7 +27,8 @@ fn unknown(row: &Row) -> bool {
 /// and the rename, and nobody took over (see the worker's `sink/small.rs`).
 pub fn late_steps(row: &Row, shown: &[Step]) -> usize {
     let Some(ended) = row.ended_at else { return 0 };
-    shown.iter().filter(|step| step.at > ended + NO_EARLIER).count()
+    // Files bear the time of the kernel's tick, which lies some milliseconds back and never ahead.
+    shown.iter().filter(|step| step.at > ended).count()
 }
 
 /// Each step once, one line, in order, and by attempts that follow one another.
@@ -67,5 +69,16 @@ fn late(row: &Row, shown: &[Step], violations: &mut Vec<Violation>) {
     let late = late_steps(row, shown);
     if late > usize::from(unknown(row)) {
         violations.push(Violation::new("INV-13", &row.id, format!("{late} steps became visible after its end")));
+    }
+}
+
+/// The window of lost workers is documented, and must stay as small as it is.
+fn window(evidence: &Evidence, violations: &mut Vec<Violation>) {
+    let lost: Vec<_> = evidence.rows.iter().filter(|row| unknown(row)).collect();
+    let late: usize =
+        lost.iter().filter_map(|row| Some(late_steps(row, evidence.shown.get(&row.number)?).min(1))).sum();
+    if late > 1 + lost.len() / LOST_FOR_ONE_LATE {
+        let what = format!("{late} of {} lost operations got a step after their end", lost.len());
+        violations.push(Violation::new("INV-13", "all", what));
     }
 }

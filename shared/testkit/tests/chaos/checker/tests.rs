@@ -238,6 +238,25 @@ fn what_effects_may_not_be_is_found() {
     });
 }
 
+/// One may fall into the window; where several do, somebody does not look at the lease.
+#[test]
+fn a_window_that_has_grown_is_found() {
+    finds("INV-13", "two lost ones with a late step", |evidence| {
+        evidence.rows[1].cleanup = Some("unknown".to_owned());
+        let mut other = evidence.rows[1].clone();
+        (other.id, other.number) = ("0003".to_owned(), 3);
+        evidence.events.push(event(30, create(3), None, None));
+        evidence.events.push(event(600, Call::Cancel { id: other.id.clone() }, None, None));
+        evidence.log.extend(life(&other.id, "CANCELLED"));
+        for (number, id) in [(2, CANCELLED), (3, "0003")] {
+            let mut shown = steps(id, 2);
+            shown[1].at = END + 1;
+            evidence.shown.insert(number, shown);
+        }
+        evidence.rows.push(other);
+    });
+}
+
 /// What nobody could tell: more steps than the lost worker reported, and the one that was under way.
 #[test]
 fn a_lost_worker_may_have_done_more_than_it_told() {
