@@ -1,13 +1,14 @@
 //! A cancel of many operations: page by page, oldest first, each by the same statement and hint as a single one.
 
 use crate::safepoint::{Ended, Safepoint};
-use operation::{CancelOperations, Failure, Fence, Kind, ListFilter, OperationId, Progress, ProjectId};
+use operation::{CancelOperations, Failure, Kind, ListFilter, OperationId, Progress, ProjectId};
 use runtime::broker::{Hint, Publisher};
 use runtime::{failpoint, telemetry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::{Address, Asked, Operation, Order, Requester, Store, StoreError};
+use time::OffsetDateTime;
 
 /// A page of cancels, each one short statement.
 pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(10);
@@ -42,13 +43,15 @@ struct Checkpoint {
 /// [`Ended`]: a stop, or a database that does not answer.
 pub async fn run(spec: &CancelOperations, project: &ProjectId, desk: &Desk, cx: &Safepoint) -> Result<Value, Ended> {
     let mut done = cx.checkpoint::<Checkpoint>()?.unwrap_or_default();
-    let filter = ListFilter { done: Some(false), kinds: kinds(&spec.filter), ..spec.filter.clone() };
+    let this = Address { project: project.clone(), collection: None, id: cx.fence().id };
+    let this = cx.or_stop("looking at itself", desk.store.get(&this)).await?.map_err(passing)?;
+    let filter = meant(&spec.filter, this.map(|this| this.create_time));
     let left = cx.or_stop("counting", desk.store.count(project, &filter, COUNTED)).await?.map_err(passing)?;
     let total = left + asked_so_far(&done);
     loop {
         let page = desk.store.list(project, &filter, Order::OldestFirst, done.after, PAGE);
         let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
-        for operation in page.operations.iter().filter(|operation| is_meant(operation, cx.fence())) {
+        for operation in &page.operations {
             // One after another: single cancels go before many.
             done.count(ask(desk, operation, spec).await?.as_ref());
         }
@@ -82,16 +85,17 @@ const fn asked_so_far(done: &Checkpoint) -> u64 {
     done.requested + done.already_requested + done.already_done
 }
 
-/// Nothing that came after this one: who creates operations while others are cancelled means to keep them. Ids are in
-/// the order of their creation.
-fn is_meant(operation: &Operation, this: Fence) -> bool {
-    operation.id < this.id
-}
-
-/// Never a bulk cancel, lest one cancel itself.
-fn kinds(filter: &ListFilter) -> Vec<Kind> {
+/// What has not ended, and nothing that came after this operation, by the database's clock: who creates operations while
+/// others are cancelled means to keep them. An operation that its user deleted has no time: it goes on, unseen. Never a
+/// bulk cancel, lest one cancel itself.
+fn meant(filter: &ListFilter, created: Option<OffsetDateTime>) -> ListFilter {
     let asked = if filter.kinds.is_empty() { &Kind::ALL[..] } else { &filter.kinds };
-    asked.iter().copied().filter(|kind| *kind != Kind::CancelOperations).collect()
+    ListFilter {
+        done: Some(false),
+        kinds: asked.iter().copied().filter(|kind| *kind != Kind::CancelOperations).collect(),
+        created_before: created.into_iter().chain(filter.created_before).min(),
+        ..filter.clone()
+    }
 }
 
 async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Result<Option<Asked>, Failure> {
@@ -112,4 +116,27 @@ async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Res
 fn passing(error: StoreError) -> Failure {
     tracing::warn!(%error, "operations could not be read or asked to stop");
     Failure::passing("The operations could not be read or asked to stop.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn what_is_meant_is_bounded_by_its_own_creation_and_no_bulk_cancel() {
+        let created = datetime!(2026-11-25 12:00 UTC);
+        let check = |filter: &ListFilter, kinds: &[Kind], before| {
+            let meant = meant(filter, Some(created));
+            assert_eq!((meant.done, &meant.kinds[..], meant.created_before), (Some(false), kinds, Some(before)));
+        };
+        check(&ListFilter::default(), &[Kind::PostgresExport, Kind::DemoSteps], created);
+        let earlier = datetime!(2026-11-25 11:00 UTC);
+        let kinds = vec![Kind::CancelOperations, Kind::DemoSteps];
+        check(
+            &ListFilter { kinds, created_before: Some(earlier), ..ListFilter::default() },
+            &[Kind::DemoSteps],
+            earlier,
+        );
+    }
 }

@@ -5,7 +5,7 @@
 
 use super::sink::SmallObjects;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{Cleanup, CleanupStatus, Code, DemoSteps, Failure, Progress};
+use operation::{AttemptNumber, Cleanup, CleanupStatus, Code, DemoSteps, Failure, Progress};
 use runtime::config::Bucket;
 use runtime::failpoint;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,9 @@ pub async fn run(spec: &DemoSteps, bucket: Option<&Bucket>, cx: &Safepoint) -> R
             // Should the destination not answer, the end still tells what is known.
             let _ = report(stored, "resumed", spec, cx);
             let objects = SmallObjects::open(bucket, object, cx).await?;
-            let done = steps_there(&objects, stored, spec.steps).await?;
+            // Before the first attempt, what is there is somebody else's.
+            let begun_before = stored > 0 || cx.fence().attempt > AttemptNumber(1);
+            let done = if begun_before { steps_there(&objects, stored, spec.steps).await? } else { 0 };
             (Some(objects), done)
         }
         _ => (None, stored),

@@ -32,6 +32,20 @@ async fn each_step_leaves_one_object() {
     worker.end().await;
 }
 
+/// What lies in the folder before the first attempt is somebody else's: no step of this operation is done by it.
+#[tokio::test]
+async fn what_others_left_counts_as_no_step() {
+    let fixture = Fixture::new().await;
+    let out = fixture.bucket.path().join("out");
+    std::fs::create_dir(&out).expect("a folder");
+    std::fs::write(out.join("step-000001"), "somebody else's").expect("a file");
+    let worker = fixture.worker().await;
+    let id = fixture.create(leaving(2, 0)).await;
+    fixture.until_state(id, State::Succeeded).await;
+    assert_eq!(shown(&fixture), lines(id, &[1, 1]));
+    worker.end().await;
+}
+
 /// INV-12: a cancelled operation shows exactly the steps that it reports.
 #[tokio::test]
 async fn a_cancelled_operation_shows_what_it_reports() {
