@@ -22,6 +22,8 @@ pub mod operations;
 pub mod page_token;
 pub mod paging;
 pub mod query;
+#[cfg(test)]
+mod samples;
 pub mod select_query;
 pub mod serve;
 pub mod settings;

@@ -97,10 +97,7 @@ mod tests {
 
     fn known(revision: i64, state: State) -> Known {
         let id = OperationId::from_uuid(uuid::Uuid::nil());
-        let mut operation = at_revision(id, revision, state);
-        operation.update_time = time::OffsetDateTime::UNIX_EPOCH;
-        operation.create_time = time::OffsetDateTime::UNIX_EPOCH;
-        Known::There(Arc::new(operation))
+        Known::There(Arc::new(at_revision(id, revision, state)))
     }
 
     /// The names of the events in a text, with their ids.

@@ -1,5 +1,6 @@
 use super::*;
-use operation::{AttemptNumber, DemoSteps, Kind, Spec, State};
+use crate::samples;
+use operation::State;
 use runtime::clock;
 
 fn watches(most: usize) -> Watches {
@@ -9,44 +10,7 @@ fn watches(most: usize) -> Watches {
 
 /// An operation of no account, at this revision and in this state.
 pub(crate) fn at_revision(id: OperationId, revision: i64, state: State) -> Operation {
-    Operation {
-        id,
-        project: "p".parse().expect("a project"),
-        collection: "native".to_owned(),
-        kind: Kind::DemoSteps,
-        target: "demo".to_owned(),
-        spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
-        priority: 0,
-        state,
-        revision,
-        attempt: AttemptNumber(0),
-        worker: None,
-        nonce: None,
-        failures: 0,
-        retry: operation::RetryPolicy::default(),
-        retry_of: None,
-        labels: std::collections::BTreeMap::new(),
-        deadline: None,
-        not_before: None,
-        safe_point: None,
-        safe_point_time: None,
-        items_per_second: None,
-        create_time: clock::now(),
-        start_time: None,
-        claim_time: None,
-        update_time: clock::now(),
-        finish_time: None,
-        checkpoint: None,
-        items_done: 0,
-        items_total: None,
-        bytes_done: 0,
-        response: None,
-        error_code: None,
-        error_message: None,
-        pause_requested_at: None,
-        cancel: None,
-        trace_parent: None,
-    }
+    Operation { id, revision, state, ..samples::created() }
 }
 
 #[tokio::test]

@@ -87,22 +87,3 @@ impl EventStream {
         })
     }
 }
-
-/// RFC 7396, section 2.
-pub fn apply(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let members = target.as_object_mut().expect("an object");
-    for (name, value) in patch {
-        if value.is_null() {
-            members.remove(name);
-        } else {
-            apply(members.entry(name.clone()).or_insert(Value::Null), value);
-        }
-    }
-}

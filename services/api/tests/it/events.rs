@@ -1,6 +1,6 @@
 //! The stream of an operation's events.
 
-use crate::event_stream::{EventStream, apply};
+use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer};
 use api::watch::Terms;
 use operation::{Kind, Progress};
@@ -37,7 +37,7 @@ async fn the_events_add_up_to_the_operation() {
         assert!(delta.id > Some(last), "{last} {delta:?}");
         assert!(delta.data.get("spec").is_none(), "what did not change is not said: {delta:?}");
         last = delta.id.expect("a revision");
-        apply(&mut document, &delta.data);
+        json_patch::merge(&mut document, &delta.data);
         names.push(document["state"].as_str().expect("a state").to_owned());
     }
     assert_eq!(names, ["RUNNING", "RUNNING", "RUNNING", "CANCELLED"]);
@@ -66,7 +66,7 @@ async fn a_stream_goes_on_at_another_replica() {
     let claimed = fixture.claim(Kind::DemoSteps).await;
     let delta = stream.next().await.expect("an event");
     assert_eq!((delta.name.as_str(), delta.id), ("delta", Some(2)));
-    apply(&mut document, &delta.data);
+    json_patch::merge(&mut document, &delta.data);
     assert_eq!(document, fixture.get(&path).await.body);
     drop(stream);
 

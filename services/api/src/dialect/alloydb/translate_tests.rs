@@ -1,6 +1,7 @@
 use super::*;
 use crate::operations::CancelReceipt;
-use operation::{AttemptNumber, CsvFormat, Kind};
+use crate::samples;
+use operation::{CsvFormat, Kind};
 use runtime::config::{Bucket, Cluster, Config};
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -17,42 +18,11 @@ fn stored() -> Operation {
         format: ExportFormat::Csv(csv),
     };
     Operation {
-        id: "0193a5a0-0000-7000-8000-000000000001".parse().unwrap(),
-        project: "p".parse().unwrap(),
         collection: "alloydb/l".to_owned(),
         kind: Kind::PostgresExport,
         target: CLUSTER.to_owned(),
         spec: Spec::PostgresExport(export),
-        priority: 0,
-        state: State::Pending,
-        revision: 1,
-        attempt: AttemptNumber(0),
-        worker: None,
-        nonce: None,
-        failures: 0,
-        retry: operation::RetryPolicy::default(),
-        retry_of: None,
-        labels: std::collections::BTreeMap::new(),
-        deadline: None,
-        not_before: None,
-        safe_point: None,
-        safe_point_time: None,
-        items_per_second: None,
-        create_time: datetime!(2026-11-23 07:00:00.5 UTC),
-        start_time: None,
-        claim_time: None,
-        update_time: datetime!(2026-11-23 07:00:00.5 UTC),
-        finish_time: None,
-        checkpoint: None,
-        items_done: 0,
-        items_total: None,
-        bytes_done: 0,
-        response: None,
-        error_code: None,
-        error_message: None,
-        pause_requested_at: None,
-        cancel: None,
-        trace_parent: None,
+        ..samples::created()
     }
 }
 
