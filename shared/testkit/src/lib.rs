@@ -5,12 +5,14 @@
 mod commits;
 mod database;
 pub mod events;
+mod gate;
 mod process;
 mod proxy;
 mod system;
 mod wait;
 
 pub use database::{TestDatabase, broker_settings};
+pub use gate::{GATE, Gate};
 pub use process::{Launcher, Process, binary_path, free_address};
 pub use proxy::{Mode, Proxy};
 pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use runtime::clock;
 use serde_json::{Value, json};
+use testkit::GATE;
 use time::format_description::well_known::Rfc3339;
 use tokio::try_join;
 
@@ -192,8 +193,10 @@ impl Stories<'_> {
     }
 
     async fn export_is_cancelled(&self) -> Result<Value> {
-        let query = "SELECT g, repeat('x', 10000), pg_sleep(0.01) FROM generate_series(1, 1000000) g";
-        let id = self.export("export-cancelled", query).await?;
+        let query =
+            format!("SELECT g, repeat('x', 10000), CASE WHEN g > 100 THEN {GATE} END FROM generate_series(1, 1000) g");
+        let _gate = self.lane.system.customer.close_gate().await;
+        let id = self.export("export-cancelled", &query).await?;
         self.lane.operation(&id, "a run", |seen| seen["state"] == "RUNNING").await?;
         self.post(&id, "cancel").await?;
         self.lane.ended(&id, "CANCELLED").await

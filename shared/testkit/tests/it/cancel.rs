@@ -3,15 +3,17 @@
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
-use testkit::System;
+use testkit::{GATE, System};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A query that trickles: rows without end, slowly.
-const TRICKLE: &str = "SELECT g, repeat('x', 1000), pg_sleep(0.1) FROM generate_series(1, 1000000) g";
+/// Some rows, and then silence: the gate is closed until the test ends.
+fn silent() -> String {
+    format!("SELECT g, repeat('x', 1000), CASE WHEN g > 100 THEN {GATE} END FROM generate_series(1, 1000) g")
+}
 
 async fn running(system: &System, object: &str) -> String {
-    let name = system.export_csv(TRICKLE, object).await;
+    let name = system.export_csv(&silent(), object).await;
     system.until(&name, "running", |operation| operation["state"] == "RUNNING").await;
     name
 }
@@ -32,6 +34,7 @@ async fn backends(system: &System) -> i64 {
 #[tokio::test]
 async fn a_running_export_is_cancelled_and_leaves_nothing() {
     let system = System::start(1, 4).await;
+    let _gate = system.customer.close_gate().await;
     let name = running(&system, "t.csv").await;
     let (status, answer) = system.call("POST", &format!("/v1/{name}:cancel"), Some(&json!({}))).await;
     assert_eq!((status, answer), (200, json!({})));
@@ -49,6 +52,7 @@ async fn a_running_export_is_cancelled_and_leaves_nothing() {
 #[tokio::test]
 async fn without_the_broker_a_cancel_takes_the_renewal() {
     let system = System::start(1, 4).await;
+    let _gate = system.customer.close_gate().await;
     let name = running(&system, "t.csv").await;
     system.broker_link.cut();
     system.call("POST", &format!("/v1/{name}:cancel"), None).await;
@@ -59,7 +63,7 @@ async fn without_the_broker_a_cancel_takes_the_renewal() {
     let waiting: Vec<String> = join_all((0..5).map(|n| {
         let object = format!("w{n}.csv");
         let system = &system;
-        async move { system.export_csv(TRICKLE, &object).await }
+        async move { system.export_csv(&silent(), &object).await }
     }))
     .await;
     let mut ended = 0;
@@ -79,10 +83,11 @@ async fn without_the_broker_a_cancel_takes_the_renewal() {
 #[tokio::test]
 async fn two_hundred_running_exports_are_cancelled_on_two_workers() {
     let system = System::start(2, 100).await;
+    let _gate = system.customer.close_gate().await;
     let names: Vec<String> = stream::iter(0..200)
         .map(|n| {
             let (system, object) = (&system, format!("{n}.csv"));
-            async move { system.export_csv(TRICKLE, &object).await }
+            async move { system.export_csv(&silent(), &object).await }
         })
         .buffered(16)
         .collect()

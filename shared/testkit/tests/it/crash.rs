@@ -1,12 +1,15 @@
 //! Workers that die or are asked to end in mid-export.
 
 use std::time::Duration;
-use testkit::{LEASE_TTL, System, eventually};
+use testkit::{GATE, LEASE_TTL, System, eventually};
 
-/// About 40 MB in 10 s: parts are written all along.
-const SLOW: &str = "SELECT g, repeat('x', 10000), pg_sleep(0.002) FROM generate_series(1, 4000) g";
-/// The number, a comma, the text, a comma, `""` (what `void` looks like), a newline.
-const SIZE: u64 = 4000 * (1 + 10_000 + 1 + 2 + 1) + 9 + 2 * 90 + 3 * 900 + 4 * 3001;
+/// About 40 MB: parts are written, and then it waits until the gate opens.
+fn gated() -> String {
+    format!("SELECT g, repeat('x', 10000), CASE WHEN g = 3000 THEN {GATE} END FROM generate_series(1, 4000) g")
+}
+
+/// The numbers; a comma, the text, a comma, a newline in each row; `""` (what `void` looks like) in one.
+const SIZE: u64 = 9 + 2 * 90 + 3 * 900 + 4 * 3001 + 4000 * (1 + 10_000 + 1 + 1) + 2;
 
 /// The worker that runs the only operation.
 async fn owner(system: &System) -> usize {
@@ -33,7 +36,8 @@ fn check_no_part(system: &System) {
 #[tokio::test]
 async fn a_killed_workers_export_is_taken_over_and_is_whole() {
     let mut system = System::start(2, 4).await;
-    let name = system.export_csv(SLOW, "t.csv").await;
+    let gate = system.customer.close_gate().await;
+    let name = system.export_csv(&gated(), "t.csv").await;
     system.until(&name, "progress", |operation| operation["progress"]["bytesDone"] != "0").await;
     let owner = owner(&system).await;
     system.workers[owner].kill();
@@ -44,6 +48,7 @@ async fn a_killed_workers_export_is_taken_over_and_is_whole() {
         (operation["attempt"] == 2).then_some(())
     })
     .await;
+    drop(gate);
     let done = system
         .until(&name, "done", |operation| {
             check_no_part(&system);
@@ -58,10 +63,12 @@ async fn a_killed_workers_export_is_taken_over_and_is_whole() {
 #[tokio::test]
 async fn a_terminated_worker_hands_its_export_over() {
     let mut system = System::start(2, 4).await;
-    let name = system.export_csv(SLOW, "t.csv").await;
+    let gate = system.customer.close_gate().await;
+    let name = system.export_csv(&gated(), "t.csv").await;
     system.until(&name, "progress", |operation| operation["progress"]["bytesDone"] != "0").await;
     let owner = owner(&system).await;
     assert_eq!(system.workers[owner].terminate(), Some(0), "it ends in good order");
+    drop(gate);
     let done = system.until(&name, "done", |operation| operation["done"] == true).await;
     assert_eq!(
         (&done["state"], &done["failures"], &done["attempt"]),

@@ -3,7 +3,7 @@
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::{System, eventually};
+use testkit::{GATE, System, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -12,7 +12,8 @@ async fn readiness_and_metrics_tell_the_truth() {
     let system = System::start(1, 4).await;
     let name = system.export_csv("SELECT 1", "one.csv").await;
     system.until(&name, "done", |operation| operation["done"] == true).await;
-    let slow = system.export_csv("SELECT pg_sleep(600)", "slow.csv").await;
+    let _gate = system.customer.close_gate().await;
+    let slow = system.export_csv(&format!("SELECT {GATE}"), "slow.csv").await;
     system.until(&slow, "running", |operation| operation["state"] == "RUNNING").await;
     system.call("POST", &format!("/v1/{slow}:cancel"), None).await;
     system.until(&slow, "done", |operation| operation["done"] == true).await;

@@ -3,13 +3,16 @@ use operation::{CancelMode, CleanupStatus, Code, Road, SqlDump};
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;
-use testkit::{Proxy, eventually};
+use testkit::{GATE, Proxy, eventually};
 use tokio::task::JoinHandle;
 use worker::attempt::Stop;
 use worker::safepoint::Ended;
 
 /// An endless export: no test waits for its end. (A series in FROM would be made whole before its first row.)
 const ENDLESS: &str = "SELECT generate_series(1, 100000000000), repeat('x', 100)";
+
+/// Where a silent query waits until its test ends.
+const AT_THE_GATE: &str = "state = 'active' AND wait_event = 'advisory'";
 
 async fn stopped(run: &Run, task: JoinHandle<Result<Value, Ended>>) -> &'static str {
     run.attempt.deliver_cancel(Road::Push, CancelMode::Now);
@@ -30,9 +33,10 @@ async fn bytes_arrive(world: &World) {
 #[tokio::test]
 async fn a_silent_query_is_cancelled() {
     let world = World::new().await;
-    let run = world.csv("SELECT pg_sleep(3600)", "x.csv").await;
+    let _gate = world.source.close_gate().await;
+    let run = world.csv(&format!("SELECT {GATE}"), "x.csv").await;
     let task = run.start();
-    world.backend_is(&run, "state = 'active' AND wait_event = 'PgSleep'").await;
+    world.backend_is(&run, AT_THE_GATE).await;
     assert_eq!(stopped(&run, task).await, "waiting for the query to start");
     world.no_query_goes_on(&run).await;
     world.no_backend_is_left(&run).await;
@@ -43,10 +47,11 @@ async fn a_silent_query_is_cancelled() {
 #[tokio::test]
 async fn a_query_that_falls_silent_is_cancelled() {
     let world = World::new().await;
-    let query = "SELECT 1 UNION ALL SELECT length(pg_sleep(3600)::text)";
-    let run = world.csv(query, "x.csv").await;
+    let _gate = world.source.close_gate().await;
+    let query = format!("SELECT 1 UNION ALL SELECT length({GATE}::text)");
+    let run = world.csv(&query, "x.csv").await;
     let task = run.start();
-    world.backend_is(&run, "state = 'active' AND wait_event = 'PgSleep'").await;
+    world.backend_is(&run, AT_THE_GATE).await;
     stopped(&run, task).await;
     world.no_query_goes_on(&run).await;
     world.no_backend_is_left(&run).await;
@@ -198,9 +203,10 @@ async fn a_locked_table_does_not_hold_up_a_stop() {
 #[tokio::test]
 async fn a_query_cancelled_by_others_is_not_repeated() {
     let world = World::new().await;
-    let run = world.csv("SELECT pg_sleep(3600)", "x.csv").await;
+    let _gate = world.source.close_gate().await;
+    let run = world.csv(&format!("SELECT {GATE}"), "x.csv").await;
     let task = run.start();
-    world.backend_is(&run, "wait_event = 'PgSleep'").await;
+    world.backend_is(&run, AT_THE_GATE).await;
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
     world.source.client().await.execute(cancel, &[&run.application()]).await.unwrap();
     let ended = task.await.unwrap();
@@ -221,9 +227,10 @@ fn children(run: &Run) -> usize {
 /// A connection that is reset ends the attempt, as a failure to be tried again; nobody waits for an answer for ever.
 #[tokio::test]
 async fn a_reset_connection_is_a_passing_failure() {
-    for query in [ENDLESS, "SELECT pg_sleep(3600)"] {
+    for query in [ENDLESS.to_owned(), format!("SELECT {GATE}")] {
         let world = World::new().await;
-        let mut run = world.csv(query, "x.csv").await;
+        let _gate = world.source.close_gate().await;
+        let mut run = world.csv(&query, "x.csv").await;
         let link = Proxy::to(format!("{}:{}", run.cluster.host, run.cluster.port)).await;
         (run.cluster.host, run.cluster.port) = (link.address().ip().to_string(), link.address().port());
         let task = run.start();
