@@ -1,5 +1,6 @@
 //! Forgets the keys of idempotent creates when they are old.
 
+use crate::TRY_AGAIN;
 use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::Store;
@@ -14,13 +15,16 @@ const BATCH: u64 = 1_000;
 /// Looks every ten minutes until `shutdown`.
 pub async fn forget(store: Store, shutdown: CancellationToken) {
     loop {
-        match failpoint::around!("keeper.forget_keys", store.forget_create_requests(KEPT).await) {
+        let wait = match failpoint::around!("keeper.forget_keys", store.forget_create_requests(KEPT).await) {
             Ok(BATCH..) if !shutdown.is_cancelled() => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old request ids could not be forgotten; trying again"),
-        }
+            Ok(_) => EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old request ids could not be forgotten; trying again");
+                TRY_AGAIN
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(EVERY.mul_f64(0.5 + clock::jitter())) => {}
+            () = tokio::time::sleep(wait.mul_f64(0.5 + clock::jitter())) => {}
             () = shutdown.cancelled() => return,
         }
     }

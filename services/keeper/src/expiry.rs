@@ -1,5 +1,6 @@
 //! Takes away operations that ended longer ago than they are kept.
 
+use crate::TRY_AGAIN;
 use operation::Kind;
 use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_counter_vec};
 use runtime::retention::Retention;
@@ -24,6 +25,15 @@ static DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
         .expect("the metric's name is ours alone")
 });
 
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// What was old is gone.
+    Done,
+    /// A partition was in use when it was to be dropped: it wants another look soon.
+    Busy,
+}
+
 /// What there is to do in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
@@ -36,11 +46,16 @@ pub struct Due {
 /// Looks every ten minutes until `shutdown`.
 pub async fn expire(store: Store, retention: Retention, shutdown: CancellationToken) {
     loop {
-        if let Err(error) = round(&store, &retention, &shutdown).await {
-            tracing::warn!(%error, "old operations could not be taken away; trying again");
-        }
+        let wait = match round(&store, &retention, &shutdown).await {
+            Ok(Round::Done) => EVERY,
+            Ok(Round::Busy) => TRY_AGAIN,
+            Err(error) => {
+                tracing::warn!(%error, "old operations could not be taken away; trying again");
+                TRY_AGAIN
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(EVERY.mul_f64(0.5 + clock::jitter())) => {}
+            () = tokio::time::sleep(wait.mul_f64(0.5 + clock::jitter())) => {}
             () = shutdown.cancelled() => return,
         }
     }
@@ -50,11 +65,19 @@ pub async fn expire(store: Store, retention: Retention, shutdown: CancellationTo
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn round(store: &Store, retention: &Retention, shutdown: &CancellationToken) -> Result<(), StoreError> {
+pub async fn round(store: &Store, retention: &Retention, shutdown: &CancellationToken) -> Result<Round, StoreError> {
+    let mut came_to = Round::Done;
     for partition in store.partitions().await? {
         let Due { drop, kinds } = due(&partition, retention);
-        if drop && dropping(store, &partition, retention.longest()).await? != Dropping::Kept {
-            continue;
+        if drop {
+            match dropping(store, &partition, retention.longest()).await? {
+                Dropping::Dropped => continue,
+                Dropping::Busy => {
+                    came_to = Round::Busy;
+                    continue;
+                }
+                Dropping::Kept => {}
+            }
         }
         for kind in kinds {
             let expired = rows(store, &partition, kind, retention.of(kind), shutdown).await?;
@@ -66,7 +89,7 @@ pub async fn round(store: &Store, retention: &Retention, shutdown: &Cancellation
     while failpoint::around!("keeper.forget_labels", store.forget_labels(BATCH).await)? == u64::from(BATCH)
         && !shutdown.is_cancelled()
     {}
-    Ok(())
+    Ok(came_to)
 }
 
 /// What there is to do: rows of kinds that are kept shorter than others, and the partition when the longest kept may be

@@ -7,3 +7,8 @@ pub mod expiry;
 pub mod overdue;
 pub mod partitions;
 pub mod sweeper;
+
+use std::time::Duration;
+
+/// After this a loop that looks seldom tries again what it could not do.
+const TRY_AGAIN: Duration = Duration::from_secs(10);

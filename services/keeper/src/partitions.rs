@@ -1,5 +1,6 @@
 //! Makes the partitions of `operations` ahead of time.
 
+use crate::TRY_AGAIN;
 use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::Store;
@@ -9,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 pub const WEEKS_AHEAD: u8 = 4;
 
 const EVERY: Duration = Duration::from_hours(1);
-const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// Looks once an hour until `shutdown`.
 pub async fn keep_ahead(store: Store, shutdown: CancellationToken) {
@@ -25,7 +25,7 @@ pub async fn keep_ahead(store: Store, shutdown: CancellationToken) {
             }
             Err(error) => {
                 tracing::warn!(%error, "partitions could not be made; trying again");
-                AFTER_FAILURE
+                TRY_AGAIN
             }
         };
         tokio::select! {

@@ -1,6 +1,6 @@
 //! What a round of the keeper takes away, and what it leaves.
 
-use keeper::expiry::round;
+use keeper::expiry::{Round, expire, round};
 use operation::{
     CsvFormat, DemoSteps, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, RetryPolicy, Spec,
 };
@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 use store::{Address, Claimed, Ending, Finished, NewOperation, Store};
-use testkit::TestDatabase;
+use testkit::{TestDatabase, eventually};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+
+/// The keeper tries again within 15 s.
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Fixture {
     database: TestDatabase,
@@ -145,6 +148,34 @@ async fn what_is_older_than_its_kind_is_kept_goes() {
             ("postgres.export", "SUCCEEDED", 1),
         ]
     );
+}
+
+/// A partition that is in use when it is to be dropped is not left for the next round, ten minutes later.
+#[tokio::test]
+async fn what_was_busy_is_dropped_soon_after() {
+    let fixture = Fixture::new().await;
+    fixture.ended(Kind::DemoSteps, 50, 50).await;
+    let before = partitions(&fixture).await;
+    let reader = fixture.database.client().await;
+    reader.batch_execute("BEGIN; SELECT FROM operations LIMIT 1").await.expect("begun");
+    let shutdown = CancellationToken::new();
+    let busy = round(&fixture.store, &Retention::default(), &shutdown).await.expect("a round");
+    assert_eq!((busy, partitions(&fixture).await), (Round::Busy, before));
+
+    let keeper = tokio::spawn(expire(fixture.database.store(), Retention::default(), shutdown.clone()));
+    let watcher = fixture.database.client().await;
+    let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
+                 AND wait_event_type = 'Lock' AND query LIKE '%DO $drop$%'";
+    for (what, wanted) in [("a drop that waits", true), ("a drop that gave up", false)] {
+        eventually(what, LIMIT, async || {
+            (watcher.query_one(waits, &[]).await.expect("a look").get::<_, bool>(0) == wanted).then_some(())
+        })
+        .await;
+    }
+    reader.batch_execute("COMMIT").await.expect("ended");
+    eventually("the drop", LIMIT, async || (partitions(&fixture).await < before).then_some(())).await;
+    shutdown.cancel();
+    keeper.await.expect("the loop ends");
 }
 
 async fn partitions(fixture: &Fixture) -> usize {

@@ -12,7 +12,8 @@ use tokio::try_join;
 
 /// The rows that the small export has.
 pub const ROWS: u32 = 300;
-const LONG: u32 = 100_000;
+/// The steps of what ends by a stop alone.
+pub const LONG: u32 = 100_000;
 
 /// An operation whose destination is looked at in the end.
 #[derive(Debug)]
