@@ -98,6 +98,7 @@ config() {
 name = "demo"
 sha256 = "$(value "$secrets" SAFEPOINT_TOKEN | tr -d '\n' | sha256sum | cut -d ' ' -f 1)"
 projects = ["demo-project"]
+scopes = ["https://www.googleapis.com/auth/cloud-platform"]
 
 [[clusters]]
 name = "projects/demo-project/locations/local/clusters/main"

@@ -1,6 +1,6 @@
 //! All routes, and what their handlers share.
 
-use crate::auth::Tokens;
+use crate::auth::{CANCEL, Callers, DELETE, Need, READ, WRITE};
 use crate::call::Call;
 use crate::catalog::Catalog;
 use crate::dialect::alloydb;
@@ -13,7 +13,7 @@ use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequ
 use actix_web::http::header::ALLOW;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, Resource, Route, web};
+use actix_web::{App, HttpRequest, HttpResponse, Resource, Route, web};
 use futures_util::FutureExt;
 use operation::Code;
 use std::future::Future;
@@ -26,7 +26,7 @@ pub struct Api {
     /// Who waits for which operation.
     pub watches: Watches,
     /// Who may call.
-    pub tokens: Tokens,
+    pub callers: Callers,
     /// What can be exported, and where to.
     pub catalog: Catalog,
     /// Seals and opens page tokens.
@@ -48,35 +48,37 @@ pub const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
 /// Our own operations.
 pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
 
-/// Every route there is. A pattern with a verb stands before the one without, which would match it too. Each is
-/// described at its handler as well: a test compares this list with the `OpenAPI` document.
+/// Every route there is, and the scope that it asks for. A pattern with a verb stands before the one without, which would
+/// match it too. Each is described at its handler as well: a test compares this list with the `OpenAPI` document.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
     vec![
         // AlloyDB
-        at(LOCATIONS).get(alloydb::list_locations),
-        at(LOCATION).get(alloydb::get_location),
-        under(LOCATION, "/clusters").get(alloydb::list_clusters),
-        under(LOCATION, "/clusters/{cluster}:export").post(alloydb::export_cluster),
-        under(LOCATION, "/clusters/{cluster}:import").post(alloydb::import_cluster),
-        under(LOCATION, "/clusters/{cluster}").get(alloydb::get_cluster),
-        under(LOCATION, "/operations").get(alloydb::list_operations),
-        under(LOCATION, "/operations/{operation}:describe").get(alloydb::describe_operation),
-        under(LOCATION, "/operations/{operation}:cancel").post(alloydb::cancel_operation),
-        under(LOCATION, "/operations/{operation}:wait").post(alloydb::wait_operation),
-        under(LOCATION, "/operations/{operation}").get(alloydb::get_operation).delete(alloydb::delete_operation),
+        at(LOCATIONS).get(READ, alloydb::list_locations),
+        at(LOCATION).get(READ, alloydb::get_location),
+        under(LOCATION, "/clusters").get(READ, alloydb::list_clusters),
+        under(LOCATION, "/clusters/{cluster}:export").post(WRITE, alloydb::export_cluster),
+        under(LOCATION, "/clusters/{cluster}:import").post(WRITE, alloydb::import_cluster),
+        under(LOCATION, "/clusters/{cluster}").get(READ, alloydb::get_cluster),
+        under(LOCATION, "/operations").get(READ, alloydb::list_operations),
+        under(LOCATION, "/operations/{operation}:describe").get(READ, alloydb::describe_operation),
+        under(LOCATION, "/operations/{operation}:cancel").post(CANCEL, alloydb::cancel_operation),
+        under(LOCATION, "/operations/{operation}:wait").post(READ, alloydb::wait_operation),
+        under(LOCATION, "/operations/{operation}")
+            .get(READ, alloydb::get_operation)
+            .delete(DELETE, alloydb::delete_operation),
         // Our own
-        under(OPERATIONS, ":cancel").post(native::cancel_many),
-        under(OPERATIONS, ":counts").get(native::counts),
-        at(OPERATIONS).get(native::list).post(native::create),
-        under(OPERATIONS, "/{operation}:cancel").post(native::cancel),
-        under(OPERATIONS, "/{operation}:pause").post(native::pause),
-        under(OPERATIONS, "/{operation}:resume").post(native::resume),
-        under(OPERATIONS, "/{operation}:retry").post(native::retry),
-        under(OPERATIONS, "/{operation}/why").get(native::why),
-        under(OPERATIONS, "/{operation}:wait").post(native::wait),
-        under(OPERATIONS, "/{operation}/events").get(native::events),
-        under(OPERATIONS, "/{operation}").get(native::get).delete(native::delete),
+        under(OPERATIONS, ":cancel").post(CANCEL, native::cancel_many),
+        under(OPERATIONS, ":counts").get(READ, native::counts),
+        at(OPERATIONS).get(READ, native::list).post(WRITE, native::create),
+        under(OPERATIONS, "/{operation}:cancel").post(CANCEL, native::cancel),
+        under(OPERATIONS, "/{operation}:pause").post(WRITE, native::pause),
+        under(OPERATIONS, "/{operation}:resume").post(WRITE, native::resume),
+        under(OPERATIONS, "/{operation}:retry").post(WRITE, native::retry),
+        under(OPERATIONS, "/{operation}/why").get(READ, native::why),
+        under(OPERATIONS, "/{operation}:wait").post(READ, native::wait),
+        under(OPERATIONS, "/{operation}/events").get(READ, native::events),
+        under(OPERATIONS, "/{operation}").get(READ, native::get).delete(DELETE, native::delete),
         // Without a token
         at("/healthz").open(health::alive),
         at("/readyz").open(health::ready),
@@ -109,10 +111,9 @@ async fn unknown_path() -> Result<HttpResponse, ApiError> {
 /// A pattern and the methods that it has.
 pub(crate) struct Endpoint {
     /// The path, as `OpenAPI` writes it too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the document"))]
     pub(crate) pattern: String,
-    /// In upper case.
-    pub(crate) methods: Vec<&'static str>,
+    /// Each in upper case, with what it asks of its callers; `None` where it asks for no token.
+    pub(crate) methods: Vec<(&'static str, Option<Need>)>,
     resource: Resource,
 }
 
@@ -121,25 +122,41 @@ fn at(pattern: &str) -> Endpoint {
 }
 
 impl Endpoint {
-    fn get<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
-        self.on("GET", web::get().to(move |call: Call| guarded(handler, call)))
+    fn get<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
+        self,
+        need: Need,
+        handler: fn(Call) -> F,
+    ) -> Self {
+        self.on("GET", Some(need), web::get().to(move |request, payload| guarded(need, handler, request, payload)))
     }
 
-    fn post<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
-        self.on("POST", web::post().to(move |call: Call| guarded(handler, call)))
+    fn post<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
+        self,
+        need: Need,
+        handler: fn(Call) -> F,
+    ) -> Self {
+        self.on("POST", Some(need), web::post().to(move |request, payload| guarded(need, handler, request, payload)))
     }
 
-    fn delete<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(self, handler: fn(Call) -> F) -> Self {
-        self.on("DELETE", web::delete().to(move |call: Call| guarded(handler, call)))
+    fn delete<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
+        self,
+        need: Need,
+        handler: fn(Call) -> F,
+    ) -> Self {
+        self.on(
+            "DELETE",
+            Some(need),
+            web::delete().to(move |request, payload| guarded(need, handler, request, payload)),
+        )
     }
 
     /// A GET that asks for no token.
     fn open<F: Future<Output = HttpResponse> + 'static>(self, handler: fn(web::Data<Api>) -> F) -> Self {
-        self.on("GET", web::get().to(handler))
+        self.on("GET", None, web::get().to(handler))
     }
 
-    fn on(mut self, method: &'static str, route: Route) -> Self {
-        self.methods.push(method);
+    fn on(mut self, method: &'static str, need: Option<Need>, route: Route) -> Self {
+        self.methods.push((method, need));
         self.resource = self.resource.route(route);
         self
     }
@@ -147,7 +164,8 @@ impl Endpoint {
 
 impl HttpServiceFactory for Endpoint {
     fn register(self, config: &mut AppService) {
-        let allow = self.methods.join(", ");
+        let allow: Vec<_> = self.methods.iter().map(|(method, _)| *method).collect();
+        let allow = allow.join(", ");
         let refuse = move |method: Method| {
             let error = ApiError::new(
                 Code::Unimplemented,
@@ -164,13 +182,18 @@ impl HttpServiceFactory for Endpoint {
     }
 }
 
-/// Runs a handler; a panic in it is an answer like any other, and the process lives.
-async fn guarded<F>(handler: fn(Call) -> F, call: Call) -> Result<HttpResponse, ApiError>
+/// Lets a call in and runs its handler; a panic in it is an answer like any other, and the process lives.
+async fn guarded<F>(
+    need: Need,
+    handler: fn(Call) -> F,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError>
 where
     F: Future<Output = Result<HttpResponse, ApiError>>,
 {
     // The handlers share nothing that a panic could leave half changed.
-    let run = AssertUnwindSafe(async move { handler(call).await });
+    let run = AssertUnwindSafe(async move { handler(Call::admit(request, payload.into_inner(), need).await?).await });
     // The panic hook has logged it.
     run.catch_unwind().await.unwrap_or_else(|_| Err(ApiError::internal()))
 }
@@ -182,7 +205,9 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use operation::ProjectId;
     use runtime::broker::{BrokerSettings, Changes, Publisher};
-    use runtime::config::{Config, Secret, Token};
+    use runtime::callers::Token;
+    use runtime::config::{Config, Secret};
+    use runtime::scope::Scope;
     use serde_json::Value;
     use store::{PoolSettings, Store};
     use tokio_util::sync::CancellationToken;
@@ -198,11 +223,13 @@ mod tests {
         let project: ProjectId = "p".parse().expect("a project");
         // printf %s secret | sha256sum
         let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b".to_owned();
+        let token = Token { name: "demo".to_owned(), sha256, projects: vec![project], scopes: vec![Scope::Write] };
+        let config = Config { tokens: vec![token], ..Config::default() };
         web::Data::new(Api {
             watches: Watches::start(&store, changes, Terms::new(100), ended),
             operations: Operations::new(store, publisher),
-            tokens: Tokens::new(&[Token { name: "demo".to_owned(), sha256, projects: vec![project] }]),
-            catalog: Catalog::new(&Config::default()).expect("an empty catalog"),
+            callers: Callers::new(&config).expect("TLS"),
+            catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,
         })
@@ -216,7 +243,7 @@ mod tests {
     #[actix_web::test]
     async fn a_panic_is_an_answer_and_the_next_call_is_served() {
         let routes = |config: &mut web::ServiceConfig| {
-            config.service(at("/{project}/panics").get(panics));
+            config.service(at("/{project}/panics").get(WRITE, panics));
         };
         let app = App::new().app_data(api()).configure(routes).wrap(from_fn(observe::observe));
         let app = init_service(app).await;

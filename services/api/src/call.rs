@@ -2,7 +2,7 @@
 //! nothing is read before the right to it is settled.
 
 use crate::app::Api;
-use crate::auth::Principal;
+use crate::auth::{Need, Principal};
 use crate::body;
 use crate::error::ApiError;
 use crate::fields::Fields;
@@ -10,10 +10,9 @@ use crate::query::Query;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use operation::ProjectId;
 use percent_encoding::percent_decode_str;
-use std::future::{Ready, ready};
 
 /// A call whose caller may act in the project of its path.
 pub struct Call {
@@ -32,23 +31,20 @@ impl std::fmt::Debug for Call {
     }
 }
 
-impl FromRequest for Call {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(admit(request, payload))
-    }
-}
-
-fn admit(request: &HttpRequest, payload: &mut Payload) -> Result<Call, ApiError> {
-    let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
-    let principal = api.tokens.authenticate(request.headers())?.clone();
-    let project = principal.authorize(&segment(request, "project"))?;
-    Ok(Call { principal, project, api, request: request.clone(), payload: payload.take() })
-}
-
 impl Call {
+    /// Lets a call in whose caller may do what the route does, in the project of its path.
+    ///
+    /// # Errors
+    /// See [`Callers::authenticate`](crate::auth::Callers::authenticate), [`Principal::may`] and
+    /// [`Principal::authorize`], in this order.
+    pub async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
+        let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
+        let principal = api.callers.authenticate(request.headers()).await?;
+        principal.may(need)?;
+        let project = principal.authorize(&segment(&request, "project"))?;
+        Ok(Self { principal, project, api, request, payload })
+    }
+
     /// What the handlers share.
     pub fn api(&self) -> &Api {
         &self.api

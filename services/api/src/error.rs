@@ -149,6 +149,11 @@ impl ApiError {
         self.0.code
     }
 
+    /// Which error it is, in `UPPER_SNAKE_CASE` (`ErrorInfo.reason`).
+    pub fn reason(&self) -> &'static str {
+        self.0.reason
+    }
+
     fn details(&self) -> Vec<Value> {
         let parts = &self.0;
         let detail = |name: &str, fields: Value| {

@@ -3,7 +3,7 @@
 use actix_web::web;
 use anyhow::Context;
 use api::app::Api;
-use api::auth::Tokens;
+use api::auth::Callers;
 use api::catalog::Catalog;
 use api::operations::Operations;
 use api::page_token::PageTokens;
@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let api = web::Data::new(Api {
         operations,
         watches,
-        tokens: Tokens::new(&config.tokens),
+        callers: Callers::new(&config).context("there is no TLS to fetch issuers' keys with")?,
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,

@@ -1,5 +1,6 @@
 //! What an operator configures: one TOML file for all processes, secrets by the environment.
 
+use crate::callers::{InvalidIssuer, Issuer, Token};
 use crate::retention::Retention;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
@@ -61,6 +62,9 @@ pub enum ConfigError {
     /// The lease can't hold.
     #[error("[worker] {0}")]
     Lease(#[from] InvalidLease),
+    /// An issuer whose tokens could not be trusted.
+    #[error(transparent)]
+    Issuer(#[from] InvalidIssuer),
     /// A token's hash is not one.
     #[error("the token {name:?} has no valid sha256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)")]
     TokenHash {
@@ -76,6 +80,9 @@ pub struct Config {
     /// Who may call.
     #[serde(default)]
     pub tokens: Vec<Token>,
+    /// Whose signed tokens are accepted beside these.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
     /// Postgres servers that may be exported.
     #[serde(default)]
     pub clusters: Vec<Cluster>,
@@ -88,18 +95,6 @@ pub struct Config {
     /// How long operations are kept.
     #[serde(default)]
     pub retention: Retention,
-}
-
-/// A static bearer token: only its hash is known to us.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Token {
-    /// Who it is; recorded as the requester.
-    pub name: String,
-    /// SHA-256 of the token, in hexadecimal.
-    pub sha256: String,
-    /// The projects it may act in.
-    pub projects: Vec<ProjectId>,
 }
 
 /// A Postgres server that may be exported.
@@ -207,6 +202,9 @@ impl Config {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(ConfigError::TokenHash { name: token.name.clone() });
             }
+        }
+        for issuer in &config.issuers {
+            issuer.check(&config.issuers)?;
         }
         config.worker.lease_terms()?;
         Ok(config)

@@ -2,10 +2,12 @@
 
 pub mod admin;
 pub mod broker;
+pub mod callers;
 pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod lifecycle;
 pub mod metrics;
 pub mod retention;
+pub mod scope;
 pub mod telemetry;

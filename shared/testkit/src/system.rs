@@ -207,6 +207,7 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         name = "tester"
         sha256 = "{TOKEN_SHA256}"
         projects = ["p"]
+        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
         [[clusters]]
         name = "projects/p/locations/here/clusters/main"
         host = "{host}"

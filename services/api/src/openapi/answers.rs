@@ -39,7 +39,7 @@ pub struct Usual;
 
 impl IntoResponses for Usual {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        BTreeMap::from([401, 403, 405, 500].map(|status| (status.to_string(), reference(status))))
+        BTreeMap::from([401, 403, 405, 500, 503].map(|status| (status.to_string(), reference(status))))
     }
 }
 
@@ -76,9 +76,14 @@ const ALL: [Told; 11] = [
     ),
     Told {
         header: Some(("WWW-Authenticate", "how to authenticate (RFC 6750)")),
-        ..told(401, "Unauthenticated", "UNAUTHENTICATED: no bearer token, or one that is not known")
+        ..told(401, "Unauthenticated", "UNAUTHENTICATED: no bearer token, or one that is not known or not valid")
     },
-    told(403, "PermissionDenied", "PERMISSION_DENIED: not for this project, whether it exists or not"),
+    told(
+        403,
+        "PermissionDenied",
+        "PERMISSION_DENIED: the token lacks the scope (which WWW-Authenticate then names), or is not for this project, \
+         whether it exists or not",
+    ),
     told(404, "NotFound", "NOT_FOUND: there is nothing of this name in the project, or at this path"),
     Told {
         header: Some(("Allow", "the methods that the path has")),
@@ -97,7 +102,8 @@ const ALL: [Told; 11] = [
         ..told(
             503,
             "Unavailable",
-            "UNAVAILABLE: the database is not there, or too slow. What was asked for may still happen.",
+            "UNAVAILABLE: the database is not there, or too slow: what was asked for may still happen. Or the keys of the \
+             token's issuer are not there.",
         )
     },
 ];

@@ -11,13 +11,14 @@ pub use answers::{BadRequest, KeyTaken, NotFound, Open, TooMany, TooSlow, Unavai
 pub use parameters::{Filter, IdempotencyKey, InProject, Page};
 pub use schemas::{Document, Health, Nothing};
 
-use crate::app::Api;
+use crate::app::{self, Api};
 use crate::dialect::alloydb;
 use crate::{health, native};
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
 use std::sync::LazyLock;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 
@@ -65,7 +66,26 @@ pub fn document() -> OpenApi {
     let mut document = Whole::openapi();
     document.merge(native::Document::openapi());
     document.merge(alloydb::Document::openapi());
+    for endpoint in app::endpoints() {
+        for (method, need) in &endpoint.methods {
+            if let (Some(need), Some(described)) = (need, described(&mut document, &endpoint.pattern, method)) {
+                let one_of = need.scopes().iter().map(|scope| SecurityRequirement::new("token", [scope.as_str()]));
+                described.security = Some(one_of.collect());
+            }
+        }
+    }
     document
+}
+
+/// What is said of a method.
+fn described<'a>(document: &'a mut OpenApi, pattern: &str, method: &str) -> Option<&'a mut Operation> {
+    let item = document.paths.paths.get_mut(pattern)?;
+    match method {
+        "GET" => item.get.as_mut(),
+        "POST" => item.post.as_mut(),
+        "DELETE" => item.delete.as_mut(),
+        _ => None,
+    }
 }
 
 /// This document.

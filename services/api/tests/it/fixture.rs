@@ -1,8 +1,9 @@
 //! An api of one test's own, called over a real socket.
 
+use crate::issuer::TestIssuer;
 use actix_web::web;
 use api::app::Api;
-use api::auth::Tokens;
+use api::auth::Callers;
 use api::catalog::Catalog;
 use api::operations::Operations;
 use api::page_token::PageTokens;
@@ -11,8 +12,10 @@ use api::watch::{Terms, Watches};
 use operation::{Kind, LeaseTerms, Progress, WorkerId};
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
+use runtime::callers::{Issuer, Token};
 use runtime::clock;
-use runtime::config::{Bucket, Cluster, Config, Secret, Token};
+use runtime::config::{Bucket, Cluster, Config, Secret};
+use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -121,16 +124,37 @@ impl Fixture {
         (Self::serve(store, Some(database), no_broker(), Terms::new(FILES)), open)
     }
 
+    /// With a database, and these issuers beside the static tokens.
+    pub async fn with_issuers(issuers: &[&TestIssuer]) -> Self {
+        Self::with_settings(issuers.iter().map(|issuer| issuer.settings.clone()).collect()).await
+    }
+
+    /// The same, by their settings.
+    pub async fn with_settings(issuers: Vec<Issuer>) -> Self {
+        let database = TestDatabase::create().await;
+        let config = Config { issuers, ..config() };
+        Self::serve_as(&config, database.store(), Some(database), no_broker(), Terms::new(FILES))
+    }
+
     fn serve(store: Store, database: Option<TestDatabase>, broker: BrokerSettings, terms: Terms) -> Self {
+        Self::serve_as(&config(), store, database, broker, terms)
+    }
+
+    fn serve_as(
+        config: &Config,
+        store: Store,
+        database: Option<TestDatabase>,
+        broker: BrokerSettings,
+        terms: Terms,
+    ) -> Self {
         let shutdown = CancellationToken::new();
         let publisher = Publisher::start(broker.clone(), shutdown.clone()).expect("a publisher");
         let changes = Changes::start(broker, shutdown.clone()).expect("a listener");
-        let config = config();
         let api = web::Data::new(Api {
             operations: Operations::new(store.clone(), publisher),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
-            tokens: Tokens::new(&config.tokens),
-            catalog: Catalog::new(&config).expect("valid names"),
+            callers: Callers::new(config).expect("TLS"),
+            catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
         });
@@ -299,6 +323,7 @@ fn config() -> Config {
         name: name.to_owned(),
         sha256: sha256.to_owned(),
         projects: projects.iter().map(|name| project(name)).collect(),
+        scopes: vec![Scope::Read, Scope::Write, Scope::Cancel, Scope::Delete],
     };
     let cluster = |name: &str| Cluster {
         name: name.to_owned(),

@@ -9,6 +9,8 @@ mod event_stream;
 mod events;
 mod fixture;
 mod hints;
+mod identities;
+mod issuer;
 mod native;
 mod pages;
 mod server;

@@ -235,6 +235,7 @@ fn configuration(bucket: &Path) -> Result<String> {
         name = "chaos"
         sha256 = "{TOKEN_SHA256}"
         projects = ["p"]
+        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
         [[buckets]]
         name = "exports"
         url = "{bucket}"

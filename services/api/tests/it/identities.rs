@@ -1,0 +1,250 @@
+//! Who may call: each route asks for its scope and for the project of its path, and only tokens that are beyond doubt
+//! say who calls.
+
+use crate::fixture::{Answer, Fixture, NATIVE, answer};
+use crate::issuer::{RSA_PUBLIC, SigningKey, TestIssuer, ec, ed, other_rsa, rsa, sign};
+use api::auth::Issuers;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// All that grant something on the routes of today.
+const SCOPES: [&str; 5] = [
+    "operations.read",
+    "operations.write",
+    "operations.cancel",
+    "operations.delete",
+    "https://www.googleapis.com/auth/cloud-platform",
+];
+
+async fn call(fixture: &Fixture, method: &str, path: &str, token: &str) -> Answer {
+    // A body that is wrong in every way: it is not even looked at by those who refuse.
+    answer(fixture.bare(method, path).bearer_auth(token).body("{ not json")).await
+}
+
+/// Every method of the document that asks for a token: with its path in the project `mine`, and the scopes of which it
+/// asks for one.
+async fn routes(fixture: &Fixture) -> Vec<(String, String, Vec<String>)> {
+    let document = fixture.get("/openapi.json").await.body;
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, described) in item.as_object().expect("a path") {
+            let Some(security) = described["security"].as_array() else { continue };
+            if *security == [json!({})] {
+                continue;
+            }
+            let scopes: Vec<_> = security
+                .iter()
+                .map(|alternative| alternative["token"][0].as_str().expect("a scope").to_owned())
+                .collect();
+            let id = "01990000-0000-7000-8000-000000000000";
+            let operation = if path.starts_with("/v1/") { format!("operation-{id}") } else { id.to_owned() };
+            let path = path.replace("{project}", "mine").replace("{location}", "here").replace("{cluster}", "main");
+            routes.push((method.to_uppercase(), path.replace("{operation}", &operation), scopes));
+        }
+    }
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_asks_for_its_scope_and_its_project() {
+    let corp = TestIssuer::start("corp", &[rsa()]).await;
+    let fixture = Fixture::with_issuers(&[&corp]).await;
+    let token = |scopes: &[&str], change: &dyn Fn(&mut Value)| {
+        let mut claims = corp.claims();
+        claims["scope"] = scopes.join(" ").into();
+        change(&mut claims);
+        sign(&rsa(), &claims)
+    };
+    let asked = routes(&fixture).await;
+    assert!(asked.len() >= 25, "{}", asked.len());
+    for (method, path, scopes) in &asked {
+        let about = format!("{method} {path} {scopes:?}");
+        assert!(scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) && !scopes.is_empty(), "{about}");
+        let bare = answer(fixture.bare(method, path).body("{ not json")).await;
+        assert_eq!(bare.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_MISSING"), "{about}");
+        assert_eq!(bare.headers["www-authenticate"], "Bearer realm=\"safepoint\"");
+        let expired = token(&SCOPES, &|claims| claims["exp"] = (get_current_timestamp() - 60).into());
+        for wrong in ["wrong", &expired] {
+            let refused = call(&fixture, method, path, wrong).await;
+            assert_eq!(refused.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_INVALID"), "{about}");
+            assert_eq!(refused.headers["www-authenticate"], "Bearer realm=\"safepoint\", error=\"invalid_token\"");
+        }
+        let lacking: Vec<_> = SCOPES.into_iter().filter(|scope| !scopes.iter().any(|wanted| wanted == scope)).collect();
+        let refused = call(&fixture, method, path, &token(&lacking, &|_| ())).await;
+        assert_eq!(refused.error(), (403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), "{about}");
+        let challenge = refused.headers["www-authenticate"].to_str().expect("ASCII");
+        assert!(challenge.ends_with(&format!("scope=\"{}\"", scopes.join(" "))), "{challenge}");
+        let theirs = token(&SCOPES, &|claims| claims["projects"] = json!(["theirs"]));
+        let denied = call(&fixture, method, path, &theirs).await;
+        assert_eq!(denied.error(), (403, "PERMISSION_DENIED", "PERMISSION_DENIED"), "{about}");
+        // The same words for a project that does not exist.
+        let nowhere = call(&fixture, method, &path.replace("mine", "none"), &theirs).await;
+        assert_eq!(nowhere.message().replace("none", "mine"), denied.message(), "{about}");
+        for scope in scopes {
+            let admitted = call(&fixture, method, path, &token(&[scope.as_str()], &|_| ())).await;
+            assert!(![401, 403, 500].contains(&admitted.status), "{about} with {scope}: {admitted:?}");
+        }
+    }
+    assert_eq!(fixture.count().await, 0, "nothing was created");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_token_acts_as_its_claims_say() {
+    let corp = TestIssuer::start("corp", &[rsa(), ec(), ed()]).await;
+    let fixture = Fixture::with_issuers(&[&corp]).await;
+    for key in [rsa(), ec(), ed()] {
+        let mut claims = corp.claims();
+        claims["aud"] = json!(["somebody else", "another name of it"]);
+        claims["scope"] = "operations.write operations.cancel unknown".into();
+        let token = sign(&key, &claims);
+        let body = json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}});
+        let created = answer(fixture.bare("POST", NATIVE).bearer_auth(&token).json(&body)).await;
+        let id = created.body["id"].as_str().expect("an id");
+        let path = format!("{NATIVE}/{id}:cancel");
+        let cancelled = answer(fixture.bare("POST", &path).bearer_auth(&token)).await;
+        assert_eq!(cancelled.body["operation"]["cancel"]["requestedBy"], "corp:alice", "{cancelled:?}");
+        let read = call(&fixture, "GET", NATIVE, &token).await;
+        assert_eq!(read.error().2, "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
+    }
+    assert_eq!(corp.fetches(), 1, "one fetch brings all keys");
+}
+
+fn part(part: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+/// A token by hand: whatever header, whatever signature.
+fn by_hand(header: &Value, claims: &Value, signature: &str) -> String {
+    format!("{}.{}.{signature}", part(header), part(claims))
+}
+
+fn with(claims: &Value, name: &str, value: Value) -> Value {
+    let mut claims = claims.clone();
+    claims[name] = value;
+    claims
+}
+
+fn without(claims: &Value, name: &str) -> Value {
+    let mut claims = claims.clone();
+    claims.as_object_mut().expect("claims").remove(name);
+    claims
+}
+
+/// By name. `claims` are good, and so is the key: each of these is wrong in one way.
+fn wrong_tokens(corp: &TestIssuer, other: &TestIssuer) -> Vec<(&'static str, String)> {
+    let (good, now) = (corp.claims(), get_current_timestamp());
+    let signed = |claims: &Value| sign(&rsa(), claims);
+    let header = |change: &dyn Fn(&mut Header)| {
+        let mut header = Header { kid: Some("rsa".to_owned()), ..Header::new(Algorithm::RS256) };
+        change(&mut header);
+        encode(&header, &good, &rsa().key).expect("a token")
+    };
+    let by_public_key = SigningKey { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(RSA_PUBLIC), ..rsa() };
+    let (head, rest) = signed(&good).split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("parts");
+    let mut tokens = vec![
+        ("no algorithm", by_hand(&json!({"alg": "none", "kid": "rsa"}), &good, "")),
+        ("no algorithm, in another case", by_hand(&json!({"alg": "nOnE", "kid": "rsa"}), &good, "")),
+        ("no algorithm, with a signature", format!("{}.{rest}", part(&json!({"alg": "none", "kid": "rsa"})))),
+        ("signed with the public key as a secret", sign(&by_public_key, &good)),
+        ("an algorithm that is not the key's", format!("{}.{rest}", part(&json!({"alg": "ES256", "kid": "rsa"})))),
+        ("an algorithm that the key does not name", sign(&SigningKey { algorithm: Algorithm::PS512, ..rsa() }, &good)),
+        ("no key id", header(&|header| header.kid = None)),
+        ("a key id that is not there", header(&|header| header.kid = Some("none".to_owned()))),
+        ("the id of another key", header(&|header| header.kid = Some("ec".to_owned()))),
+        ("an extension that must be understood", header(&|header| header.crit = Some(vec!["b64".to_owned()]))),
+        ("signed by another issuer's key of this id", sign(&other_rsa(), &good)),
+        ("this issuer's key, another issuer", signed(&with(&good, "iss", other.settings.issuer.clone().into()))),
+        ("an issuer that nobody knows", signed(&with(&good, "iss", "https://nobody.test".into()))),
+        ("an issuer with a slash more", signed(&with(&good, "iss", format!("{}/", corp.settings.issuer).into()))),
+        ("issuers in a list", signed(&with(&good, "iss", json!([corp.settings.issuer, "x"])))),
+        ("another audience", signed(&with(&good, "aud", "https://other.test".into()))),
+        ("a part of the audience", signed(&with(&good, "aud", "https://safepoint".into()))),
+        ("no audiences", signed(&with(&good, "aud", json!([])))),
+        ("an audience that is a number", signed(&with(&good, "aud", json!(1)))),
+        ("expired", signed(&with(&good, "exp", (now - 60).into()))),
+        ("an end that is a text", signed(&with(&good, "exp", (now + 600).to_string().into()))),
+        ("an end before the beginning of time", signed(&with(&good, "exp", json!(-1)))),
+        ("not valid yet", signed(&with(&good, "nbf", (now + 600).into()))),
+        ("a beginning that is a text", signed(&with(&good, "nbf", "soon".into()))),
+        ("an empty subject", signed(&with(&good, "sub", "".into()))),
+        ("a subject with a line end", signed(&with(&good, "sub", "alice\nbob".into()))),
+        ("a subject that is too long", signed(&with(&good, "sub", "a".repeat(256).into()))),
+        (
+            "changed claims",
+            format!(
+                "{head}.{}.{}",
+                part(&with(&good, "sub", "eve".into())),
+                rest.split_once('.').expect("a signature").1
+            ),
+        ),
+        ("no signature", signed(&good).rsplit_once('.').map(|(rest, _)| format!("{rest}.")).expect("parts")),
+        ("two parts", signed(&good).rsplit_once('.').map(|(rest, _)| rest.to_owned()).expect("parts")),
+        ("four parts", format!("{}.x", signed(&good))),
+        ("something before it", format!("x{}", signed(&good))),
+        ("too long", signed(&with(&good, "more", "x".repeat(20_000).into()))),
+    ];
+    tokens.extend(["iss", "aud", "exp", "sub"].map(|name| ("a claim is missing", signed(&without(&good, name)))));
+    tokens
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_with_anything_wrong_is_nobodys() {
+    let corp = TestIssuer::start("corp", &[rsa(), ec()]).await;
+    let other = TestIssuer::start("other", &[other_rsa()]).await;
+    let fixture = Fixture::with_issuers(&[&corp, &other]).await;
+    assert_eq!(call(&fixture, "GET", NATIVE, &sign(&rsa(), &corp.claims())).await.status, 200);
+    assert_eq!(call(&fixture, "GET", NATIVE, &sign(&other_rsa(), &other.claims())).await.status, 200);
+    for (about, token) in wrong_tokens(&corp, &other) {
+        let refused = call(&fixture, "GET", NATIVE, &token).await;
+        assert_eq!(refused.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_INVALID"), "{about}");
+        assert_eq!(refused.message(), "the bearer token is not known, not valid, or not valid any more", "{about}");
+    }
+    assert_eq!((corp.fetches(), other.fetches()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_key_ids_are_one_fetch_a_minute() {
+    let corp = TestIssuer::start("corp", &[rsa()]).await;
+    let issuers = Issuers::new(std::slice::from_ref(&corp.settings)).expect("TLS");
+    let begun = Instant::now();
+    for number in 0..10_000 {
+        let header = json!({"alg": "RS256", "kid": format!("kid-{number}")});
+        let verified = issuers.verify(&by_hand(&header, &corp.claims(), "x")).await;
+        assert!(verified.expect("an answer").is_none());
+    }
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).expect("minutes");
+    assert!((1..=1 + minutes).contains(&corp.fetches()), "{} fetches", corp.fetches());
+    let known = issuers.verify(&sign(&rsa(), &corp.claims())).await.expect("an answer");
+    assert_eq!(known.expect("alice").name, "corp:alice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_outlive_their_issuers_absence_and_nobody_is_let_in_without() {
+    let corp = TestIssuer::start("corp", &[rsa()]).await;
+    let fixture = Fixture::with_issuers(&[&corp]).await;
+    let token = sign(&rsa(), &corp.claims());
+    assert_eq!(call(&fixture, "GET", NATIVE, &token).await.status, 200);
+    let settings = corp.end().await;
+    assert_eq!(call(&fixture, "GET", NATIVE, &token).await.status, 200);
+
+    let redirect = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n".to_owned();
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(2 * 1024 * 1024));
+    for (about, answered) in [
+        ("a redirect", redirect),
+        ("no JSON", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx".to_owned()),
+        ("too much", endless),
+    ] {
+        let odd = TestIssuer::answering("corp", answered).await;
+        let fixture = Fixture::with_issuers(&[&odd]).await;
+        let refused = call(&fixture, "GET", NATIVE, &token).await;
+        assert_eq!(refused.error(), (503, "UNAVAILABLE", "ISSUER_UNAVAILABLE"), "{about}");
+        assert_eq!(refused.headers["retry-after"], "5");
+        // Others are not concerned.
+        assert_eq!(fixture.get(NATIVE).await.status, 200);
+        assert_eq!(odd.fetches(), 1, "{about}");
+    }
+    let fixture = Fixture::with_settings(vec![settings]).await;
+    assert_eq!(call(&fixture, "GET", NATIVE, &token).await.error().2, "ISSUER_UNAVAILABLE");
+}
