@@ -4,6 +4,7 @@
 mod issuers;
 mod jwks;
 mod need;
+pub mod signature;
 mod tokens;
 
 pub use issuers::Issuers;

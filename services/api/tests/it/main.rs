@@ -14,6 +14,7 @@ mod issuer;
 mod native;
 mod pages;
 mod server;
+mod signature;
 mod tenancy;
 mod wait;
 mod waiters;
