@@ -115,6 +115,11 @@ projects = ["demo-project"]
 [worker]
 slots = 16
 demo_steps = true
+
+[limits]
+# Load tests are one caller.
+requests_per_second = { calls = 100000, burst = 100000 }
+creations_per_minute = { calls = 1000000, burst = 1000000 }
 END
 }
 

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::catalog::Catalog;
 use crate::dialect::alloydb;
 use crate::error::ApiError;
+use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::page_token::PageTokens;
 use crate::watch::Watches;
@@ -27,6 +28,8 @@ pub struct Api {
     pub watches: Watches,
     /// Who may call.
     pub callers: Callers,
+    /// How often.
+    pub limits: Limits,
     /// What can be exported, and where to.
     pub catalog: Catalog,
     /// Seals and opens page tokens.
@@ -229,6 +232,7 @@ mod tests {
             watches: Watches::start(&store, changes, Terms::new(100), ended),
             operations: Operations::new(store, publisher),
             callers: Callers::new(&config).expect("TLS"),
+            limits: Limits::new(&config.limits),
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,

@@ -13,6 +13,7 @@ pub mod export;
 pub mod fields;
 pub mod filter;
 pub mod health;
+pub mod limits;
 pub mod merge_patch;
 pub mod metrics;
 pub mod native;

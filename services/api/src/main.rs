@@ -5,6 +5,7 @@ use anyhow::Context;
 use api::app::Api;
 use api::auth::Callers;
 use api::catalog::Catalog;
+use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
 use api::serve::{self, Serving};
@@ -16,11 +17,13 @@ use runtime::admin::{Probe, Readiness};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::config::Config;
 use runtime::{admin, lifecycle, telemetry};
+use std::time::Duration;
 use store::{PoolSettings, Store};
 use tokio_util::sync::CancellationToken;
 
 /// How long requests under way get after SIGTERM. An orchestrator's usual patience is 30 s.
 const SHUTDOWN_SECONDS: u64 = 20;
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -49,10 +52,12 @@ async fn main() -> anyhow::Result<()> {
         operations,
         watches,
         callers: Callers::new(&config).context("there is no TLS to fetch issuers' keys with")?,
+        limits: Limits::new(&config.limits),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,
     });
+    tokio::spawn(forget_callers(api.clone()));
     let serving = Serving { listen: settings.listen, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
     let (server, listen) =
         serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -63,6 +68,15 @@ async fn main() -> anyhow::Result<()> {
     store.close().await;
     tracing::info!("ended in good order");
     Ok(())
+}
+
+/// Those who have not called for a while take no memory.
+async fn forget_callers(api: web::Data<Api>) {
+    let mut tick = tokio::time::interval(FORGET_EVERY);
+    loop {
+        tick.tick().await;
+        api.limits.forget();
+    }
 }
 
 struct ApiProbe(Operations);

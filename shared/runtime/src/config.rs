@@ -1,6 +1,7 @@
 //! What an operator configures: one TOML file for all processes, secrets by the environment.
 
 use crate::callers::{InvalidIssuer, Issuer, Token};
+use crate::limits::Limits;
 use crate::retention::Retention;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
@@ -83,6 +84,9 @@ pub struct Config {
     /// Whose signed tokens are accepted beside these.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// How often they may call.
+    #[serde(default)]
+    pub limits: Limits,
     /// Postgres servers that may be exported.
     #[serde(default)]
     pub clusters: Vec<Cluster>,

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod lifecycle;
+pub mod limits;
 pub mod metrics;
 pub mod retention;
 pub mod scope;

@@ -4,6 +4,7 @@
 //! `huaweicloudsdkcore/signer/signer.py`, against which the tests hold this.
 
 use actix_web::http::header::HeaderMap;
+use actix_web::web::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use runtime::config::Secret;
@@ -106,7 +107,7 @@ pub fn verify(
     }
     let mut lines = String::new();
     for name in &names {
-        lines.push_str(&format!("{name}:{}\n", header(request.headers, name)?));
+        lines.extend([name, ":", header(request.headers, name)?, "\n"]);
     }
     let canonical = [
         request.method,
@@ -116,7 +117,7 @@ pub fn verify(
         authorization.signed_headers,
         &body_hash(request)?,
     ];
-    let to_sign = format!("{ALGORITHM}\n{date}\n{}", hex(&Sha256::digest(canonical.join("\n"))));
+    let to_sign = format!("{ALGORITHM}\n{date}\n{}", hash(canonical.join("\n")));
     let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map_err(|_| Refused::Mismatch)?;
     let expected: [u8; 32] = mac.chain_update(to_sign).finalize().into_bytes().into();
     if expected.ct_eq(&authorization.signature).into() { Ok(()) } else { Err(Refused::Mismatch) }
@@ -167,7 +168,7 @@ fn canonical_query(query: &str) -> String {
 
 /// A client may say "unsigned" of a body that is no JSON; we take nothing but JSON.
 fn body_hash(request: SignedRequest<'_>) -> Result<String, Refused> {
-    let hash = hex(&Sha256::digest(request.body));
+    let hash = hash(request.body);
     if request.body.is_empty() || !request.headers.contains_key(CONTENT) {
         return Ok(hash);
     }
@@ -175,6 +176,6 @@ fn body_hash(request: SignedRequest<'_>) -> Result<String, Refused> {
     if told == hash { Ok(hash) } else { Err(Refused::Body) }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn hash(bytes: impl AsRef<[u8]>) -> String {
+    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(bytes)))
 }

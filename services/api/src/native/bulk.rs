@@ -69,6 +69,7 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
         let requested_by = call.principal.name.clone();
         let spec = CancelOperations { filter, requested_by, reason, mode };
         let creation = creation(&call, spec, request_id);
+        call.creates()?;
         Some(translate::operation(call.api().operations.create(creation).await?))
     };
     Ok(HttpResponse::Ok().json(wire::BulkCancel { matching: matching.to_string(), exact, operation }))

@@ -55,6 +55,7 @@ pub async fn create(mut call: Call) -> Answer {
         retry,
         request_id,
     };
+    call.creates()?;
     let operation = call.api().operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
@@ -189,6 +190,7 @@ pub async fn retry(mut call: Call) -> Answer {
     let request_id = options::request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
     fields.finish(&mut violations);
     violations.into_result()?;
+    call.creates()?;
     let retried = call.api().operations.retry(address, request_id).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(retried)))
 }

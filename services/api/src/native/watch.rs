@@ -9,7 +9,7 @@ use super::wire;
 use crate::app::OPERATIONS;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
-use crate::openapi::{BadRequest, InProject, NotFound, TooMany, TooSlow, Unavailable, Usual};
+use crate::openapi::{BadRequest, InProject, NotFound, TooSlow, Unavailable, Usual};
 use crate::operations::{Address, Operation, OperationsError};
 use crate::time_text;
 use crate::watch::{Known, Watcher, Woken};
@@ -37,7 +37,7 @@ const LATE: Duration = Duration::from_millis(750);
     summary = "Waits until an operation has ended",
     params(InProject, OfOperation),
     request_body(content = Option<WaitRequest>),
-    responses((status = 200, body = wire::Operation, description = "The operation, ended or as it is at the timeout"), Usual, BadRequest, NotFound, TooSlow, TooMany, Unavailable),
+    responses((status = 200, body = wire::Operation, description = "The operation, ended or as it is at the timeout"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
 pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
     let (address, name) = address(&call)?;
@@ -74,7 +74,6 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
         ),
         Usual,
         NotFound,
-        TooMany,
         Unavailable
     ),
 )]

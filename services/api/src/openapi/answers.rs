@@ -19,8 +19,6 @@ pub type NotFound = Refusal<404>;
 pub type TooSlow = Refusal<408>;
 /// The key of the request was used for another one.
 pub type KeyTaken = Refusal<409>;
-/// Too many wait already.
-pub type TooMany = Refusal<429>;
 /// Not implemented, or switched off.
 pub type Unimplemented = Refusal<501>;
 /// The database is not there.
@@ -39,7 +37,7 @@ pub struct Usual;
 
 impl IntoResponses for Usual {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        BTreeMap::from([401, 403, 405, 500, 503].map(|status| (status.to_string(), reference(status))))
+        BTreeMap::from([401, 403, 405, 429, 500, 503].map(|status| (status.to_string(), reference(status))))
     }
 }
 
@@ -93,7 +91,12 @@ const ALL: [Told; 11] = [
     told(409, "KeyTaken", "ABORTED: the request's key (requestId, Idempotency-Key) was used for another request"),
     Told {
         header: RETRY_AFTER,
-        ..told(429, "TooManyWatchers", "RESOURCE_EXHAUSTED: as many clients wait at this replica as may")
+        ..told(
+            429,
+            "TooMany",
+            "RESOURCE_EXHAUSTED: this caller calls, or this project creates, more often than it may; or as many clients \
+             wait at this replica as may.",
+        )
     },
     told(500, "Internal", "INTERNAL: an error of ours"),
     told(501, "Unimplemented", "UNIMPLEMENTED: the vendor has it and this service has not, or it is switched off"),

@@ -7,7 +7,7 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{BadRequest, KeyTaken, NotFound, Open, TooMany, TooSlow, Unavailable, Unimplemented, Usual};
+pub use answers::{BadRequest, KeyTaken, NotFound, Open, TooSlow, Unavailable, Unimplemented, Usual};
 pub use parameters::{Filter, IdempotencyKey, InProject, Page};
 pub use schemas::{Document, Health, Nothing};
 

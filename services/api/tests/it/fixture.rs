@@ -5,6 +5,7 @@ use actix_web::web;
 use api::app::Api;
 use api::auth::Callers;
 use api::catalog::Catalog;
+use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
 use api::serve::{self, Serving};
@@ -131,8 +132,16 @@ impl Fixture {
 
     /// The same, by their settings.
     pub async fn with_settings(issuers: Vec<Issuer>) -> Self {
+        Self::with_config(Config { issuers, ..config() }).await
+    }
+
+    /// With a database, and no more calls than these.
+    pub async fn with_limits(limits: runtime::limits::Limits) -> Self {
+        Self::with_config(Config { limits, ..config() }).await
+    }
+
+    async fn with_config(config: Config) -> Self {
         let database = TestDatabase::create().await;
-        let config = Config { issuers, ..config() };
         Self::serve_as(&config, database.store(), Some(database), no_broker(), Terms::new(FILES))
     }
 
@@ -154,6 +163,7 @@ impl Fixture {
             operations: Operations::new(store.clone(), publisher),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
             callers: Callers::new(config).expect("TLS"),
+            limits: Limits::new(&config.limits),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,

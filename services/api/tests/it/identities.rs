@@ -1,11 +1,12 @@
 //! Who may call: each route asks for its scope and for the project of its path, and only tokens that are beyond doubt
 //! say who calls.
 
-use crate::fixture::{Answer, Fixture, NATIVE, answer};
+use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv};
 use crate::issuer::{RSA_PUBLIC, SigningKey, TestIssuer, ec, ed, other_rsa, rsa, sign};
 use api::auth::Issuers;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use runtime::limits::{Limits, Rate};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -202,6 +203,50 @@ async fn a_token_with_anything_wrong_is_nobodys() {
         assert_eq!(refused.message(), "the bearer token is not known, not valid, or not valid any more", "{about}");
     }
     assert_eq!((corp.fetches(), other.fetches()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_too_often_is_told_when_to_come_back() {
+    let rate =
+        |calls: u32, burst: u32| toml::from_str::<Rate>(&format!("calls = {calls}\nburst = {burst}")).expect("a rate");
+    // So slow that none comes back while the test runs.
+    let limits = Limits { requests_per_second: rate(1, 1_000), creations_per_minute: rate(1, 3) };
+    let fixture = Fixture::with_limits(limits).await;
+    let body = json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}});
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(fixture.post(NATIVE, &body).await.body["id"].as_str().expect("an id").to_owned());
+    }
+    let refused = fixture.post(NATIVE, &body).await;
+    assert_eq!(refused.error(), (429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"));
+    let seconds: u64 = refused.headers["retry-after"].to_str().expect("ASCII").parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert_eq!(refused.body["error"]["details"][1]["retryDelay"], format!("{seconds}s"));
+    // Nor by another way; and another project is not concerned.
+    for path in [format!("{LOCATION}/clusters/main:export"), format!("{NATIVE}/{}:retry", ids[0])] {
+        let refused = fixture.post(&path, &if path.ends_with("export") { csv("SELECT 1") } else { json!({}) }).await;
+        assert_eq!(refused.error().2, "RATE_LIMIT_EXCEEDED", "{path}");
+    }
+    let theirs = fixture.bare("POST", &NATIVE.replace("mine", "theirs")).bearer_auth(THEIRS).json(&body);
+    assert_eq!(answer(theirs).await.status, 200);
+    assert_eq!(fixture.count().await, 4);
+
+    // What is wrong costs no creation, and every call costs a call.
+    let begun = Instant::now();
+    let mut admitted = 0;
+    let last = loop {
+        let got = fixture.get(NATIVE).await;
+        if got.status == 429 {
+            break got;
+        }
+        assert_eq!(got.status, 200);
+        admitted += 1;
+    };
+    assert_eq!(last.error(), (429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"));
+    assert!(admitted >= 990 && admitted <= 1_000 + begun.elapsed().as_secs(), "{admitted}");
+    // The one who asked too often can cancel all the same.
+    let cancelled = answer(fixture.request("POST", &format!("{NATIVE}/{}:cancel", ids[0]))).await;
+    assert_eq!(cancelled.body["operation"]["state"], "CANCELLED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use api::auth::signature::{Authorization, MOST_SKEW, Refused, SignedRequest, verify};
+use runtime::clock;
 use runtime::config::Secret;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -100,8 +101,8 @@ fn signed() -> Vec<Signed> {
     let mut child =
         (Command::new(python).arg(script)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python");
     let corpus = corpus();
-    let lines: String = corpus.iter().map(|asked| format!("{asked}\n")).collect();
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    let lines: Vec<_> = corpus.iter().map(Value::to_string).collect();
+    child.stdin.take().expect("a pipe").write_all(lines.join("\n").as_bytes()).expect("written");
     let output = child.wait_with_output().expect("python ends");
     assert!(output.status.success(), "the signer failed");
     let answers: Vec<Value> = (String::from_utf8(output.stdout).expect("UTF-8").lines())
@@ -140,7 +141,7 @@ fn what_the_official_signer_signs_is_accepted_and_nothing_else() {
         let check = |changed: &Signed, secret: &str, now: OffsetDateTime, expected: Result<(), Refused>, what: &str| {
             assert_eq!(changed.check(secret, now), expected, "{about}: {what}");
         };
-        check(request, SECRET, OffsetDateTime::now_utc(), Ok(()), "as it is");
+        check(request, SECRET, clock::now(), Ok(()), "as it is");
         check(request, "another", moment, Err(Refused::Mismatch), "another secret");
         for (late, expected) in [(0, Ok(())), (1, Err(Refused::Date))] {
             let far = Duration::try_from(MOST_SKEW).expect("minutes") + Duration::seconds(late);

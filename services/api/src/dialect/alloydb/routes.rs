@@ -52,6 +52,7 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         retry: RetryPolicy::default(),
         request_id: None,
     };
+    call.creates()?;
     let operation = api.operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
