@@ -231,7 +231,7 @@ mod tests {
         web::Data::new(Api {
             watches: Watches::start(&store, changes, Terms::new(100), ended),
             operations: Operations::new(store, publisher),
-            callers: Callers::new(&config).expect("TLS"),
+            callers: Callers::new(&config, None).expect("TLS"),
             limits: Limits::new(&config.limits),
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),

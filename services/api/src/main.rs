@@ -3,7 +3,7 @@
 use actix_web::web;
 use anyhow::Context;
 use api::app::Api;
-use api::auth::Callers;
+use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
 use api::limits::Limits;
 use api::operations::Operations;
@@ -48,10 +48,11 @@ async fn main() -> anyhow::Result<()> {
         let serving = admin::serve(listen, ApiProbe(operations.clone()), publisher_shutdown.clone());
         serving.await.with_context(|| format!("cannot listen on {listen}"))?;
     }
+    let stored = StoredTokens::follow(looks, shutdown.clone());
     let api = web::Data::new(Api {
         operations,
         watches,
-        callers: Callers::new(&config).context("there is no TLS to fetch issuers' keys with")?,
+        callers: Callers::new(&config, Some(stored)).context("there is no TLS to fetch issuers' keys with")?,
         limits: Limits::new(&config.limits),
         catalog: Catalog::new(&config)?,
         page_tokens,

@@ -7,6 +7,7 @@ pub mod expiry;
 pub mod overdue;
 pub mod partitions;
 pub mod sweeper;
+pub mod tokens;
 
 use std::time::Duration;
 

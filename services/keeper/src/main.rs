@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use keeper::{counters, create_requests, expiry, overdue, partitions, sweeper};
+use keeper::{counters, create_requests, expiry, overdue, partitions, sweeper, tokens};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
 use runtime::config::{Config, Secret};
@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use store::{PoolSettings, Store};
 
-/// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, and migrates the database.
+/// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, migrates the database,
+/// and makes tokens.
 #[derive(Debug, Parser)]
 #[command(name = "safepoint-keeper", version)]
 struct Settings {
@@ -32,6 +33,9 @@ enum Command {
     /// Brings the database to this version's schema, makes the partitions, and ends. Safe to run in many places at
     /// once: one works, the others wait.
     Migrate,
+    /// Who may call: makes, lists and revokes bearer tokens.
+    #[command(subcommand)]
+    Token(tokens::Command),
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -60,6 +64,10 @@ async fn main() -> anyhow::Result<()> {
     anyhow::ensure!(!settings.database_url.is_empty(), "SAFEPOINT_DATABASE_URL (or --database-url) is not set");
     match settings.command.clone() {
         Some(Command::Migrate) => migrate(&settings.database_url).await,
+        Some(Command::Token(command)) => {
+            let store = store(&settings.database_url, PoolSettings::new("safepoint token").connections(1))?;
+            tokens::run(&store, command).await
+        }
         Some(Command::Run(command)) => run(&settings.database_url, command).await,
         None => unreachable!("parse() puts `run` in its place"),
     }
@@ -85,11 +93,15 @@ async fn migrate(database_url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn store(database_url: &str, settings: PoolSettings) -> anyhow::Result<Store> {
+    Store::new(database_url, settings)
+        .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")
+}
+
 async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     let config = command.config.as_deref().map(Config::load_without_passwords).transpose()?.unwrap_or_default();
     let shutdown = lifecycle::shutdown_signal()?;
-    let store = Store::new(database_url, PoolSettings::new("safepoint keeper").connections(CONNECTIONS))
-        .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")?;
+    let store = store(database_url, PoolSettings::new("safepoint keeper").connections(CONNECTIONS))?;
     let broker =
         BrokerSettings { url: Secret::new(command.broker_url), namespace: command.broker_namespace, process: "keeper" };
     let publisher = Publisher::start(broker, shutdown.clone())?;

@@ -134,6 +134,6 @@ mod tests {
         };
         assert_eq!(token("scopes = [\"operations.read\"]").unwrap().scopes, [Scope::Read]);
         assert!(token("").unwrap_err().message().contains("scopes"));
-        assert!(token("scopes = [\"operations\"]").unwrap_err().message().contains("\"operations\" is not a scope"));
+        assert!(token("scopes = [\"operations\"]").unwrap_err().message().contains("\"operations\" is not one of"));
     }
 }

@@ -62,7 +62,11 @@ impl fmt::Display for Scope {
 
 /// A text that names no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a scope that is known here")]
+#[error(
+    "not one of operations.read, operations.write, operations.cancel, operations.delete, operations.admin, \
+     https://www.googleapis.com/auth/cloud-platform, https://www.googleapis.com/auth/ediscovery, \
+     https://www.googleapis.com/auth/ediscovery.readonly"
+)]
 pub struct UnknownScope;
 
 impl FromStr for Scope {
@@ -76,10 +80,7 @@ impl FromStr for Scope {
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| {
-            let known: Vec<_> = Self::ALL.iter().map(|scope| scope.as_str()).collect();
-            de::Error::custom(format!("{text:?} is not a scope: {}", known.join(", ")))
-        })
+        text.parse().map_err(|error| de::Error::custom(format!("the scope {text:?} is {error}")))
     }
 }
 
@@ -91,6 +92,7 @@ mod tests {
     fn each_has_a_name_of_its_own() {
         for scope in Scope::ALL {
             assert_eq!(scope.as_str().parse(), Ok(scope));
+            assert!(UnknownScope.to_string().contains(scope.as_str()));
         }
         assert_eq!("operations".parse::<Scope>(), Err(UnknownScope));
     }

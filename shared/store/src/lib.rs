@@ -17,6 +17,7 @@ mod partitions;
 mod pool;
 mod row;
 mod sweep;
+mod tokens;
 mod why;
 mod workers;
 
@@ -33,6 +34,7 @@ pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, Store};
 pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
+pub use tokens::{ListedToken, StoredToken};
 pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};
 
@@ -68,4 +70,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("expire", expiry::EXPIRE),
     ("drop_partition", expiry::DROP_PARTITION),
     ("forget_labels", expiry::FORGET_LABELS),
+    ("tokens", tokens::TOKENS),
+    ("create_token", tokens::CREATE_TOKEN),
+    ("revoke_token", tokens::REVOKE_TOKEN),
+    ("list_tokens", tokens::LIST_TOKENS),
 ];

@@ -5,10 +5,12 @@ mod issuers;
 mod jwks;
 mod need;
 pub mod signature;
+mod stored;
 mod tokens;
 
 pub use issuers::Issuers;
 pub use need::{CANCEL, DELETE, Need, READ, WRITE};
+pub use stored::StoredTokens;
 pub use tokens::Tokens;
 
 use crate::error::ApiError;
@@ -16,6 +18,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use operation::{Code, ProjectId};
 use runtime::config::Config;
 use runtime::scope::Scope;
+use std::sync::Arc;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -30,23 +33,24 @@ pub struct Principal {
 #[derive(Debug)]
 pub struct Callers {
     tokens: Tokens,
+    stored: Option<Arc<StoredTokens>>,
     issuers: Issuers,
 }
 
 impl Callers {
-    /// Those whom the configuration names. No key is fetched yet.
+    /// Those whom the configuration names, and those of our database. No key is fetched yet.
     ///
     /// # Errors
     /// There is no TLS to fetch keys with.
-    pub fn new(config: &Config) -> Result<Self, reqwest::Error> {
-        Ok(Self { tokens: Tokens::new(&config.tokens), issuers: Issuers::new(&config.issuers)? })
+    pub fn new(config: &Config, stored: Option<Arc<StoredTokens>>) -> Result<Self, reqwest::Error> {
+        Ok(Self { tokens: Tokens::new(&config.tokens), stored, issuers: Issuers::new(&config.issuers)? })
     }
 
     /// Who sends these headers.
     ///
     /// # Errors
     /// UNAUTHENTICATED: no bearer token, or one that is not accepted, in the same words whatever is wrong with it.
-    /// UNAVAILABLE: its issuer's keys can't be had.
+    /// UNAVAILABLE: its issuer's keys, or the tokens of our database, can't be had.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         let token = bearer(headers).ok_or_else(|| {
             unauthenticated("CREDENTIALS_MISSING", "a bearer token is required: Authorization: Bearer TOKEN", "")
@@ -54,7 +58,14 @@ impl Callers {
         if let Some(known) = self.tokens.find(token) {
             return Ok(known.clone());
         }
-        self.issuers.verify(token).await?.ok_or_else(|| {
+        if let Some(signed) = self.issuers.verify(token).await? {
+            return Ok(signed);
+        }
+        let stored = match &self.stored {
+            Some(stored) => stored.find(token).await?,
+            None => None,
+        };
+        stored.ok_or_else(|| {
             let message = "the bearer token is not known, not valid, or not valid any more";
             unauthenticated("CREDENTIALS_INVALID", message, ", error=\"invalid_token\"")
         })
@@ -117,7 +128,7 @@ mod tests {
             projects: vec!["mine".parse().unwrap()],
             scopes: vec![Scope::Read],
         };
-        Callers::new(&Config { tokens: vec![token], ..Config::default() }).unwrap()
+        Callers::new(&Config { tokens: vec![token], ..Config::default() }, None).unwrap()
     }
 
     async fn reason(header: Option<&'static str>, need: Need, project: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::issuer::TestIssuer;
 use actix_web::web;
 use api::app::Api;
-use api::auth::Callers;
+use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
 use api::limits::Limits;
 use api::operations::Operations;
@@ -162,7 +162,7 @@ impl Fixture {
         let api = web::Data::new(Api {
             operations: Operations::new(store.clone(), publisher),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
-            callers: Callers::new(config).expect("TLS"),
+            callers: Callers::new(config, Some(StoredTokens::follow(store.clone(), shutdown.clone()))).expect("TLS"),
             limits: Limits::new(&config.limits),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),

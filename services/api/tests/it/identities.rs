@@ -8,7 +8,10 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use runtime::limits::{Limits, Rate};
 use serde_json::{Value, json};
-use std::time::Instant;
+use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use store::StoredToken;
+use testkit::eventually;
 
 /// All that grant something on the routes of today.
 const SCOPES: [&str; 5] = [
@@ -203,6 +206,52 @@ async fn a_token_with_anything_wrong_is_nobodys() {
         assert_eq!(refused.message(), "the bearer token is not known, not valid, or not valid any more", "{about}");
     }
     assert_eq!((corp.fetches(), other.fetches()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_the_database_is_taken_until_it_is_revoked_or_over() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let token = |name: &str, expires_in| StoredToken {
+        name: name.to_owned(),
+        sha256: Sha256::digest(name).to_vec(),
+        projects: vec!["mine".to_owned(), "no project!".to_owned()],
+        scopes: vec!["operations.read".to_owned(), "of.tomorrow".to_owned()],
+        expires_in,
+    };
+    let becomes = async |name: &str, reason: Option<&str>| {
+        eventually("the replica knows", Duration::from_secs(30), async || {
+            let got = call(&fixture, "GET", NATIVE, name).await;
+            let found = if got.status == 200 { None } else { Some(got.error().2.to_owned()) };
+            (found.as_deref() == reason).then_some(())
+        })
+        .await;
+    };
+    becomes("alice", Some("CREDENTIALS_INVALID")).await;
+    assert!(store.create_token(&token("alice", None)).await.expect("made"));
+    assert!(store.create_token(&token("bob", Some(Duration::from_secs(3)))).await.expect("made"));
+    becomes("alice", None).await;
+    // The hash is no token.
+    let hash: String =
+        Sha256::digest("alice").iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
+    assert_eq!(call(&fixture, "GET", NATIVE, &hash).await.error().2, "CREDENTIALS_INVALID");
+    assert_eq!(
+        call(&fixture, "DELETE", &format!("{NATIVE}/x"), "alice").await.error().2,
+        "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+    );
+    let theirs = NATIVE.replace("mine", "theirs");
+    assert_eq!(call(&fixture, "GET", &theirs, "alice").await.error().2, "PERMISSION_DENIED");
+    becomes("bob", Some("CREDENTIALS_INVALID")).await;
+    assert!(store.revoke_token("alice").await.expect("revoked"));
+    becomes("alice", Some("CREDENTIALS_INVALID")).await;
+    assert!(!store.create_token(&token("alice", None)).await.expect("asked"), "a name is one token for ever");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_replica_does_not_say_that_a_token_is_wrong() {
+    let fixture = Fixture::without_database();
+    let refused = call(&fixture, "GET", NATIVE, "unknown").await;
+    assert_eq!(refused.error(), (503, "UNAVAILABLE", "TOKENS_UNAVAILABLE"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

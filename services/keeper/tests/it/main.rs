@@ -1,3 +1,4 @@
 //! The keeper's loops against a real Postgres.
 
 mod expiry;
+mod tokens;
