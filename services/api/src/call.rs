@@ -35,18 +35,18 @@ impl Call {
     /// Lets a call in whose caller may do what the route does, in the project of its path.
     ///
     /// # Errors
-    /// See [`Callers::authenticate`](crate::auth::Callers::authenticate), [`Principal::may`],
-    /// [`Limits::request`](crate::limits::Limits::request) and [`Principal::authorize`], in this order.
+    /// See [`Callers::authenticate`](crate::auth::Callers::authenticate), [`Limits::request`](crate::limits::Limits::request),
+    /// [`Principal::may`] and [`Principal::authorize`], in this order.
     pub async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
         let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
         let principal = api.callers.authenticate(request.headers()).await?;
-        principal.may(need)?;
         api.limits.request(&principal.name, need)?;
+        principal.may(need)?;
         let project = principal.authorize(&segment(&request, "project"))?;
         Ok(Self { principal, project, api, request, payload })
     }
 
-    /// Counts one more operation of the project, about to be created.
+    /// Counts one more creation that is asked for in the project, whatever becomes of it.
     ///
     /// # Errors
     /// See [`Limits::creation`](crate::limits::Limits::creation).

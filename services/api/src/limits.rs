@@ -1,4 +1,5 @@
-//! How often who may call, in each replica: what comes too often is refused before it costs anything.
+//! How often who may call, in each replica: what comes too often is refused before anything of it
+//! is read. Only who is known is counted.
 
 use crate::auth::{CANCEL, Need};
 use crate::error::ApiError;
@@ -26,10 +27,6 @@ enum Bucket {
 impl Limits {
     /// All buckets are full at first.
     pub fn new(settings: &Settings) -> Self {
-        let quota = |rate: Rate, unit: Duration| {
-            // A period is never zero: a rate has at most one billion calls.
-            Quota::with_period(unit / rate.calls.get()).unwrap_or(Quota::per_second(rate.calls)).allow_burst(rate.burst)
-        };
         Self {
             requests: DefaultKeyedRateLimiter::keyed(quota(settings.requests_per_second, Duration::from_secs(1))),
             creations: DefaultKeyedRateLimiter::keyed(quota(settings.creations_per_minute, Duration::from_mins(1))),
@@ -62,6 +59,11 @@ impl Limits {
     }
 }
 
+fn quota(rate: Rate, unit: Duration) -> Quota {
+    // A period is never zero: a rate has at most a million calls.
+    Quota::with_period(unit / rate.calls.get()).unwrap_or(Quota::per_second(rate.calls)).allow_burst(rate.burst)
+}
+
 fn check<K: Hash + Eq + Clone>(
     limiter: &DefaultKeyedRateLimiter<K>,
     key: &K,
@@ -83,13 +85,19 @@ mod tests {
     use crate::auth::READ;
     use std::num::NonZeroU32;
 
+    /// No bucket gains anything while a test runs.
+    const HOUR: Duration = Duration::from_hours(1);
+
     fn rate(calls: u32, burst: u32) -> Rate {
         Rate { calls: NonZeroU32::new(calls).unwrap(), burst: NonZeroU32::new(burst).unwrap() }
     }
 
     #[test]
     fn each_has_a_bucket_of_its_own() {
-        let limits = Limits::new(&Settings { requests_per_second: rate(1, 2), creations_per_minute: rate(1, 1) });
+        let limits = Limits {
+            requests: DefaultKeyedRateLimiter::keyed(quota(rate(1, 2), HOUR)),
+            creations: DefaultKeyedRateLimiter::keyed(quota(rate(1, 1), HOUR)),
+        };
         let reason = |result: Result<(), ApiError>| result.err().map(|error| error.reason());
         for _ in 0..2 {
             assert_eq!(reason(limits.request("a", READ)), None);
@@ -100,7 +108,7 @@ mod tests {
         let project: ProjectId = "p".parse().unwrap();
         assert_eq!(reason(limits.creation(&project)), None);
         let refused = limits.creation(&project).unwrap_err();
-        assert!(refused.to_string().contains("try again in 60 s"), "{refused}");
+        assert!(refused.to_string().contains("try again in 3"), "{refused}");
         assert_eq!(reason(limits.creation(&"q".parse().unwrap())), None);
         // What is not full is not forgotten.
         limits.forget();

@@ -4,6 +4,7 @@ use anyhow::ensure;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use clap::Subcommand;
 use operation::ProjectId;
+use runtime::callers::is_name;
 use runtime::scope::Scope;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -71,8 +72,7 @@ pub async fn create(
     scopes: &[Scope],
     days: Option<u32>,
 ) -> anyhow::Result<String> {
-    let shown = !name.is_empty() && name.len() <= 100 && !name.contains(char::is_control);
-    ensure!(shown, "--name must be 1 to 100 characters that can be shown");
+    ensure!(is_name(name), "--name must be 1 to 100 characters that can be shown, none of them a colon");
     // The prefix is for those who look for secrets in places where none should be.
     let token = format!("safepoint_{}", BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
     let new = StoredToken {

@@ -56,7 +56,9 @@ impl Issuer {
     /// [`InvalidIssuer`].
     pub fn check(&self, all: &[Self]) -> Result<(), InvalidIssuer> {
         let same = |other: &&Self| other.issuer == self.issuer || other.name == self.name;
-        let problem = if all.iter().filter(same).count() > 1 {
+        let problem = if !is_name(&self.name) {
+            "has no name that could stand before a colon: it is empty, holds a colon, or what can't be shown"
+        } else if all.iter().filter(same).count() > 1 {
             "stands twice, by its name or its issuer"
         } else if self.audiences.is_empty() {
             "has no audiences: tokens for other services would be taken"
@@ -80,6 +82,11 @@ fn is_this_machine(url: &Url) -> bool {
             Some(Host::Domain(name)) => name == "localhost",
             None => false,
         }
+}
+
+/// Whether a caller may be called so. Subjects of issuers are `issuer:subject`: nobody else's name looks like that.
+pub fn is_name(name: &str) -> bool {
+    (1..=100).contains(&name.len()) && !name.contains(|c: char| c == ':' || c.is_control())
 }
 
 fn projects_claim() -> String {
@@ -125,6 +132,17 @@ mod tests {
         }
         let all = Issuer { audiences: Vec::new(), ..corp };
         assert!(all.check(std::slice::from_ref(&all)).unwrap_err().problem.starts_with("has no audiences"));
+    }
+
+    #[test]
+    fn nobodys_name_looks_like_that_of_an_issuers_subject() {
+        for (name, expected) in
+            [("ci", true), ("corp:alice", false), ("", false), ("a\nb", false), (&*"x".repeat(101), false)]
+        {
+            assert_eq!(is_name(name), expected, "{name:?}");
+        }
+        let odd = Issuer { name: "corp:x".to_owned(), ..issuer("corp", "jwks_file = \"/keys.json\"") };
+        assert!(odd.check(std::slice::from_ref(&odd)).unwrap_err().problem.starts_with("has no name"));
     }
 
     #[test]

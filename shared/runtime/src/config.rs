@@ -1,6 +1,6 @@
 //! What an operator configures: one TOML file for all processes, secrets by the environment.
 
-use crate::callers::{InvalidIssuer, Issuer, Token};
+use crate::callers::{InvalidIssuer, Issuer, Token, is_name};
 use crate::limits::Limits;
 use crate::retention::Retention;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
@@ -66,6 +66,12 @@ pub enum ConfigError {
     /// An issuer whose tokens could not be trusted.
     #[error(transparent)]
     Issuer(#[from] InvalidIssuer),
+    /// A token's name does not tell it from others.
+    #[error("the token {name:?} needs a name of its own, without a colon, of at most 100 characters")]
+    TokenName {
+        /// The token's name.
+        name: String,
+    },
     /// A token's hash is not one.
     #[error("the token {name:?} has no valid sha256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)")]
     TokenHash {
@@ -205,6 +211,10 @@ impl Config {
         for token in &config.tokens {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(ConfigError::TokenHash { name: token.name.clone() });
+            }
+            let same = config.tokens.iter().filter(|other| other.name == token.name);
+            if !is_name(&token.name) || same.count() > 1 {
+                return Err(ConfigError::TokenName { name: token.name.clone() });
             }
         }
         for issuer in &config.issuers {

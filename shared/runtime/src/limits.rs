@@ -1,16 +1,24 @@
 //! How much callers may ask for, as an operator configures it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use std::num::NonZeroU32;
 
 /// How often something may be done, on the average and at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// So often in each second or minute.
+    /// So often in each second or minute; at most a million.
+    #[serde(deserialize_with = "at_most_a_million")]
     pub calls: NonZeroU32,
-    /// So often at once, after a while without.
+    /// So often at once, after a while without; at most a million.
+    #[serde(deserialize_with = "at_most_a_million")]
     pub burst: NonZeroU32,
+}
+
+/// More is no limit, and more than buckets count in nanoseconds.
+fn at_most_a_million<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let number = NonZeroU32::deserialize(deserializer)?;
+    if number.get() > 1_000_000 { Err(de::Error::custom("must be at most 1000000")) } else { Ok(number) }
 }
 
 impl Rate {
@@ -48,8 +56,12 @@ mod tests {
         assert_eq!(read("").unwrap(), Limits::default());
         let limits = read("requests_per_second = { calls = 10, burst = 20 }").unwrap();
         assert_eq!(limits, Limits { requests_per_second: Rate::new(10, 20), ..Limits::default() });
-        for wrong in ["requests_per_second = { calls = 0, burst = 1 }", "requests_per_second = { calls = 1 }", "x = 1"]
-        {
+        for wrong in [
+            "requests_per_second = { calls = 0, burst = 1 }",
+            "requests_per_second = { calls = 1 }",
+            "requests_per_second = { calls = 1, burst = 1000001 }",
+            "x = 1",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -15,11 +15,11 @@ pub enum Scope {
     Cancel,
     /// Delete operations.
     Delete,
-    /// See what concerns a project as a whole, such as its audit log.
+    /// See what concerns a project as a whole. No route asks for it yet.
     Admin,
     /// All that the clients of Google Cloud do; not what [`Scope::Admin`] says.
     CloudPlatform,
-    /// All that the clients of Google Vault do, and nothing else.
+    /// All that the clients of Google Vault do, and nothing else. No route asks for it yet.
     Ediscovery,
     /// What the clients of Google Vault read, and nothing else.
     EdiscoveryReadonly,

@@ -19,6 +19,8 @@ use std::time::Duration;
 const LEEWAY_SECONDS: u64 = 30;
 /// How long an issuer gets to answer. A call waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// There is a try to fetch keys once a minute.
+const RETRY_AFTER_SECONDS: u32 = 60;
 /// Longer than any that is signed; what is longer is not even decoded.
 const LONGEST_TOKEN: usize = 16 * 1024;
 
@@ -63,7 +65,10 @@ impl Issuers {
             let source = match (&settings.jwks_url, &settings.jwks_file) {
                 // A redirect could lead anywhere.
                 (Some(url), _) => {
-                    Source::Url(Client::builder().redirect(Policy::none()).timeout(PATIENCE).build()?, url.clone())
+                    let client = Client::builder().redirect(Policy::none()).timeout(PATIENCE);
+                    // Without TLS on this machine alone: not by way of a proxy.
+                    let client = if url.scheme() == "http" { client.no_proxy() } else { client };
+                    Source::Url(client.build()?, url.clone())
                 }
                 (None, file) => Source::File(file.clone().unwrap_or_default()),
             };
@@ -83,7 +88,7 @@ impl Issuers {
         let Some((issuer, key_id)) = self.issuer_of(token) else { return Ok(None) };
         let key = issuer.keys.find(&key_id).await.map_err(|NoKeys| {
             let message = "the keys of the token's issuer are not available; try again";
-            ApiError::new(Code::Unavailable, "ISSUER_UNAVAILABLE", message).with_retry_after(5)
+            ApiError::new(Code::Unavailable, "ISSUER_UNAVAILABLE", message).with_retry_after(RETRY_AFTER_SECONDS)
         })?;
         // A key that is not there is not replaced by another.
         let Some(key) = key else { return Ok(None) };

@@ -55,6 +55,13 @@ pub struct NoKeys;
 /// By their ids.
 type Keys = HashMap<String, Arc<Key>>;
 
+/// A try to fetch them.
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    begun: Instant,
+    failed: bool,
+}
+
 /// The keys of one issuer.
 #[derive(Debug)]
 pub struct Jwks {
@@ -62,8 +69,8 @@ pub struct Jwks {
     source: Source,
     terms: Terms,
     held: RwLock<Option<(Arc<Keys>, Instant)>>,
-    /// When the last try began. Held while one is under way: others wait for it.
-    last_try: Mutex<Option<Instant>>,
+    /// Held while a try is under way: others wait for it.
+    last_try: Mutex<Option<Try>>,
 }
 
 impl Jwks {
@@ -81,17 +88,25 @@ impl Jwks {
             && let Some(key) = keys.get(id)
             && age < self.terms.usable
         {
-            if age >= self.terms.fresh {
-                let this = self.clone();
-                tokio::spawn(async move { this.refresh().await });
+            if age >= self.terms.fresh && self.last_try.try_lock().is_ok_and(|last| !self.is_cooling(*last)) {
+                tokio::spawn(self.clone().refresh());
             }
             return Ok(Some(key.clone()));
         }
-        self.refresh().await;
+        // Apart: a caller that goes away must not end a try, of which there is one a minute.
+        let failed = tokio::spawn(self.clone().refresh()).await.unwrap_or(true);
         match self.held() {
-            Some((keys, age)) if age < self.terms.usable => Ok(keys.get(id).cloned()),
+            Some((keys, age)) if age < self.terms.usable => match keys.get(id) {
+                // It may be a new one.
+                None if failed => Err(NoKeys),
+                key => Ok(key.cloned()),
+            },
             _ => Err(NoKeys),
         }
+    }
+
+    fn is_cooling(&self, last: Option<Try>) -> bool {
+        last.is_some_and(|last| last.begun.elapsed() < self.terms.cool_down)
     }
 
     fn held(&self) -> Option<(Arc<Keys>, Duration)> {
@@ -99,13 +114,18 @@ impl Jwks {
         held.as_ref().map(|(keys, fetched)| (keys.clone(), fetched.elapsed()))
     }
 
-    async fn refresh(&self) {
+    /// Tries, unless there was a try a moment ago; returns whether the last one failed.
+    async fn refresh(self: Arc<Self>) -> bool {
         let mut last_try = self.last_try.lock().await;
-        if last_try.is_some_and(|tried| tried.elapsed() < self.terms.cool_down) {
-            return;
+        if let Some(last) = *last_try
+            && self.is_cooling(*last_try)
+        {
+            return last.failed;
         }
-        *last_try = Some(Instant::now());
-        match self.source.fetch().await {
+        let begun = Instant::now();
+        let fetched = self.source.fetch().await;
+        *last_try = Some(Try { begun, failed: fetched.is_err() });
+        match fetched {
             Ok(keys) => {
                 tracing::info!(issuer = self.name, keys = keys.len(), "the issuer's keys are fetched");
                 *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(keys), Instant::now()));
@@ -114,6 +134,7 @@ impl Jwks {
                 tracing::warn!(issuer = self.name, problem, "the issuer's keys cannot be had; those known are used on");
             }
         }
+        last_try.is_some_and(|last| last.failed)
     }
 }
 
@@ -243,7 +264,7 @@ mod tests {
         // It is away: what is known stays known, and nothing else is.
         std::fs::remove_file(&folder).unwrap();
         assert_eq!(there(&eager, "rsa").await, Ok(true));
-        assert_eq!(there(&eager, "ec").await, Ok(false));
+        assert_eq!(there(&eager, "ec").await, Err(NoKeys), "it may be a new one");
         let late = Arc::new(Jwks::new("late", source(), Terms::default()));
         assert_eq!(there(&late, "ec").await, Err(NoKeys));
     }

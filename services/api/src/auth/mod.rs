@@ -18,7 +18,6 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use operation::{Code, ProjectId};
 use runtime::config::Config;
 use runtime::scope::Scope;
-use std::sync::Arc;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ pub struct Principal {
 #[derive(Debug)]
 pub struct Callers {
     tokens: Tokens,
-    stored: Option<Arc<StoredTokens>>,
+    stored: Option<StoredTokens>,
     issuers: Issuers,
 }
 
@@ -42,7 +41,7 @@ impl Callers {
     ///
     /// # Errors
     /// There is no TLS to fetch keys with.
-    pub fn new(config: &Config, stored: Option<Arc<StoredTokens>>) -> Result<Self, reqwest::Error> {
+    pub fn new(config: &Config, stored: Option<StoredTokens>) -> Result<Self, reqwest::Error> {
         Ok(Self { tokens: Tokens::new(&config.tokens), stored, issuers: Issuers::new(&config.issuers)? })
     }
 

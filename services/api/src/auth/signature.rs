@@ -73,6 +73,8 @@ impl<'a> Authorization<'a> {
 }
 
 /// A request as it came: nothing in it decoded.
+///
+/// The algorithm signs the decoded path: `%2F` and `/` sign alike.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedRequest<'a> {
     /// In upper case.
@@ -111,8 +113,8 @@ pub fn verify(
     }
     let canonical = [
         request.method,
-        &canonical_path(request.path),
-        &canonical_query(request.query),
+        &canonical_path(request.path)?,
+        &canonical_query(request.query)?,
         &lines,
         authorization.signed_headers,
         &body_hash(request)?,
@@ -141,29 +143,31 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
+/// What decodes to no text could have been another one, and a bare `+` is a blank to some and a plus to others.
+fn decoded(text: &str) -> Result<String, Refused> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| Refused::Mismatch)?;
+    if text.contains('+') { Err(Refused::Mismatch) } else { Ok(decoded.into_owned()) }
 }
 
-fn canonical_path(path: &str) -> String {
-    let decoded = decoded(path);
+fn canonical_path(path: &str) -> Result<String, Refused> {
+    let decoded = decoded(path)?;
     let mut path = decoded.split('/').map(encoded).collect::<Vec<_>>().join("/");
     if !path.ends_with('/') {
         path.push('/');
     }
-    path
+    Ok(path)
 }
 
-fn canonical_query(query: &str) -> String {
-    let mut pairs: Vec<(String, String)> = query
+fn canonical_query(query: &str) -> Result<String, Refused> {
+    let mut pairs = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decoded(name), decoded(value)))
-        .collect();
+        .map(|(name, value)| Ok((decoded(name)?, decoded(value)?)))
+        .collect::<Result<Vec<_>, _>>()?;
     pairs.sort();
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-    pairs.join("&")
+    Ok(pairs.join("&"))
 }
 
 /// A client may say "unsigned" of a body that is no JSON; we take nothing but JSON.

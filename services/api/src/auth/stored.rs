@@ -6,40 +6,33 @@ use operation::Code;
 use runtime::clock;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Store, StoredToken};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// What is revoked is refused within about this time.
+/// What is revoked is refused within about this time, while the database answers.
 const EVERY: Duration = Duration::from_secs(2);
+/// How long a call waits for the first read.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Above all that the server and the pool grant a statement: then the connection has fallen silent.
+const SILENT_AFTER: Duration = Duration::from_secs(8);
 
 /// By their hashes; with the end of each.
 type Known = HashMap<Vec<u8>, (Principal, Option<Instant>)>;
 
 /// The tokens of our own database.
 #[derive(Debug)]
-pub struct StoredTokens {
-    store: Store,
-    /// `None` until they were read once.
-    known: RwLock<Option<Arc<Known>>>,
-    /// The version of what is known. Held while they are read.
-    version: Mutex<i64>,
-}
+pub struct StoredTokens(watch::Receiver<Option<Arc<Known>>>);
 
 impl StoredTokens {
     /// Follows what changes until `ended`.
-    pub fn follow(store: Store, ended: CancellationToken) -> Arc<Self> {
-        let this = Arc::new(Self { store, known: RwLock::new(None), version: Mutex::new(0) });
-        let follower = this.clone();
-        tokio::spawn(ended.run_until_cancelled_owned(async move {
-            loop {
-                follower.read().await;
-                tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)).await;
-            }
-        }));
-        this
+    pub fn follow(store: Store, ended: CancellationToken) -> Self {
+        let (known, seen) = watch::channel(None);
+        tokio::spawn(ended.run_until_cancelled_owned(read_on(store, known)));
+        Self(seen)
     }
 
     /// Whose token this is.
@@ -47,33 +40,38 @@ impl StoredTokens {
     /// # Errors
     /// UNAVAILABLE: they could not be read yet.
     pub async fn find(&self, token: &str) -> Result<Option<Principal>, ApiError> {
-        if self.known().is_none() {
-            self.read().await;
-        }
-        let known = self.known().ok_or_else(|| {
+        let mut seen = self.0.clone();
+        let Ok(Ok(known)) =
+            timeout(PATIENCE, seen.wait_for(Option::is_some)).await.map(|known| known.map(|k| k.clone()))
+        else {
             let message = "the tokens cannot be read yet; try again";
-            ApiError::new(Code::Unavailable, "TOKENS_UNAVAILABLE", message).with_retry_after(1)
-        })?;
+            return Err(ApiError::new(Code::Unavailable, "TOKENS_UNAVAILABLE", message).with_retry_after(1));
+        };
+        let known = known.unwrap_or_default();
         let found = known.get(Sha256::digest(token).as_slice());
         Ok(found.filter(|(_, end)| end.is_none_or(|end| Instant::now() < end)).map(|(principal, _)| principal.clone()))
     }
+}
 
-    fn known(&self) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn read(&self) {
-        let mut version = self.version.lock().await;
-        match self.store.tokens_since(*version).await {
-            Ok(None) => {}
-            Ok(Some((newest, tokens))) => {
-                let known: Known = tokens.into_iter().map(entry).collect();
-                tracing::info!(tokens = known.len(), version = newest, "the tokens are read");
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
-                *version = newest;
+async fn read_on(mut store: Store, known: watch::Sender<Option<Arc<Known>>>) {
+    let mut version = 0;
+    loop {
+        // Nothing is lost with a read that is dropped.
+        match timeout(SILENT_AFTER, store.tokens_since(version)).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some((newest, tokens)))) => {
+                let tokens: Known = tokens.into_iter().map(entry).collect();
+                tracing::info!(tokens = tokens.len(), version = newest, "the tokens are read");
+                known.send_replace(Some(Arc::new(tokens)));
+                version = newest;
             }
-            Err(error) => tracing::warn!(%error, "the tokens cannot be read; those known are used on"),
+            Ok(Err(error)) => tracing::warn!(%error, "the tokens cannot be read; those known are used on"),
+            Err(_) => {
+                tracing::warn!("the database is silent; the tokens are read by a new connection");
+                store = store.afresh();
+            }
         }
+        tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)).await;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::openapi::{
 use crate::operations::{Address, Creation, Operation, OperationsError, Order};
 use crate::paging::{self, Collections};
 use actix_web::HttpResponse;
+use operation::{Code, Kind};
 use runtime::clock;
 
 /// The collection of what is created here. Vendors' lists do not show it.
@@ -190,6 +191,12 @@ pub async fn retry(mut call: Call) -> Answer {
     let request_id = options::request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
     fields.finish(&mut violations);
     violations.into_result()?;
+    let known = call.api().operations.get(address.clone()).await.map_err(|error| of_operation(error, &name))?;
+    if known.kind == Kind::CancelOperations {
+        // It would cancel what is there by now, in the name of who asked then, for one who may not cancel.
+        let message = "a cancel of many is not tried again: ask :cancel once more";
+        return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
+    }
     call.creates()?;
     let retried = call.api().operations.retry(address, request_id).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(retried)))

@@ -58,6 +58,11 @@ async fn what_was_cancelled_is_tried_again_as_another_operation() {
     assert_ne!(new["id"], old["id"]);
     assert_eq!(fixture.post(&retry, &json!({"requestId": "again"})).await.body["id"], new["id"]);
     assert_eq!(fixture.get(&path(&old)).await.body["state"], "CANCELLED", "terminal is final");
+    // It would cancel again, for one who may only write, what is there by now.
+    let many = fixture.post(&format!("{NATIVE}:cancel"), &json!({"filter": "labels.a = \"b\""})).await.body;
+    let again = fixture.post(&format!("{}:retry", path(&many["operation"])), &json!({})).await;
+    assert_eq!(again.error(), (400, "FAILED_PRECONDITION", "OPERATION_NOT_RETRYABLE"));
+    assert!(again.message().contains("ask :cancel once more"), "{}", again.message());
     assert_eq!(fixture.post(&retry, &json!({"from": 1})).await.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"));
 }
 

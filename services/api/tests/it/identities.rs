@@ -205,7 +205,7 @@ async fn a_token_with_anything_wrong_is_nobodys() {
         assert_eq!(refused.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_INVALID"), "{about}");
         assert_eq!(refused.message(), "the bearer token is not known, not valid, or not valid any more", "{about}");
     }
-    assert_eq!((corp.fetches(), other.fetches()), (1, 1));
+    assert_eq!(other.fetches(), 1, "no token names a key of it that is not there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,18 +229,19 @@ async fn a_token_of_the_database_is_taken_until_it_is_revoked_or_over() {
     };
     becomes("alice", Some("CREDENTIALS_INVALID")).await;
     assert!(store.create_token(&token("alice", None)).await.expect("made"));
-    assert!(store.create_token(&token("bob", Some(Duration::from_secs(3)))).await.expect("made"));
     becomes("alice", None).await;
     // The hash is no token.
-    let hash: String =
-        Sha256::digest("alice").iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
-    assert_eq!(call(&fixture, "GET", NATIVE, &hash).await.error().2, "CREDENTIALS_INVALID");
+    let hash = "2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90";
+    assert_eq!(call(&fixture, "GET", NATIVE, hash).await.error().2, "CREDENTIALS_INVALID");
     assert_eq!(
         call(&fixture, "DELETE", &format!("{NATIVE}/x"), "alice").await.error().2,
         "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
     );
     let theirs = NATIVE.replace("mine", "theirs");
     assert_eq!(call(&fixture, "GET", &theirs, "alice").await.error().2, "PERMISSION_DENIED");
+    // Longer than a replica may take to learn of it, on a machine that is busy.
+    assert!(store.create_token(&token("bob", Some(Duration::from_secs(10)))).await.expect("made"));
+    becomes("bob", None).await;
     becomes("bob", Some("CREDENTIALS_INVALID")).await;
     assert!(store.revoke_token("alice").await.expect("revoked"));
     becomes("alice", Some("CREDENTIALS_INVALID")).await;
@@ -315,17 +316,34 @@ async fn ten_thousand_key_ids_are_one_fetch_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_ends_no_fetch_that_others_need() {
+    let corp = TestIssuer::start("corp", &[rsa()]).await;
+    corp.answers.send_replace(false);
+    let issuers = Issuers::new(std::slice::from_ref(&corp.settings)).expect("TLS");
+    let token = sign(&rsa(), &corp.claims());
+    tokio::select! {
+        _ = issuers.verify(&token) => panic!("there is no answer yet"),
+        () = eventually("the fetch", Duration::from_secs(30), async || (corp.fetches() == 1).then_some(())) => {}
+    }
+    corp.answers.send_replace(true);
+    let known = issuers.verify(&token).await.expect("keys");
+    assert_eq!((known.expect("alice").name.as_str(), corp.fetches()), ("corp:alice", 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_outlive_their_issuers_absence_and_nobody_is_let_in_without() {
     let corp = TestIssuer::start("corp", &[rsa()]).await;
     let fixture = Fixture::with_issuers(&[&corp]).await;
     let token = sign(&rsa(), &corp.claims());
     assert_eq!(call(&fixture, "GET", NATIVE, &token).await.status, 200);
-    let settings = corp.end().await;
+    drop(corp);
     assert_eq!(call(&fixture, "GET", NATIVE, &token).await.status, 200);
 
+    let closes = String::new();
     let redirect = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n".to_owned();
     let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(2 * 1024 * 1024));
     for (about, answered) in [
+        ("no answer", closes),
         ("a redirect", redirect),
         ("no JSON", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx".to_owned()),
         ("too much", endless),
@@ -334,11 +352,9 @@ async fn keys_outlive_their_issuers_absence_and_nobody_is_let_in_without() {
         let fixture = Fixture::with_issuers(&[&odd]).await;
         let refused = call(&fixture, "GET", NATIVE, &token).await;
         assert_eq!(refused.error(), (503, "UNAVAILABLE", "ISSUER_UNAVAILABLE"), "{about}");
-        assert_eq!(refused.headers["retry-after"], "5");
+        assert_eq!(refused.headers["retry-after"], "60");
         // Others are not concerned.
         assert_eq!(fixture.get(NATIVE).await.status, 200);
         assert_eq!(odd.fetches(), 1, "{about}");
     }
-    let fixture = Fixture::with_settings(vec![settings]).await;
-    assert_eq!(call(&fixture, "GET", NATIVE, &token).await.error().2, "ISSUER_UNAVAILABLE");
 }

@@ -6,9 +6,9 @@ use runtime::callers::Issuer;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use testkit::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub const AUDIENCE: &str = "https://safepoint.test";
@@ -73,6 +73,8 @@ pub fn sign(key: &SigningKey, claims: &Value) -> String {
 pub struct TestIssuer {
     pub settings: Issuer,
     fetches: Arc<AtomicUsize>,
+    /// Whether it answers, or lets wait.
+    pub answers: watch::Sender<bool>,
     _ended: DropGuard,
 }
 
@@ -88,6 +90,7 @@ impl TestIssuer {
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
         let (fetches, ended) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let (counter, end) = (fetches.clone(), ended.clone());
+        let (answers, mut may_answer) = watch::channel(true);
         tokio::spawn(end.run_until_cancelled_owned(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::SeqCst);
@@ -98,6 +101,7 @@ impl TestIssuer {
                         _ => break,
                     }
                 }
+                let _ = may_answer.wait_for(|may| *may).await;
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         }));
@@ -109,7 +113,7 @@ impl TestIssuer {
             jwks_file: None,
             projects_claim: "projects".to_owned(),
         };
-        Self { settings, fetches, _ended: ended.drop_guard() }
+        Self { settings, fetches, answers, _ended: ended.drop_guard() }
     }
 
     /// The claims of a token for alice, who may read in `mine`.
@@ -119,18 +123,5 @@ impl TestIssuer {
 
     pub fn fetches(&self) -> usize {
         self.fetches.load(Ordering::SeqCst)
-    }
-
-    /// Ends it: nobody listens at its address any more.
-    pub async fn end(self) -> Issuer {
-        let Self { settings, _ended: ended, .. } = self;
-        drop(ended);
-        let url = settings.jwks_url.clone().expect("an address");
-        let address = format!("127.0.0.1:{}", url.port().expect("a port"));
-        eventually("its end", std::time::Duration::from_secs(30), async || {
-            tokio::net::TcpStream::connect(&address).await.is_err().then_some(())
-        })
-        .await;
-        settings
     }
 }

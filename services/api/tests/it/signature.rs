@@ -156,6 +156,8 @@ fn what_the_official_signer_signs_is_accepted_and_nothing_else() {
         changed("method", Refused::Mismatch, &|r| r.method = "PATCH".to_owned());
         changed("path", Refused::Mismatch, &|r| r.path.push_str("/x"));
         changed("query", Refused::Mismatch, &|r| r.query.push_str("&x=1"));
+        changed("a name that is no text", Refused::Mismatch, &|r| r.query.push_str("&%FF"));
+        changed("a plus", Refused::Mismatch, &|r| r.path.push('+'));
         changed("body", Refused::Mismatch, &|r| r.body.push(b' '));
         changed("a signed header", Refused::Mismatch, &|r| r.set("content-type", "application/json2"));
         changed("another host", Refused::Mismatch, &|r| r.set("host", "127.0.0.2:8080"));

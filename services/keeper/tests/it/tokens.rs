@@ -30,7 +30,7 @@ async fn a_token_is_made_once_and_only_its_hash_is_kept() {
 
     let again = create(&store, "ci", projects, &[Scope::Read], None).await.expect_err("the name is taken");
     assert!(again.to_string().contains("choose another name"), "{again}");
-    for name in ["", "a\nb", &"x".repeat(101)] {
+    for name in ["", "a\nb", "corp:alice", &"x".repeat(101)] {
         assert!(create(&store, name, projects, &[Scope::Read], None).await.is_err(), "{name:?}");
     }
     assert!(store.revoke_token("ci").await.expect("revoked"));
