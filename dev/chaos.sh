@@ -16,4 +16,4 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 cargo build --workspace --locked
-cargo nextest run -p testkit --locked --no-capture -E 'binary(chaos) & test(=chaos_run)'
+cargo nextest run --workspace --locked --no-capture -E 'binary(chaos) & test(=chaos_run)'
