@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use operation::State;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{CreateRequest, Created, NewOperation, STATEMENTS};
+use store::{Address, CreateRequest, Created, NewOperation, STATEMENTS};
 
 #[tokio::test]
 async fn every_statement_is_valid_against_the_migrated_schema() {
@@ -149,11 +149,46 @@ async fn a_delete_hides_and_does_not_cancel() {
     assert!(fixture.store.delete(&at(id)).await.expect("deleted"));
     assert!(!fixture.store.delete(&at(id)).await.expect("answered"), "deleted twice");
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none());
-    let cancel = fixture.store.cancel(&at(id), &requester()).await.expect("answered");
-    assert!(cancel.is_none());
+    assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
     let settled = fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
     assert_eq!(settled.first().map(|settled| settled.state), Some(State::Succeeded));
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none(), "resurrected");
+    // Nor where it stands paused.
+    let id = fixture.create().await;
+    fixture.store.pause(&at(id)).await.expect("answered");
+    assert!(fixture.store.delete(&at(id)).await.expect("deleted"));
+    assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
+}
+
+async fn nobody_can_ask(fixture: &Fixture, address: &Address) -> bool {
+    let store = &fixture.store;
+    store.get(address).await.expect("read").is_none()
+        && store.pause(address).await.expect("answered").is_none()
+        && store.resume(address).await.expect("answered").is_none()
+        && store.cancel(address, &requester()).await.expect("answered").is_none()
+        && !store.delete(address).await.expect("answered")
+}
+
+/// INV-22: an operation is known by its own name alone, in its project and in its collection.
+#[tokio::test]
+async fn by_another_name_it_does_not_exist() {
+    let fixture = Fixture::new().await;
+    let running = fixture.create().await;
+    fixture.claim_one(fixture.worker().await).await;
+    let (waiting, paused) = (fixture.create().await, fixture.create().await);
+    fixture.store.pause(&at(paused)).await.expect("answered");
+    for id in [running, waiting, paused] {
+        let before = fixture.get(id).await;
+        for wrong in [
+            Address { project: project("q"), ..at(id) },
+            Address { collection: Some("alloydb/here".to_owned()), ..at(id) },
+        ] {
+            assert!(nobody_can_ask(&fixture, &wrong).await, "{wrong:?}");
+        }
+        assert_eq!(fixture.get(id).await.revision, before.revision, "nothing was changed");
+        let named = Address { collection: Some("native".to_owned()), ..at(id) };
+        assert!(fixture.store.cancel(&named, &requester()).await.expect("answered").is_some());
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use crate::fixture::{Fixture, at, finished, requester};
 use futures_util::future::join_all;
 use operation::{Cleanup, CleanupStatus, State};
-use store::Ending;
+use std::collections::HashSet;
+use store::{Ending, STATEMENTS};
 
 #[tokio::test]
 async fn a_living_worker_is_not_swept() {
@@ -12,6 +13,27 @@ async fn a_living_worker_is_not_swept() {
     fixture.claim_one(worker).await;
     assert!(fixture.store.sweep(10).await.expect("swept").is_empty());
     assert_eq!(fixture.get(id).await.state, State::Running);
+}
+
+/// A claim holds its worker's row: the sweeper does not take half of what a worker owns while the other half comes in.
+#[tokio::test]
+async fn a_worker_whose_claim_is_under_way_is_swept_after_it() {
+    let fixture = Fixture::new().await;
+    let (owned, worker) = (fixture.create().await, fixture.worker().await);
+    fixture.claim_one(worker).await;
+    let claimed = fixture.create().await;
+    let (_, claim) = STATEMENTS.iter().find(|(name, _)| *name == "claim").expect("the statement");
+    let slow = fixture.database.client().await;
+    let nonce = runtime::clock::new_operation_id();
+    let claim = format!(
+        "PREPARE claim AS {claim}; BEGIN; EXECUTE claim ('{worker}', 'demo.steps', 1, ARRAY['{nonce}'::uuid], '')"
+    );
+    slow.batch_execute(&claim).await.expect("claimed, not committed");
+    fixture.expire(worker).await;
+    assert!(fixture.store.sweep(10).await.expect("swept").is_empty(), "half of it");
+    slow.batch_execute("COMMIT").await.expect("committed");
+    let swept: HashSet<_> = fixture.store.sweep(10).await.expect("swept").iter().map(|swept| swept.id).collect();
+    assert_eq!(swept, HashSet::from([owned, claimed]));
 }
 
 /// INV-15: a cancelled operation ends although its owner is dead, and there is no other worker.
