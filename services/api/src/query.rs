@@ -24,9 +24,14 @@ impl Query {
     /// # Errors
     /// `INVALID_ARGUMENT` for one with NUL in it, which no text of Postgres can hold.
     pub fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        Ok(self.given(name)?.filter(|value| !value.is_empty()))
+    }
+
+    /// The same, where an empty one is no value of its type.
+    fn given(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let snake = snake_case(name);
         let found = self.0.iter().rev().find(|(given, _)| given == name || *given == snake);
-        match found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()) {
+        match found.map(|(_, value)| value.as_str()) {
             Some(value) if value.contains('\0') => {
                 Err(ApiError::invalid_field(name, "must not contain the character \\u0000"))
             }
@@ -39,7 +44,7 @@ impl Query {
     /// # Errors
     /// `INVALID_ARGUMENT` for a negative number, or none.
     pub fn page_size(&self) -> Result<u32, ApiError> {
-        let Some(text) = self.text("pageSize")? else { return Ok(DEFAULT_PAGE) };
+        let Some(text) = self.given("pageSize")? else { return Ok(DEFAULT_PAGE) };
         match text.parse::<i64>() {
             Ok(0) => Ok(DEFAULT_PAGE),
             Ok(size) if size > 0 => Ok(u32::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
@@ -53,7 +58,7 @@ impl Query {
     /// # Errors
     /// UNIMPLEMENTED where it is set; `INVALID_ARGUMENT` where it is no truth value.
     pub fn refuse_partial_success(&self) -> Result<(), ApiError> {
-        match self.text("returnPartialSuccess")? {
+        match self.given("returnPartialSuccess")? {
             None | Some("false" | "False" | "0") => Ok(()),
             Some("true" | "True" | "1") => Err(ApiError::new(
                 Code::Unimplemented,
@@ -106,7 +111,7 @@ mod tests {
             );
         };
         check("", Ok(50));
-        check("pageSize=", Ok(50));
+        check("pageSize=", Err("must be a whole number"));
         check("pageSize=0", Ok(50));
         check("pageSize=1", Ok(1));
         check("page_size=7&%24alt=json", Ok(7));
@@ -122,6 +127,7 @@ mod tests {
         let refused = |text: &str| Query::parse(text.as_bytes()).refuse_partial_success().is_err();
         assert!(
             refused("returnPartialSuccess=true")
+                && refused("returnPartialSuccess=")
                 && refused("return_partial_success=true")
                 && refused("returnPartialSuccess=x")
         );
