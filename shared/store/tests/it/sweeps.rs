@@ -36,6 +36,29 @@ async fn a_worker_whose_claim_is_under_way_is_swept_after_it() {
     assert_eq!(swept, HashSet::from([owned, claimed]));
 }
 
+/// An operation that somebody else has locked keeps no other of its worker waiting.
+#[tokio::test]
+async fn a_sweep_passes_over_what_is_held() {
+    let fixture = Fixture::new().await;
+    let worker = fixture.worker().await;
+    let mut ids = HashSet::new();
+    for _ in 0..3 {
+        ids.insert(fixture.create().await);
+        fixture.claim_one(worker).await;
+    }
+    let held = *ids.iter().next().expect("one of them");
+    let holder = fixture.database.client().await;
+    let lock = format!("BEGIN; SELECT FROM operations WHERE id = '{held}' FOR UPDATE");
+    holder.batch_execute(&lock).await.expect("locked");
+    fixture.expire(worker).await;
+    let swept =
+        async || fixture.store.sweep(10).await.expect("swept").iter().map(|swept| swept.id).collect::<HashSet<_>>();
+    let others: HashSet<_> = ids.iter().copied().filter(|id| *id != held).collect();
+    assert_eq!(swept().await, others);
+    holder.batch_execute("COMMIT").await.expect("ended");
+    assert_eq!(swept().await, HashSet::from([held]));
+}
+
 /// INV-15: a cancelled operation ends although its owner is dead, and there is no other worker.
 #[tokio::test]
 async fn a_cancelled_operation_of_a_lost_worker_is_cancelled() {
