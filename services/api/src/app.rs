@@ -120,37 +120,34 @@ pub(crate) struct Endpoint {
     resource: Resource,
 }
 
+/// What a handler comes to.
+type Answer = Result<HttpResponse, ApiError>;
+
 fn at(pattern: &str) -> Endpoint {
     Endpoint { pattern: pattern.to_owned(), methods: Vec::new(), resource: web::resource(pattern) }
 }
 
 impl Endpoint {
-    fn get<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
-        self,
-        need: Need,
-        handler: fn(Call) -> F,
-    ) -> Self {
-        self.on("GET", Some(need), web::get().to(move |request, payload| guarded(need, handler, request, payload)))
+    fn get<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+        self.guarded("GET", web::get(), need, handler)
     }
 
-    fn post<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
-        self,
-        need: Need,
-        handler: fn(Call) -> F,
-    ) -> Self {
-        self.on("POST", Some(need), web::post().to(move |request, payload| guarded(need, handler, request, payload)))
+    fn post<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+        self.guarded("POST", web::post(), need, handler)
     }
 
-    fn delete<F: Future<Output = Result<HttpResponse, ApiError>> + 'static>(
+    fn delete<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+        self.guarded("DELETE", web::delete(), need, handler)
+    }
+
+    fn guarded<F: Future<Output = Answer> + 'static>(
         self,
+        method: &'static str,
+        route: Route,
         need: Need,
         handler: fn(Call) -> F,
     ) -> Self {
-        self.on(
-            "DELETE",
-            Some(need),
-            web::delete().to(move |request, payload| guarded(need, handler, request, payload)),
-        )
+        self.on(method, Some(need), route.to(move |request, payload| guarded(need, handler, request, payload)))
     }
 
     /// A GET that asks for no token.
@@ -186,14 +183,9 @@ impl HttpServiceFactory for Endpoint {
 }
 
 /// Lets a call in and runs its handler; a panic in it is an answer like any other, and the process lives.
-async fn guarded<F>(
-    need: Need,
-    handler: fn(Call) -> F,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError>
+async fn guarded<F>(need: Need, handler: fn(Call) -> F, request: HttpRequest, payload: web::Payload) -> Answer
 where
-    F: Future<Output = Result<HttpResponse, ApiError>>,
+    F: Future<Output = Answer>,
 {
     // The handlers share nothing that a panic could leave half changed.
     let run = AssertUnwindSafe(async move { handler(Call::admit(request, payload.into_inner(), need).await?).await });

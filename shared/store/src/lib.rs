@@ -31,7 +31,7 @@ pub use migrate::{MigrateError, migrate};
 pub use operation::ListFilter;
 pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester, Retried, Retry};
 pub use partitions::PartitionError;
-pub use pool::{PLANNING, PoolSettings, Store};
+pub use pool::{PLANNING, PoolSettings, SILENT_AFTER, Store};
 pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};

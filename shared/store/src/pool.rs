@@ -26,6 +26,10 @@ pub const PLANNING: [(&str, &str); 6] = [
 /// this time before it fail once.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// Above all that the server and a pool for requests grant a statement: who waits longer has a connection that fell silent,
+/// and goes on [`afresh`](Store::afresh).
+pub const SILENT_AFTER: Duration = Duration::from_secs(8);
+
 /// How a pool behaves.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {

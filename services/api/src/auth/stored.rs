@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Store, StoredToken};
+use store::{SILENT_AFTER, Store, StoredToken};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +17,6 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(2);
 /// How long a call waits for the first read.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Above all that the server and the pool grant a statement: then the connection has fallen silent.
-const SILENT_AFTER: Duration = Duration::from_secs(8);
 
 /// By their hashes; with the end of each.
 type Known = HashMap<Vec<u8>, (Principal, Option<Instant>)>;

@@ -5,16 +5,13 @@ use operation::OperationId;
 use runtime::clock;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
-use store::{Change, Store};
+use store::{Change, SILENT_AFTER, Store};
 use tokio::sync::{mpsc, watch};
 
 /// As many rows as one statement looks at.
 const CHUNK: usize = 512;
 /// As many hints as one look serves.
 const HINTS: usize = 64;
-/// Above all that the server and the pool grant a statement: then the connection has fallen silent.
-const SILENT_AFTER: Duration = Duration::from_secs(8);
 
 /// Looks at what hints name.
 pub(super) async fn hear(watches: Watches, mut store: Store, mut hints: mpsc::Receiver<Vec<OperationId>>) {

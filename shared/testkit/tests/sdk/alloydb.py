@@ -89,15 +89,19 @@ def csv_body(query, name):
     }
 
 
-def eventually(what, look):
-    """Looks until something is found; a process of its own is at work, so there is nothing else to wait on."""
+def eventually(what, name, look):
+    """Looks whenever the operation has changed, as the native API's events tell; the first one is how it is now."""
+    address = f"{URL}/api/v1/projects/{PROJECT}/operations/{name.rsplit('operation-', 1)[1]}/events"
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {TOKEN}"})
     end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not seen within {LIMIT} s")
+    with urllib.request.urlopen(request, timeout=LIMIT) as events:
+        for line in events:
+            found = line.startswith(b"data:") and look()
+            if found:
+                return found
+            # Events stop coming when there is nothing new; heartbeats do not.
+            assert time.monotonic() < end, f"{what}: not seen within {LIMIT} s"
+    raise AssertionError(f"{what}: not seen before the end of {name}")
 
 
 def looks_round(gapic, discovery):
@@ -162,11 +166,11 @@ def gapic_export_is_cancelled(gapic):
     operation = gapic.export_cluster(request=csv_request(SLOW, "gapic-slow.csv"))
     name = operation.operation.name
     message = lambda: read(gapic, name).metadata.status_message
-    eventually("the export runs", lambda: message().startswith("Running"))
+    eventually("the export runs", name, lambda: message().startswith("Running"))
     assert not operation.done()
     asked = time.monotonic()
     assert operation.cancel()
-    eventually("the end", operation.done)
+    eventually("the end", name, operation.done)
     print(f"    CANCELLED {1000 * (time.monotonic() - asked):.0f} ms after cancel(), as this client sees it")
     assert operation.cancelled()
     assert operation.metadata.requested_cancellation
@@ -215,7 +219,7 @@ def discovery_export_is_cancelled(discovery):
     locations = discovery.projects().locations()
     created = locations.clusters().export(name=CLUSTER, body=csv_body(SLOW, "discovery-slow.csv")).execute()
     get = lambda: locations.operations().get(name=created["name"]).execute()
-    eventually("the export runs", lambda: get()["metadata"]["statusMessage"].startswith("Running"))
+    eventually("the export runs", created["name"], lambda: get()["metadata"]["statusMessage"].startswith("Running"))
     assert locations.operations().cancel(name=created["name"]).execute() == {}
     assert locations.operations().cancel(name=created["name"], body={}).execute() == {}
     assert get()["metadata"]["requestedCancellation"] is True
@@ -228,7 +232,7 @@ def discovery_export_is_cancelled(discovery):
 
 
 def until_done(locations, name):
-    return eventually("the end", lambda: (lambda seen: seen["done"] and seen)(locations.operations().get(name=name).execute()))
+    return eventually("the end", name, lambda: (lambda seen: seen["done"] and seen)(locations.operations().get(name=name).execute()))
 
 
 def lists_over_pages(gapic, discovery):
