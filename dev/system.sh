@@ -29,7 +29,7 @@ start() {
   load "$run/env"
   say "migrating our database"
   "$bin/safepoint-keeper" migrate >"$logs/migrate.log" 2>&1 || failed migrate "the migration failed"
-  make_token
+  make_project
   write_config
   load "$root/.dev/env"
   local name
@@ -76,12 +76,14 @@ build() {
   (cd "$root" && cargo build --release --locked -p api -p worker -p keeper -p loadtest)
 }
 
-# As an operator makes one. Our database keeps its hash alone.
-make_token() {
+# As an operator does it: limits that load tests fit in, and a token, of which our database keeps the hash alone.
+make_project() {
   [[ $(value "$secrets" SAFEPOINT_TOKEN) != safepoint_* ]] || return 0
+  "$bin/safepoint-keeper" project set demo-project --queued 1000000 2>"$logs/project.log" ||
+    failed project "no project was made"
   local token
   token=$("$bin/safepoint-keeper" token create --name "demo-$(date +%s)" --project demo-project \
-    --scope https://www.googleapis.com/auth/cloud-platform 2>"$logs/token.log") || failed token "no token was made"
+    --scope https://www.googleapis.com/auth/cloud-platform --scope operations.admin 2>"$logs/token.log") || failed token "no token was made"
   put "$secrets" SAFEPOINT_TOKEN "$token"
 }
 

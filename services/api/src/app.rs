@@ -1,6 +1,6 @@
 //! All routes, and what their handlers share.
 
-use crate::auth::{CANCEL, Callers, DELETE, Need, READ, WRITE};
+use crate::auth::{ADMIN, CANCEL, Callers, DELETE, Need, READ, WRITE};
 use crate::call::Call;
 use crate::catalog::Catalog;
 use crate::dialect::alloydb;
@@ -8,6 +8,7 @@ use crate::error::ApiError;
 use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::page_token::PageTokens;
+use crate::queues::Queues;
 use crate::watch::Watches;
 use crate::{health, native, observe, openapi};
 use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -30,6 +31,8 @@ pub struct Api {
     pub callers: Callers,
     /// How often.
     pub limits: Limits,
+    /// How much may wait.
+    pub queues: Queues,
     /// What can be exported, and where to.
     pub catalog: Catalog,
     /// Seals and opens page tokens.
@@ -48,6 +51,8 @@ impl std::fmt::Debug for Api {
 pub const LOCATIONS: &str = "/v1/projects/{project}/locations";
 /// Above all that is in a location.
 pub const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
+/// Above all of a project's that is our own.
+pub const PROJECT: &str = "/api/v1/projects/{project}";
 /// Our own operations.
 pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
 
@@ -82,6 +87,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         under(OPERATIONS, "/{operation}:wait").post(READ, native::wait),
         under(OPERATIONS, "/{operation}/events").get(READ, native::events),
         under(OPERATIONS, "/{operation}").get(READ, native::get).delete(DELETE, native::delete),
+        under(PROJECT, "/auditLog").get(ADMIN, native::audit_log),
         // Without a token
         at("/healthz").open(health::alive),
         at("/readyz").open(health::ready),
@@ -225,6 +231,7 @@ mod tests {
             operations: Operations::new(store, publisher),
             callers: Callers::new(&config, None).expect("TLS"),
             limits: Limits::new(&config.limits),
+            queues: Queues::new(config.limits.queued_operations),
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,

@@ -6,11 +6,13 @@ use crate::auth::{Need, Principal};
 use crate::body;
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::observe::RequestId;
+use crate::operations::Actor;
 use crate::query::Query;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use operation::ProjectId;
 use percent_encoding::percent_decode_str;
 
@@ -52,6 +54,24 @@ impl Call {
     /// See [`Limits::creation`](crate::limits::Limits::creation).
     pub fn creates(&self) -> Result<(), ApiError> {
         self.api.limits.creation(&self.project)
+    }
+
+    /// The same for an operation that waits for its turn among the project's.
+    ///
+    /// # Errors
+    /// See [`Call::creates`] and [`Queues::let_in`](crate::queues::Queues::let_in).
+    pub async fn enqueues(&self) -> Result<(), ApiError> {
+        self.creates()?;
+        self.api.queues.let_in(&self.project, &self.api.operations).await
+    }
+
+    /// Who asks, as the audit log tells it.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            principal: self.principal.name.clone(),
+            source_address: self.request.peer_addr().map(|peer| peer.ip()),
+            request_id: self.request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        }
     }
 
     /// What the handlers share.

@@ -23,6 +23,7 @@ pub mod operations;
 pub mod page_token;
 pub mod paging;
 pub mod query;
+pub mod queues;
 #[cfg(test)]
 mod samples;
 pub mod select_query;

@@ -8,6 +8,7 @@ use api::catalog::Catalog;
 use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
+use api::queues::Queues;
 use api::serve::{self, Serving};
 use api::settings::Settings;
 use api::watch::{Terms, Watches};
@@ -54,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         watches,
         callers: Callers::new(&config, Some(stored)).context("there is no TLS to fetch issuers' keys with")?,
         limits: Limits::new(&config.limits),
+        queues: Queues::new(config.limits.queued_operations),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,
@@ -77,6 +79,7 @@ async fn forget_callers(api: web::Data<Api>) {
     loop {
         tick.tick().await;
         api.limits.forget();
+        api.queues.forget();
     }
 }
 

@@ -4,12 +4,12 @@
 use crate::call::is_get_in_disguise;
 use crate::error::{ApiError, REQUEST_ID};
 use crate::{metrics, unread};
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 use operation::Code;
 use runtime::telemetry;
 use std::time::Instant;
@@ -18,6 +18,10 @@ use uuid::Uuid;
 
 /// The label of what matched no route: paths are the caller's, and must not become labels.
 const NO_ROUTE: &str = "(none)";
+
+/// What names a request in its answer, the log and the audit log.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
 
 /// Wraps every request.
 ///
@@ -42,6 +46,7 @@ pub async fn observe(
         request.id = %id,
     );
     telemetry::adopt_parent(&span, header(request.headers(), "traceparent"));
+    request.extensions_mut().insert(RequestId(id.clone()));
     let held = unread::hold(&mut request);
     let started = Instant::now();
     let result = next.call(request).instrument(span.clone()).await;

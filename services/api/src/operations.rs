@@ -20,7 +20,9 @@ use time::OffsetDateTime;
 use tracing::Instrument;
 
 pub use operation::ListFilter;
-pub use store::{Address, CancelReceipt, Operation, Order, Owner, Page, Why};
+pub use store::{
+    Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue, Why,
+};
 
 /// When a caller is told to try again. Above the 2 s that a connection of the pool is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
@@ -68,6 +70,8 @@ pub struct Creation {
     pub retry: RetryPolicy,
     /// The caller's key, which makes the create idempotent.
     pub request_id: Option<String>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 impl Creation {
@@ -133,7 +137,8 @@ impl Operations {
         let id = clock::new_operation_id();
         let trace_parent = telemetry::current_trace_parent();
         let request = creation.request()?;
-        let Creation { project, collection, target, spec, priority, labels, deadline, retry, request_id: _ } = creation;
+        let Creation { project, collection, target, spec, priority, labels, deadline, retry, request_id: _, by } =
+            creation;
         let kind = spec.kind();
         let new = NewOperation {
             id,
@@ -147,6 +152,7 @@ impl Operations {
             retry,
             trace_parent: trace_parent.clone(),
             request,
+            by,
         };
         let Self { store, publisher } = self.clone();
         let created = apart(Some(id), async move {
@@ -212,10 +218,15 @@ impl Operations {
     ///
     /// # Errors
     /// [`OperationsError`]. After `Unavailable` it may be there.
-    pub async fn retry(&self, address: Address, request_id: Option<String>) -> Result<Operation, OperationsError> {
+    pub async fn retry(
+        &self,
+        address: Address,
+        request_id: Option<String>,
+        by: Actor,
+    ) -> Result<Operation, OperationsError> {
         let (id, trace_parent) = (clock::new_operation_id(), telemetry::current_trace_parent());
         let request = keyed(request_id, &("retry", address.id))?;
-        let retry = Retry { id, trace_parent: trace_parent.clone(), request };
+        let retry = Retry { id, trace_parent: trace_parent.clone(), request, by };
         let Self { store, publisher } = self.clone();
         let retried = apart(Some(address.id), async move {
             let retried = failpoint::around!("api.retry", store.retry(&address, &retry).await)?;
@@ -240,11 +251,11 @@ impl Operations {
     pub async fn cancel(
         &self,
         address: Address,
-        requester: String,
+        by: Actor,
         reason: Option<String>,
         mode: CancelMode,
     ) -> Result<(Answer, Operation), OperationsError> {
-        let requester = Requester { name: requester, reason, mode };
+        let requester = Requester { by, reason, mode };
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
@@ -263,11 +274,11 @@ impl Operations {
     ///
     /// # Errors
     /// [`OperationsError`].
-    pub async fn pause(&self, address: Address) -> Result<(Answer, Operation), OperationsError> {
+    pub async fn pause(&self, address: Address, by: Actor) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = failpoint::around!("api.pause", store.pause(&address).await)?;
+            let asked = failpoint::around!("api.pause", store.pause(&address, &by).await)?;
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Pause { worker, operation, attempt, trace_parent });
             }
@@ -281,11 +292,11 @@ impl Operations {
     ///
     /// # Errors
     /// [`OperationsError`].
-    pub async fn resume(&self, address: Address) -> Result<(Answer, Operation), OperationsError> {
+    pub async fn resume(&self, address: Address, by: Actor) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
         let Self { store, publisher } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = failpoint::around!("api.resume", store.resume(&address).await)?;
+            let asked = failpoint::around!("api.resume", store.resume(&address, &by).await)?;
             if let Some(Asked::Recorded(operation)) = &asked
                 && operation.state == State::Pending
             {
@@ -301,10 +312,10 @@ impl Operations {
     ///
     /// # Errors
     /// [`OperationsError`].
-    pub async fn delete(&self, address: Address) -> Result<(), OperationsError> {
+    pub async fn delete(&self, address: Address, by: Actor) -> Result<(), OperationsError> {
         let Self { store, publisher } = self.clone();
         let deleted = apart(Some(address.id), async move {
-            let deleted = failpoint::around!("api.delete", store.delete(&address).await)?;
+            let deleted = failpoint::around!("api.delete", store.delete(&address, &by).await)?;
             if deleted {
                 publisher.send(Hint::Changed { operations: vec![address.id] });
             }
@@ -321,6 +332,30 @@ impl Operations {
     pub async fn counts(&self, project: ProjectId) -> Result<Vec<OperationCount>, OperationsError> {
         let store = self.store.clone();
         apart(None, async move { store.counts(&project).await }).await
+    }
+
+    /// A page of what was done in a project, or to one operation of it, newest first.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn audit_log(
+        &self,
+        project: ProjectId,
+        operation: Option<OperationId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<AuditPage, OperationsError> {
+        let store = self.store.clone();
+        apart(operation, async move { store.audit_log(&project, operation, before, limit).await }).await
+    }
+
+    /// How full a project's queue is.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn project_queue(&self, project: ProjectId) -> Result<ProjectQueue, OperationsError> {
+        let store = self.store.clone();
+        apart(None, async move { store.project_queue(&project).await }).await
     }
 
     /// What waits and runs, by kind.

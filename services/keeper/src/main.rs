@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use keeper::{counters, create_requests, expiry, overdue, partitions, sweeper, tokens};
+use keeper::{counters, expiry, forget, overdue, partitions, projects, sweeper, tokens};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
 use runtime::config::{Config, Secret};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use store::{PoolSettings, Store};
 
 /// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, migrates the database,
-/// and makes tokens.
+/// makes tokens, and limits projects.
 #[derive(Debug, Parser)]
 #[command(name = "safepoint-keeper", version)]
 struct Settings {
@@ -36,6 +36,9 @@ enum Command {
     /// Who may call: makes, lists and revokes bearer tokens.
     #[command(subcommand)]
     Token(tokens::Command),
+    /// What a project may have at a time: sets and lists limits.
+    #[command(subcommand)]
+    Project(projects::Command),
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -64,10 +67,8 @@ async fn main() -> anyhow::Result<()> {
     anyhow::ensure!(!settings.database_url.is_empty(), "SAFEPOINT_DATABASE_URL (or --database-url) is not set");
     match settings.command.clone() {
         Some(Command::Migrate) => migrate(&settings.database_url).await,
-        Some(Command::Token(command)) => {
-            let store = store(&settings.database_url, PoolSettings::new("safepoint token").connections(1))?;
-            tokens::run(&store, command).await
-        }
+        Some(Command::Token(command)) => tokens::run(&for_command(&settings.database_url)?, command).await,
+        Some(Command::Project(command)) => projects::run(&for_command(&settings.database_url)?, command).await,
         Some(Command::Run(command)) => run(&settings.database_url, command).await,
         None => unreachable!("parse() puts `run` in its place"),
     }
@@ -93,6 +94,11 @@ async fn migrate(database_url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// For a command that does one thing and ends.
+fn for_command(database_url: &str) -> anyhow::Result<Store> {
+    store(database_url, PoolSettings::new("safepoint command").connections(1))
+}
+
 fn store(database_url: &str, settings: PoolSettings) -> anyhow::Result<Store> {
     Store::new(database_url, settings)
         .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")
@@ -113,7 +119,7 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     tokio::join!(
         sweeper::sweep(store.clone(), publisher.clone(), shutdown.clone()),
         partitions::keep_ahead(store.clone(), shutdown.clone()),
-        create_requests::forget(store.clone(), shutdown.clone()),
+        forget::forget(store.clone(), config.retention.audit_log(), shutdown.clone()),
         overdue::fail(store.clone(), publisher, shutdown.clone()),
         counters::compact(store.clone(), shutdown.clone()),
         expiry::expire(store, config.retention, shutdown),

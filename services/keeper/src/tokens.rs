@@ -1,5 +1,6 @@
 //! `safepoint-keeper token`: who may call.
 
+use crate::operator;
 use anyhow::ensure;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use clap::Subcommand;
@@ -54,7 +55,10 @@ pub async fn run(store: &Store, command: Command) -> anyhow::Result<()> {
             }
         }
         Command::Revoke { name } => {
-            ensure!(store.revoke_token(&name).await?, "there is no token {name}, or it was revoked before");
+            ensure!(
+                store.revoke_token(&name, &operator()).await?,
+                "there is no token {name}, or it was revoked before"
+            );
             eprintln!("The token {name} is refused within seconds.");
         }
     }
@@ -82,7 +86,7 @@ pub async fn create(
         scopes: scopes.iter().map(ToString::to_string).collect(),
         expires_in: days.map(|days| Duration::from_hours(24) * days),
     };
-    ensure!(store.create_token(&new).await?, "there is, or was, a token {name}: choose another name");
+    ensure!(store.create_token(&new, &operator()).await?, "there is, or was, a token {name}: choose another name");
     Ok(token)
 }
 

@@ -7,7 +7,7 @@ use runtime::broker::{Hint, Publisher};
 use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Store, StoreError};
+use store::{Claim, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +22,8 @@ enum Left {
     Nothing,
     /// There may be more to claim at once.
     More,
-    /// Nobody looked: all slots are taken.
-    NoSlot,
+    /// There is work that waits for the end of other work: all slots are taken, or as many of a project run as may.
+    Waiting,
 }
 
 /// The loop that claims. It claims alone: while it reconciles, no claim of this worker is under way.
@@ -55,7 +55,7 @@ impl Claims {
                 match self.claim(kind, slots, cursor).await {
                     Ok(Left::Nothing) => {}
                     Ok(Left::More) => more = true,
-                    Ok(Left::NoSlot) => starved = true,
+                    Ok(Left::Waiting) => starved = true,
                     Err(error) => {
                         tracing::warn!(%error, %kind, "could not claim");
                         // The claim may have been written all the same: then nobody would run it.
@@ -76,10 +76,11 @@ impl Claims {
     async fn claim(&self, kind: Kind, slots: u32, cursor: &mut String) -> Result<Left, StoreError> {
         let free = slots.saturating_sub(self.registry.running(kind)).min(BATCH);
         if free == 0 {
-            return Ok(Left::NoSlot);
+            return Ok(Left::Waiting);
         }
         let worker = *self.identity.borrow();
-        let claimed = failpoint::around!("worker.claim", self.store.claim(worker, kind, free, cursor).await)?;
+        let Claim { operations: claimed, held_back } =
+            failpoint::around!("worker.claim", self.store.claim(worker, kind, free, cursor).await)?;
         let full = claimed.len() == free as usize;
         // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
         let wrapped = claimed.is_empty() && !cursor.is_empty();
@@ -91,7 +92,11 @@ impl Claims {
         if !operations.is_empty() {
             self.publisher.send(Hint::Changed { operations });
         }
-        Ok(if full || wrapped { Left::More } else { Left::Nothing })
+        Ok(match held_back {
+            _ if full || wrapped => Left::More,
+            true => Left::Waiting,
+            false => Left::Nothing,
+        })
     }
 
     async fn reconcile(&self) -> bool {
@@ -113,7 +118,7 @@ impl Claims {
     async fn wait(&self, starved: bool, shutdown: &CancellationToken) {
         tokio::select! {
             () = self.work.notified() => {}
-            // Where nothing waited for a slot, one more free slot is no reason to look.
+            // Where nothing waited for it, an end is no reason to look.
             () = self.registry.attempt_ended(), if starved => {}
             () = tokio::time::sleep(LOOK_EVERY.mul_f64(0.5 + clock::jitter())) => {}
             () = shutdown.cancelled() => {}

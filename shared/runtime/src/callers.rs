@@ -56,7 +56,9 @@ impl Issuer {
     /// [`InvalidIssuer`].
     pub fn check(&self, all: &[Self]) -> Result<(), InvalidIssuer> {
         let same = |other: &&Self| other.issuer == self.issuer || other.name == self.name;
-        let problem = if !is_name(&self.name) {
+        let problem = if self.name == OPERATOR {
+            "is called operator, as those are who give commands on machines of ours"
+        } else if !is_name(&self.name) {
             "has no name that could stand before a colon: it is empty, holds a colon, or what can't be shown"
         } else if all.iter().filter(same).count() > 1 {
             "stands twice, by its name or its issuer"
@@ -73,6 +75,9 @@ impl Issuer {
         Err(InvalidIssuer { name: self.name.clone(), problem })
     }
 }
+
+/// Stands before the name of who gives a command on a machine of ours, as an issuer's name before its subject.
+pub const OPERATOR: &str = "operator";
 
 fn is_this_machine(url: &Url) -> bool {
     url.scheme() == "http"
@@ -143,6 +148,8 @@ mod tests {
         }
         let odd = Issuer { name: "corp:x".to_owned(), ..issuer("corp", "jwks_file = \"/keys.json\"") };
         assert!(odd.check(std::slice::from_ref(&odd)).unwrap_err().problem.starts_with("has no name"));
+        let ours = Issuer { name: OPERATOR.to_owned(), ..odd };
+        assert!(ours.check(std::slice::from_ref(&ours)).unwrap_err().problem.starts_with("is called operator"));
     }
 
     #[test]

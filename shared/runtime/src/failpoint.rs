@@ -5,7 +5,7 @@
 //! nothing else.
 
 /// All points, as `<process>.<effect>`. A test runs through this table, and another holds it against the code.
-pub const POINTS: [&str; 31] = [
+pub const POINTS: [&str; 32] = [
     "api.create",
     "api.cancel",
     "api.pause",
@@ -35,6 +35,7 @@ pub const POINTS: [&str; 31] = [
     "keeper.make_partitions",
     "keeper.expire",
     "keeper.drop_partition",
+    "keeper.forget_audit_log",
     "keeper.forget_keys",
     "keeper.forget_labels",
 ];

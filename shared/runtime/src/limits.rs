@@ -30,7 +30,7 @@ impl Rate {
     }
 }
 
-/// What each replica of the api allows.
+/// What the api allows; rates by each replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -38,11 +38,18 @@ pub struct Limits {
     pub requests_per_second: Rate,
     /// Operations that one project may create, whoever does it.
     pub creations_per_minute: Rate,
+    /// Operations of one project that may wait or stand paused, over all replicas, where the project has no limit of
+    /// its own (`safepoint-keeper project`). More is let in by what replicas create within a second.
+    pub queued_operations: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_second: Rate::new(500, 5_000), creations_per_minute: Rate::new(3_000, 3_000) }
+        Self {
+            requests_per_second: Rate::new(500, 5_000),
+            creations_per_minute: Rate::new(3_000, 3_000),
+            queued_operations: 100_000,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long operations are kept.
+//! How long operations, and what was done to them, are kept.
 
 use operation::Kind;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// How long operations are kept after they have ended. What has not ended is kept whatever its age.
+/// How long operations are kept after they have ended, and what was done to them. What has not ended is kept whatever its age.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -16,11 +16,17 @@ pub struct Retention {
     pub default_days: NonZeroU32,
     /// Days, by kind.
     pub kinds: BTreeMap<Kind, NonZeroU32>,
+    /// Days that an entry of the audit log is kept.
+    pub audit_log_days: NonZeroU32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { default_days: const { NonZeroU32::new(30).expect("30 is not 0") }, kinds: BTreeMap::new() }
+        Self {
+            default_days: const { NonZeroU32::new(30).expect("30 is not 0") },
+            kinds: BTreeMap::new(),
+            audit_log_days: const { NonZeroU32::new(400).expect("400 is not 0") },
+        }
     }
 }
 
@@ -28,6 +34,11 @@ impl Retention {
     /// How long operations of a kind are kept.
     pub fn of(&self, kind: Kind) -> Duration {
         DAY * self.kinds.get(&kind).unwrap_or(&self.default_days).get()
+    }
+
+    /// How long an entry of the audit log is kept.
+    pub fn audit_log(&self) -> Duration {
+        DAY * self.audit_log_days.get()
     }
 
     /// How long the longest kept are kept; also those of kinds that this version does not know.

@@ -15,7 +15,7 @@ pub enum Scope {
     Cancel,
     /// Delete operations.
     Delete,
-    /// See what concerns a project as a whole. No route asks for it yet.
+    /// See what concerns a project as a whole: its audit log.
     Admin,
     /// All that the clients of Google Cloud do; not what [`Scope::Admin`] says.
     CloudPlatform,

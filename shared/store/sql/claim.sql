@@ -11,11 +11,18 @@ WITH RECURSIVE alive AS MATERIALIZED (
             WHERE o.state = 'PENDING' AND o.kind = $2 AND o.project_id > w.project_id
             ORDER BY o.project_id LIMIT 1), w.n + 1
     FROM waiting w WHERE w.project_id IS NOT NULL AND w.n < 100
+), held AS MATERIALIZED (
+    -- The projects with a limit on what runs. No two claims count what runs of one of them at once: who comes second
+    -- passes it over, and so does who comes after a claim that its own snapshot does not show (`claims`).
+    SELECT p.project_id, p.claims FROM waiting w JOIN projects p ON p.project_id = w.project_id
+    WHERE p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
+    FOR UPDATE OF p SKIP LOCKED
 ), candidates AS MATERIALIZED (
-    SELECT c.id, c.priority,
-           -- The n-th of a project counts behind what the project has running: the least served comes first.
+    SELECT c.id, c.priority, w.project_id,
+           -- The n-th of a project counts behind what the project has running: the least served comes first. Cancels of
+           -- many are not counted, nor limited.
            c.place + (SELECT count(*) FROM operations r
-                      WHERE r.worker_id IS NOT NULL AND r.project_id = w.project_id) AS turn
+                      WHERE r.worker_id IS NOT NULL AND r.project_id = w.project_id AND r.kind <> 'operations.cancel') AS turn
     FROM waiting w
     CROSS JOIN LATERAL (
         SELECT o.id, o.priority, row_number() OVER (ORDER BY o.priority DESC, o.id) AS place
@@ -26,10 +33,15 @@ WITH RECURSIVE alive AS MATERIALIZED (
         -- More than asked for: other workers may hold some of them.
         LIMIT $3 * 4
     ) c
-    ORDER BY turn, c.priority DESC, c.id
-    LIMIT $3 * 4
+), allowed AS MATERIALIZED (
+    SELECT c.id, c.priority, c.turn, p.project_id IS NULL OR (h.project_id IS NOT NULL AND c.turn <= p.running_limit) AS now
+    FROM candidates c
+    LEFT JOIN projects p ON p.project_id = c.project_id AND p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
+    LEFT JOIN held h ON h.project_id = p.project_id AND h.claims = p.claims
 ), taken AS MATERIALIZED (
-    SELECT o.id FROM candidates c JOIN operations o ON o.id = c.id
+    SELECT o.id
+    FROM (SELECT * FROM allowed WHERE now ORDER BY turn, priority DESC, id LIMIT $3 * 4) c
+    JOIN operations o ON o.id = c.id
     WHERE o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)
       -- What is overdue is left to the keeper.
       AND (o.deadline IS NULL OR o.deadline > clock_timestamp())
@@ -38,28 +50,35 @@ WITH RECURSIVE alive AS MATERIALIZED (
     FOR UPDATE OF o SKIP LOCKED
 ), numbered AS MATERIALIZED (
     SELECT id, row_number() OVER () AS n FROM taken
+), claimed AS (
+    UPDATE operations o SET
+        state       = 'RUNNING',
+        attempt     = o.attempt + 1,
+        -- One fresh nonce for each row, made by the worker.
+        nonce       = ($4::uuid[])[numbered.n],
+        worker_id   = $1,
+        claim_time  = clock_timestamp(),
+        start_time  = coalesce(o.start_time, clock_timestamp()),
+        not_before  = NULL,
+        items_per_second = NULL,
+        safe_point       = NULL,
+        safe_point_time  = NULL,
+        -- What can be resumed was done, and is told until the attempt tells more.
+        items_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.items_done END,
+        items_total = CASE WHEN o.checkpoint IS NULL THEN NULL ELSE o.items_total END,
+        bytes_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.bytes_done END,
+        update_time = clock_timestamp(),
+        revision    = o.revision + 1
+    FROM numbered
+    WHERE o.id = numbered.id AND o.state = 'PENDING'
+    RETURNING o.*
+), counted AS (
+    UPDATE projects SET claims = claims + 1
+    WHERE project_id IN (SELECT project_id FROM claimed) AND running_limit IS NOT NULL AND $2 <> 'operations.cancel'
 )
-UPDATE operations o SET
-    state       = 'RUNNING',
-    attempt     = o.attempt + 1,
-    -- One fresh nonce for each row, made by the worker.
-    nonce       = ($4::uuid[])[numbered.n],
-    worker_id   = $1,
-    claim_time  = clock_timestamp(),
-    start_time  = coalesce(o.start_time, clock_timestamp()),
-    not_before  = NULL,
-    items_per_second = NULL,
-    safe_point       = NULL,
-    safe_point_time  = NULL,
-    -- What can be resumed was done, and is told until the attempt tells more.
-    items_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.items_done END,
-    items_total = CASE WHEN o.checkpoint IS NULL THEN NULL ELSE o.items_total END,
-    bytes_done  = CASE WHEN o.checkpoint IS NULL THEN 0 ELSE o.bytes_done END,
-    update_time = clock_timestamp(),
-    revision    = o.revision + 1
-FROM numbered
-WHERE o.id = numbered.id AND o.state = 'PENDING'
-RETURNING o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
-          o.failure_limit, o.retry_initial_millis, o.retry_longest_millis,
-          extract(epoch FROM o.deadline - clock_timestamp())::float8 AS deadline_in_seconds,
-          extract(epoch FROM clock_timestamp() - o.create_time)::float8 AS waited_seconds
+-- One row at least: `held_back` tells of work that waits for its project's limit, or for another claim of the project.
+SELECT h.held_back, o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
+       o.failure_limit, o.retry_initial_millis, o.retry_longest_millis,
+       extract(epoch FROM o.deadline - clock_timestamp())::float8 AS deadline_in_seconds,
+       extract(epoch FROM clock_timestamp() - o.create_time)::float8 AS waited_seconds
+FROM (SELECT EXISTS (SELECT FROM allowed WHERE NOT now) AS held_back) h LEFT JOIN claimed o ON true

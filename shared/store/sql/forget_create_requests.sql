@@ -4,6 +4,6 @@ WHERE (project_id, request_id) IN (
     SELECT project_id, request_id FROM create_requests
     WHERE create_time < clock_timestamp() - make_interval(secs => $1)
     ORDER BY create_time
-    LIMIT 1000
+    LIMIT $2
     FOR UPDATE SKIP LOCKED
 )

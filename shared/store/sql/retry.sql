@@ -5,21 +5,26 @@ WITH origin AS MATERIALIZED (
       AND state IN ('FAILED', 'CANCELLED')
 ), keyed AS (
     INSERT INTO create_requests (project_id, request_id, fingerprint, operation_id)
-    SELECT origin.project_id, $6::text, $7::bytea, $4::uuid FROM origin WHERE $6::text IS NOT NULL
+    SELECT origin.project_id, $9::text, $10::bytea, $7::uuid FROM origin WHERE $9::text IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING operation_id
 ), labelled AS (
     INSERT INTO operation_labels (project_id, key, value, operation_id)
-    SELECT origin.project_id, label.key, label.value, $4::uuid FROM origin, jsonb_each_text(origin.labels) label
-    WHERE $6::text IS NULL OR EXISTS (SELECT FROM keyed)
+    SELECT origin.project_id, label.key, label.value, $7::uuid FROM origin, jsonb_each_text(origin.labels) label
+    WHERE $9::text IS NULL OR EXISTS (SELECT FROM keyed)
     ON CONFLICT DO NOTHING
+), made AS (
+    INSERT INTO operations (id, project_id, collection, kind, target, spec, priority, failure_limit, trace_parent,
+                            labels, retry_initial_millis, retry_longest_millis, checkpoint, retry_of)
+    SELECT $7::uuid, project_id, collection, kind, target, spec, priority, failure_limit, $8::text,
+           labels, retry_initial_millis, retry_longest_millis, checkpoint, id
+    FROM origin
+    WHERE $9::text IS NULL OR EXISTS (SELECT FROM keyed)
+    -- A retry whose answer was lost is sent again with the same id: the first one stands.
+    ON CONFLICT (id) DO NOTHING
+    RETURNING *
+), audited AS (
+    INSERT INTO audit_log (project_id, principal, source_address, request_id, verb, operation_id, result)
+    SELECT project_id, $4::text, $5::text::inet, $6::text, 'RETRY', id, state FROM made
 )
-INSERT INTO operations (id, project_id, collection, kind, target, spec, priority, failure_limit, trace_parent,
-                        labels, retry_initial_millis, retry_longest_millis, checkpoint, retry_of)
-SELECT $4::uuid, project_id, collection, kind, target, spec, priority, failure_limit, $5::text,
-       labels, retry_initial_millis, retry_longest_millis, checkpoint, id
-FROM origin
-WHERE $6::text IS NULL OR EXISTS (SELECT FROM keyed)
--- A retry whose answer was lost is sent again with the same id: the first one stands.
-ON CONFLICT (id) DO NOTHING
-RETURNING *
+SELECT * FROM made

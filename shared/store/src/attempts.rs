@@ -43,6 +43,15 @@ pub struct Claimed {
     pub waited: Duration,
 }
 
+/// What a claim brings.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// What is this worker's from now on.
+    pub operations: Vec<Claimed>,
+    /// Whether work was left because as many of its project run as may, or another worker was claiming of that project.
+    pub held_back: bool,
+}
+
 /// How far an attempt has come, to be stored.
 #[derive(Debug, Clone)]
 pub struct Position {
@@ -136,7 +145,7 @@ pub struct Settled {
 
 impl Store {
     /// Claims at most `limit` operations of a kind for a worker whose lease stands: fair over projects, then by
-    /// priority, then by age. `from_project` is where the look over the projects begins.
+    /// priority, then by age; of no project more than may run. `from_project` is where the look over the projects begins.
     ///
     /// # Errors
     /// [`StoreError`]. The claim may have been written all the same: [`Store::reconcile`] before claiming again.
@@ -146,7 +155,7 @@ impl Store {
         kind: Kind,
         limit: u32,
         from_project: &str,
-    ) -> Result<Vec<Claimed>, StoreError> {
+    ) -> Result<Claim, StoreError> {
         let nonces: Vec<Uuid> = (0..limit).map(|_| Uuid::new_v4()).collect();
         let rows = sqlx::query(CLAIM)
             .bind(worker.as_uuid())
@@ -156,7 +165,12 @@ impl Store {
             .bind(from_project)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| claimed(row, kind)).collect()
+        let mut claim = Claim { operations: Vec::new(), held_back: false };
+        for row in &rows {
+            claim.held_back = row.try_get("held_back")?;
+            claim.operations.extend(claimed(row, kind)?);
+        }
+        Ok(claim)
     }
 
     /// Stores how far attempts have come. An attempt whose id does not come back is fenced.
@@ -274,9 +288,10 @@ impl Fences {
     }
 }
 
-fn claimed(row: &PgRow, kind: Kind) -> Result<Claimed, StoreError> {
-    let id: Uuid = row.try_get("id")?;
-    Ok(Claimed {
+/// `None` for the row that says only that there was nothing.
+fn claimed(row: &PgRow, kind: Kind) -> Result<Option<Claimed>, StoreError> {
+    let Some(id): Option<Uuid> = row.try_get("id")? else { return Ok(None) };
+    Ok(Some(Claimed {
         fence: Fence {
             id: OperationId::from_uuid(id),
             attempt: AttemptNumber(row.try_get::<i32, _>("attempt")?.unsigned_abs()),
@@ -296,7 +311,7 @@ fn claimed(row: &PgRow, kind: Kind) -> Result<Claimed, StoreError> {
             .try_get::<Option<f64>, _>("deadline_in_seconds")?
             .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)),
         waited: Duration::from_secs_f64(row.try_get::<f64, _>("waited_seconds")?.max(0.0)),
-    })
+    }))
 }
 
 fn settled(row: &PgRow) -> Result<Settled, StoreError> {

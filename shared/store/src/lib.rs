@@ -6,6 +6,7 @@
 //! the two over generated sequences of events.
 
 mod attempts;
+mod audit;
 mod changes;
 mod counts;
 mod error;
@@ -15,13 +16,15 @@ mod migrate;
 mod operations;
 mod partitions;
 mod pool;
+mod projects;
 mod row;
 mod sweep;
 mod tokens;
 mod why;
 mod workers;
 
-pub use attempts::{Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use attempts::{Claim, Claimed, CommitAnswer, Ending, Finished, Heard, Position, Settled};
+pub use audit::{Actor, AuditEntry, AuditPage};
 pub use changes::Change;
 pub use counts::OperationCount;
 pub use error::StoreError;
@@ -32,6 +35,7 @@ pub use operation::ListFilter;
 pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester, Retried, Retry};
 pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, SILENT_AFTER, Store};
+pub use projects::{ListedProject, ProjectLimits, ProjectQueue};
 pub use row::{CancelReceipt, Operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};
@@ -74,4 +78,10 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("create_token", tokens::CREATE_TOKEN),
     ("revoke_token", tokens::REVOKE_TOKEN),
     ("list_tokens", tokens::LIST_TOKENS),
+    ("set_project", projects::SET_PROJECT),
+    ("list_projects", projects::LIST_PROJECTS),
+    ("project_queue", projects::PROJECT_QUEUE),
+    ("audit_log", audit::AUDIT_LOG),
+    ("audit_log_of_operation", audit::AUDIT_LOG_OF_OPERATION),
+    ("forget_audit_log", audit::FORGET_AUDIT_LOG),
 ];

@@ -1,5 +1,6 @@
 //! Create, read, cancel, pause, resume, delete: what the api asks of one operation.
 
+use crate::audit::{Actor, by};
 use crate::{Operation, Store, StoreError};
 use operation::{CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -44,6 +45,8 @@ pub struct NewOperation {
     pub trace_parent: Option<String>,
     /// What makes the create idempotent (AIP-155).
     pub request: Option<CreateRequest>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 /// What makes a create idempotent: the same key with the same request is the same operation.
@@ -69,8 +72,8 @@ pub enum Created {
 /// Who asks for a cancel, why, and how.
 #[derive(Debug, Clone)]
 pub struct Requester {
-    /// The principal's name.
-    pub name: String,
+    /// Who.
+    pub by: Actor,
     /// Why, in its own words.
     pub reason: Option<String>,
     /// Which safe points it stops at.
@@ -86,6 +89,8 @@ pub struct Retry {
     pub trace_parent: Option<String>,
     /// What makes the retry idempotent.
     pub request: Option<CreateRequest>,
+    /// Who asks.
+    pub by: Actor,
 }
 
 /// What a retry did.
@@ -130,7 +135,7 @@ impl Store {
     pub async fn create(&self, new: &NewOperation) -> Result<Created, StoreError> {
         let unreadable = |what| StoreError::Unreadable { id: new.id.as_uuid(), what };
         let spec = serde_json::to_value(&new.spec).map_err(|_| unreadable("spec"))?;
-        let row = sqlx::query(INSERT)
+        let query = sqlx::query(INSERT)
             .bind(new.id.as_uuid())
             .bind(new.project.as_str())
             .bind(&new.collection)
@@ -145,9 +150,8 @@ impl Store {
             .bind(serde_json::to_value(&new.labels).map_err(|_| unreadable("labels"))?)
             .bind(new.deadline)
             .bind(millis(new.retry.initial_delay))
-            .bind(millis(new.retry.longest_delay))
-            .fetch_optional(&self.pool)
-            .await?;
+            .bind(millis(new.retry.longest_delay));
+        let row = by(query, &new.by).fetch_optional(&self.pool).await?;
         if let Some(row) = row {
             return Ok(Created::New(Operation::read(&row)?));
         }
@@ -162,7 +166,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
     pub async fn retry(&self, address: &Address, retry: &Retry) -> Result<Option<Retried>, StoreError> {
-        let row = at(RETRY, address)
+        let row = by(at(RETRY, address), &retry.by)
             .bind(retry.id.as_uuid())
             .bind(&retry.trace_parent)
             .bind(retry.request.as_ref().map(|request| request.id.as_str()))
@@ -209,13 +213,13 @@ impl Store {
         Ok(same.then(|| OperationId::from_uuid(id)))
     }
 
-    /// Forgets keys that are older than `age`, at most 1,000. Returns how many.
+    /// Forgets keys that are older than `age`, at most `limit`. Returns how many.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn forget_create_requests(&self, age: Duration) -> Result<u64, StoreError> {
-        let forgotten = sqlx::query(FORGET_CREATE_REQUESTS).bind(age.as_secs_f64()).execute(&self.pool).await?;
-        Ok(forgotten.rows_affected())
+    pub async fn forget_create_requests(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query(FORGET_CREATE_REQUESTS).bind(age.as_secs_f64()).bind(i64::from(limit));
+        Ok(query.execute(&self.pool).await?.rows_affected())
     }
 
     /// Reads one operation.
@@ -232,7 +236,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
     pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
-        let recorded = at(CANCEL, address).bind(&requester.name).bind(&requester.reason).bind(requester.mode.as_str());
+        let recorded = by(at(CANCEL, address), &requester.by).bind(&requester.reason).bind(requester.mode.as_str());
         self.asked(address, recorded.fetch_optional(&self.pool).await?).await
     }
 
@@ -240,24 +244,24 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn pause(&self, address: &Address) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, at(PAUSE, address).fetch_optional(&self.pool).await?).await
+    pub async fn pause(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
+        self.asked(address, by(at(PAUSE, address), actor).fetch_optional(&self.pool).await?).await
     }
 
     /// Lets a paused operation go on from its checkpoint. `None` where there is no such operation.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn resume(&self, address: &Address) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, at(RESUME, address).fetch_optional(&self.pool).await?).await
+    pub async fn resume(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
+        self.asked(address, by(at(RESUME, address), actor).fetch_optional(&self.pool).await?).await
     }
 
     /// Hides an operation for good. Returns whether there was one. It does not cancel.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn delete(&self, address: &Address) -> Result<bool, StoreError> {
-        Ok(at(DELETE, address).execute(&self.pool).await?.rows_affected() > 0)
+    pub async fn delete(&self, address: &Address, actor: &Actor) -> Result<bool, StoreError> {
+        Ok(by(at(DELETE, address), actor).fetch_optional(&self.pool).await?.is_some())
     }
 
     async fn asked(&self, address: &Address, recorded: Option<PgRow>) -> Result<Option<Asked>, StoreError> {

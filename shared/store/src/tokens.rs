@@ -68,28 +68,29 @@ impl Store {
         Ok(Some((version, tokens)))
     }
 
-    /// Takes a new token; `false` where its name or its hash is there already, also of one that is revoked.
+    /// Takes a new token, in the name of `principal`; `false` where its name or its hash is there already, also of one that is revoked.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn create_token(&self, token: &StoredToken) -> Result<bool, StoreError> {
+    pub async fn create_token(&self, token: &StoredToken, principal: &str) -> Result<bool, StoreError> {
         let created = sqlx::query(CREATE_TOKEN)
             .bind(&token.name)
             .bind(&token.sha256)
             .bind(&token.projects)
             .bind(&token.scopes)
             .bind(token.expires_in.map(|duration| duration.as_secs_f64()))
-            .execute(&self.pool)
+            .bind(principal)
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(created.rows_affected() == 1)
+        Ok(created.is_some())
     }
 
-    /// Takes a token back for good; `false` where there is none of this name, or it was revoked before.
+    /// Takes a token back for good, in the name of `principal`; `false` where there is none of this name, or it was revoked before.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn revoke_token(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query(REVOKE_TOKEN).bind(name).execute(&self.pool).await?.rows_affected() == 1)
+    pub async fn revoke_token(&self, name: &str, principal: &str) -> Result<bool, StoreError> {
+        Ok(sqlx::query(REVOKE_TOKEN).bind(name).bind(principal).fetch_optional(&self.pool).await?.is_some())
     }
 
     /// All tokens there ever were, by name.

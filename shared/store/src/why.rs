@@ -32,6 +32,8 @@ pub struct Why {
     pub owner: Option<Owner>,
     /// How many workers have a lease that stands.
     pub living_workers: u64,
+    /// Whether as many operations of its project run as may.
+    pub project_is_full: bool,
 }
 
 impl Store {
@@ -56,6 +58,7 @@ impl Store {
             operation,
             owner,
             living_workers: row.try_get::<i64, _>("living_workers")?.unsigned_abs(),
+            project_is_full: row.try_get("project_is_full")?,
         }))
     }
 }

@@ -6,6 +6,7 @@ mod commits;
 mod database;
 pub mod events;
 mod gate;
+mod operations;
 mod process;
 mod proxy;
 mod system;
@@ -13,6 +14,7 @@ mod wait;
 
 pub use database::{TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
+pub use operations::{actor, new_operation};
 pub use process::{Launcher, Process, binary_path, free_address};
 pub use proxy::{Mode, Proxy};
 pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};

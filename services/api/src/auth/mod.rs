@@ -9,7 +9,7 @@ mod stored;
 mod tokens;
 
 pub use issuers::Issuers;
-pub use need::{CANCEL, DELETE, Need, READ, WRITE};
+pub use need::{ADMIN, CANCEL, DELETE, Need, READ, WRITE};
 pub use stored::StoredTokens;
 pub use tokens::Tokens;
 

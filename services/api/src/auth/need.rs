@@ -14,6 +14,8 @@ pub const WRITE: Need = Need(&[Scope::Write, Scope::CloudPlatform]);
 pub const CANCEL: Need = Need(&[Scope::Cancel, Scope::CloudPlatform]);
 /// To delete them.
 pub const DELETE: Need = Need(&[Scope::Delete, Scope::CloudPlatform]);
+/// To see what concerns a project as a whole: who did what in it. What clients ask for by themselves is not enough.
+pub const ADMIN: Need = Need(&[Scope::Admin]);
 
 impl Need {
     /// The scopes.

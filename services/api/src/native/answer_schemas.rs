@@ -147,6 +147,7 @@ pub enum WaitsFor {
     Resume,
     RetryDelay,
     Worker,
+    ProjectLimit,
     Sweep,
     SafePoint,
     Work,

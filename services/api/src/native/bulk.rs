@@ -69,6 +69,7 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
         let requested_by = call.principal.name.clone();
         let spec = CancelOperations { filter, requested_by, reason, mode };
         let creation = creation(&call, spec, request_id);
+        // Whatever waits: a full queue is a reason to cancel.
         call.creates()?;
         Some(translate::operation(call.api().operations.create(creation).await?))
     };
@@ -86,5 +87,6 @@ fn creation(call: &Call, spec: CancelOperations, request_id: Option<String>) -> 
         deadline: None,
         retry: RetryPolicy::default(),
         request_id,
+        by: call.actor(),
     }
 }

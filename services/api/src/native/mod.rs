@@ -1,6 +1,7 @@
 //! Our own API, `/api/v1`: everything known about an operation, and what the vendors' words can't say.
 
 mod answer_schemas;
+mod audit;
 mod bulk;
 mod counts;
 mod demo_steps;
@@ -13,6 +14,7 @@ mod watch;
 mod why;
 mod wire;
 
+pub use audit::list as audit_log;
 pub use bulk::cancel as cancel_many;
 pub use counts::counts;
 pub use routes::{cancel, create, delete, get, list, pause, resume, retry};
@@ -22,6 +24,7 @@ pub use why::why;
 /// The part of the document that is ours.
 #[derive(Debug, utoipa::OpenApi)]
 #[openapi(paths(
+    audit::list,
     bulk::cancel,
     counts::counts,
     routes::cancel,

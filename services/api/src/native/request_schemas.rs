@@ -17,6 +17,15 @@ pub struct OfOperation {
     operation: String,
 }
 
+/// What the audit log is narrowed to.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OfOneOperation {
+    /// An operation's id: what was done to this one alone, also after it was deleted or has expired.
+    #[param(pattern = "^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$", nullable = false)]
+    operation: Option<String>,
+}
+
 /// The order of the list (AIP-132).
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]

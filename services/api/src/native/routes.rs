@@ -55,8 +55,9 @@ pub async fn create(mut call: Call) -> Answer {
         deadline,
         retry,
         request_id,
+        by: call.actor(),
     };
-    call.creates()?;
+    call.enqueues().await?;
     let operation = call.api().operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
@@ -130,8 +131,7 @@ pub async fn cancel(mut call: Call) -> Answer {
     let mode = options::cancel_mode(&mut fields, &mut violations);
     fields.finish(&mut violations);
     violations.into_result()?;
-    let requester = call.principal.name.clone();
-    answered(call.api().operations.cancel(address, requester, reason, mode).await, &name)
+    answered(call.api().operations.cancel(address, call.actor(), reason, mode).await, &name)
 }
 
 /// `POST …/operations/{operation}:pause`
@@ -149,7 +149,7 @@ pub async fn cancel(mut call: Call) -> Answer {
 pub async fn pause(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
-    answered(call.api().operations.pause(address).await, &name)
+    answered(call.api().operations.pause(address, call.actor()).await, &name)
 }
 
 /// `POST …/operations/{operation}:resume`
@@ -167,7 +167,7 @@ pub async fn pause(mut call: Call) -> Answer {
 pub async fn resume(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
-    answered(call.api().operations.resume(address).await, &name)
+    answered(call.api().operations.resume(address, call.actor()).await, &name)
 }
 
 /// `POST …/operations/{operation}:retry`: a new operation that goes on from the checkpoint of one that failed or was
@@ -197,8 +197,9 @@ pub async fn retry(mut call: Call) -> Answer {
         let message = "a cancel of many is not tried again: ask :cancel once more";
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
-    call.creates()?;
-    let retried = call.api().operations.retry(address, request_id).await.map_err(|error| of_operation(error, &name))?;
+    call.enqueues().await?;
+    let retried = call.api().operations.retry(address, request_id, call.actor()).await;
+    let retried = retried.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(retried)))
 }
 
@@ -215,7 +216,7 @@ pub async fn retry(mut call: Call) -> Answer {
 )]
 pub async fn delete(call: Call) -> Answer {
     let (address, name) = address(&call)?;
-    call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;
+    call.api().operations.delete(address, call.actor()).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }
 

@@ -82,6 +82,10 @@ fn waits_for(why: &Why) -> (&'static str, String) {
         State::Pending if why.living_workers == 0 => {
             ("WORKER", "No worker is alive: start one, or look at the workers' logs.".to_owned())
         }
+        State::Pending if why.project_is_full => (
+            "PROJECT_LIMIT",
+            "As many operations of this project run as may: it begins when one of them has ended.".to_owned(),
+        ),
         State::Pending => (
             "WORKER",
             "It waits for a free slot: what is older, of higher priority, or of a project with less at work goes first."

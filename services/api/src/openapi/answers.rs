@@ -94,8 +94,8 @@ const ALL: [Told; 11] = [
         ..told(
             429,
             "TooMany",
-            "RESOURCE_EXHAUSTED: this caller calls, or this project creates, more often than it may; or as many clients \
-             wait at this replica as may.",
+            "RESOURCE_EXHAUSTED: this caller calls, or this project creates, more often than it may; as many operations of \
+             this project wait as may; or as many clients wait at this replica as may.",
         )
     },
     told(500, "Internal", "INTERNAL: an error of ours"),

@@ -8,6 +8,7 @@ use api::catalog::Catalog;
 use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
+use api::queues::Queues;
 use api::serve::{self, Serving};
 use api::watch::{Terms, Watches};
 use operation::{Kind, LeaseTerms, Progress, WorkerId};
@@ -164,6 +165,7 @@ impl Fixture {
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
             callers: Callers::new(config, Some(StoredTokens::follow(store.clone(), shutdown.clone()))).expect("TLS"),
             limits: Limits::new(&config.limits),
+            queues: Queues::new(config.limits.queued_operations),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
@@ -238,7 +240,7 @@ impl Fixture {
     /// Takes the one waiting operation of a kind as this worker does.
     pub async fn claim_as(&self, worker: WorkerId, kind: Kind) -> Claimed {
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        let mut claimed = self.store.claim(worker, kind, 1, "").await.expect("claimed");
+        let mut claimed = self.store.claim(worker, kind, 1, "").await.expect("claimed").operations;
         claimed.pop().expect("one that waits")
     }
 

@@ -14,11 +14,12 @@ use store::StoredToken;
 use testkit::eventually;
 
 /// All that grant something on the routes of today.
-const SCOPES: [&str; 5] = [
+const SCOPES: [&str; 6] = [
     "operations.read",
     "operations.write",
     "operations.cancel",
     "operations.delete",
+    "operations.admin",
     "https://www.googleapis.com/auth/cloud-platform",
 ];
 
@@ -228,7 +229,7 @@ async fn a_token_of_the_database_is_taken_until_it_is_revoked_or_over() {
         .await;
     };
     becomes("alice", Some("CREDENTIALS_INVALID")).await;
-    assert!(store.create_token(&token("alice", None)).await.expect("made"));
+    assert!(store.create_token(&token("alice", None), "operator:test").await.expect("made"));
     becomes("alice", None).await;
     // The hash is no token.
     let hash = "2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90";
@@ -240,12 +241,15 @@ async fn a_token_of_the_database_is_taken_until_it_is_revoked_or_over() {
     let theirs = NATIVE.replace("mine", "theirs");
     assert_eq!(call(&fixture, "GET", &theirs, "alice").await.error().2, "PERMISSION_DENIED");
     // Longer than a replica may take to learn of it, on a machine that is busy.
-    assert!(store.create_token(&token("bob", Some(Duration::from_secs(10)))).await.expect("made"));
+    assert!(store.create_token(&token("bob", Some(Duration::from_secs(10))), "operator:test").await.expect("made"));
     becomes("bob", None).await;
     becomes("bob", Some("CREDENTIALS_INVALID")).await;
-    assert!(store.revoke_token("alice").await.expect("revoked"));
+    assert!(store.revoke_token("alice", "operator:test").await.expect("revoked"));
     becomes("alice", Some("CREDENTIALS_INVALID")).await;
-    assert!(!store.create_token(&token("alice", None)).await.expect("asked"), "a name is one token for ever");
+    assert!(
+        !store.create_token(&token("alice", None), "operator:test").await.expect("asked"),
+        "a name is one token for ever"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,7 +264,7 @@ async fn who_calls_too_often_is_told_when_to_come_back() {
     let rate =
         |calls: u32, burst: u32| toml::from_str::<Rate>(&format!("calls = {calls}\nburst = {burst}")).expect("a rate");
     // So slow that none comes back while the test runs.
-    let limits = Limits { requests_per_second: rate(1, 1_000), creations_per_minute: rate(1, 3) };
+    let limits = Limits { requests_per_second: rate(1, 1_000), creations_per_minute: rate(1, 3), ..Limits::default() };
     let fixture = Fixture::with_limits(limits).await;
     let body = json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}});
     let mut ids = Vec::new();

@@ -13,6 +13,7 @@ mod identities;
 mod issuer;
 mod native;
 mod pages;
+mod project;
 mod server;
 mod signature;
 mod tenancy;

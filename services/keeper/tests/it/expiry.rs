@@ -1,15 +1,12 @@
 //! What a round of the keeper takes away, and what it leaves.
 
 use keeper::expiry::{Round, expire, round};
-use operation::{
-    CsvFormat, DemoSteps, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, RetryPolicy, Spec,
-};
+use operation::{CsvFormat, DemoSteps, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, Spec};
 use runtime::clock;
 use runtime::retention::Retention;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use store::{Address, Claimed, Ending, Finished, NewOperation, Store};
+use store::{Address, Claimed, Ending, Finished, Store};
 use testkit::{TestDatabase, eventually};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -33,23 +30,11 @@ impl Fixture {
     async fn running(&self, kind: Kind, days_ago: u32) -> Claimed {
         let at = clock::now() - Duration::from_hours(24) * days_ago;
         self.store.ensure_partitions(at, 0).await.expect("a partition");
-        let new = NewOperation {
-            id: id_at(at.unix_timestamp()),
-            project: "p".parse().expect("a project"),
-            collection: "native".to_owned(),
-            target: "nothing".to_owned(),
-            spec: spec(kind),
-            priority: 0,
-            labels: BTreeMap::new(),
-            deadline: None,
-            retry: RetryPolicy::default(),
-            trace_parent: None,
-            request: None,
-        };
+        let new = testkit::new_operation(id_at(at.unix_timestamp()), "p", spec(kind));
         self.store.create(&new).await.expect("created");
         let worker = clock::new_worker_id();
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        self.store.claim(worker, kind, 1, "").await.expect("claimed").pop().expect("one that waits")
+        self.store.claim(worker, kind, 1, "").await.expect("claimed").operations.pop().expect("one that waits")
     }
 
     /// Created and ended so many days ago.

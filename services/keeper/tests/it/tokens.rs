@@ -33,8 +33,8 @@ async fn a_token_is_made_once_and_only_its_hash_is_kept() {
     for name in ["", "a\nb", "corp:alice", &"x".repeat(101)] {
         assert!(create(&store, name, projects, &[Scope::Read], None).await.is_err(), "{name:?}");
     }
-    assert!(store.revoke_token("ci").await.expect("revoked"));
-    assert!(!store.revoke_token("ci").await.expect("asked"), "it was revoked before");
+    assert!(store.revoke_token("ci", "operator:test").await.expect("revoked"));
+    assert!(!store.revoke_token("ci", "operator:test").await.expect("asked"), "it was revoked before");
     let (_, accepted) = store.tokens_since(version).await.expect("read").expect("news");
     assert!(accepted.is_empty(), "{accepted:?}");
     let listed = store.list_tokens().await.expect("a list");

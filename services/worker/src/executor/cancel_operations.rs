@@ -7,7 +7,7 @@ use runtime::{failpoint, telemetry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{Address, Asked, Operation, Order, Requester, Store, StoreError};
+use store::{Actor, Address, Asked, Operation, Order, Requester, Store, StoreError};
 use time::OffsetDateTime;
 
 /// A page of cancels, each one short statement.
@@ -53,7 +53,7 @@ pub async fn run(spec: &CancelOperations, project: &ProjectId, desk: &Desk, cx: 
         let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
         for operation in &page.operations {
             // One after another: single cancels go before many.
-            done.count(ask(desk, operation, spec).await?.as_ref());
+            done.count(ask(desk, operation, spec, cx.fence().id).await?.as_ref());
         }
         done.after = page.operations.last().map(|operation| operation.id).or(done.after);
         let progress = Progress { items_done: asked_so_far(&done), items_total: Some(total), bytes_done: 0 };
@@ -98,8 +98,18 @@ fn meant(filter: &ListFilter, created: Option<OffsetDateTime>) -> ListFilter {
     }
 }
 
-async fn ask(desk: &Desk, operation: &Operation, spec: &CancelOperations) -> Result<Option<Asked>, Failure> {
-    let requester = Requester { name: spec.requested_by.clone(), reason: spec.reason.clone(), mode: spec.mode };
+async fn ask(
+    desk: &Desk,
+    operation: &Operation,
+    spec: &CancelOperations,
+    this: OperationId,
+) -> Result<Option<Asked>, Failure> {
+    let by = Actor {
+        principal: spec.requested_by.clone(),
+        source_address: None,
+        request_id: format!("projects/{}/operations/{this}", operation.project),
+    };
+    let requester = Requester { by, reason: spec.reason.clone(), mode: spec.mode };
     let address = Address { project: operation.project.clone(), collection: None, id: operation.id };
     let asked = failpoint::around!("worker.bulk_cancel", desk.store.cancel(&address, &requester).await);
     let asked = asked.map_err(passing)?;

@@ -4,7 +4,6 @@ use operation::{CancelMode, DemoSteps, LeaseTerms, OperationId, ProjectId, Retry
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Config, Secret};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
 use tempfile::TempDir;
@@ -88,19 +87,8 @@ impl Fixture {
 
     pub async fn create_as(&self, spec: Spec, deadline: Option<OffsetDateTime>) -> OperationId {
         let (id, kind) = (clock::new_operation_id(), spec.kind());
-        let new = NewOperation {
-            id,
-            project: project(),
-            collection: "native".to_owned(),
-            target: "nothing".to_owned(),
-            spec,
-            priority: 0,
-            labels: BTreeMap::new(),
-            deadline,
-            retry: RetryPolicy { failure_limit: 2, ..RetryPolicy::default() },
-            trace_parent: None,
-            request: None,
-        };
+        let retry = RetryPolicy { failure_limit: 2, ..RetryPolicy::default() };
+        let new = NewOperation { deadline, retry, ..testkit::new_operation(id, project().as_str(), spec) };
         self.store.create(&new).await.expect("created");
         self.publisher.send(Hint::Work { kind, trace_parent: None });
         id
@@ -112,7 +100,7 @@ impl Fixture {
     }
 
     pub async fn cancel_in(&self, id: OperationId, mode: CancelMode) -> Option<Asked> {
-        let requester = Requester { name: "tester".to_owned(), reason: None, mode };
+        let requester = Requester { by: testkit::actor("tester"), reason: None, mode };
         let answer = self.store.cancel(&at(id), &requester).await.expect("answered");
         if let Some(Asked::Recorded(operation)) = &answer {
             self.hint(operation);

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, at, endless, steps};
 use operation::{DemoSteps, LeaseTerms, State};
 use std::time::Duration;
-use store::Asked;
+use store::{Asked, ProjectLimits};
 
 #[tokio::test]
 async fn work_runs_once_each_over_two_workers() {
@@ -56,11 +56,11 @@ async fn a_paused_operation_goes_on_from_its_checkpoint() {
     let worker = fixture.worker().await;
     let id = fixture.create(steps(400, 5)).await;
     fixture.until(id, "progress", |operation| operation.items_done > 0).await;
-    let answer = fixture.store.pause(&at(id)).await.expect("answered");
+    let answer = fixture.store.pause(&at(id), &testkit::actor("tester")).await.expect("answered");
     assert!(matches!(answer, Some(Asked::Recorded(_))));
     let paused = fixture.until_state(id, State::Paused).await;
     assert!(paused.checkpoint.is_some() && paused.items_done > 0);
-    let answer = fixture.store.resume(&at(id)).await.expect("answered");
+    let answer = fixture.store.resume(&at(id), &testkit::actor("tester")).await.expect("answered");
     assert!(matches!(answer, Some(Asked::Recorded(_))));
     let done = fixture.until_state(id, State::Succeeded).await;
     assert_eq!((done.attempt.0, done.failures, done.items_done), (2, 0, 400));
@@ -157,4 +157,29 @@ async fn a_fenced_checkpoint_stops_the_attempt() {
     let operation = fixture.get(id).await;
     assert_eq!((operation.state, operation.attempt.0), (State::Running, 2), "nothing was written over it");
     worker.end().await;
+}
+
+/// What waits for its project's limit begins as soon as something of it has ended.
+#[tokio::test]
+async fn a_project_has_no_more_at_work_than_it_may() {
+    let fixture = Fixture::new().await;
+    let limits = ProjectLimits { queued: None, running: Some(2) };
+    fixture.store.set_project(&crate::fixture::project(), limits, "operator:test").await.expect("set");
+    let workers = [fixture.worker().await, fixture.worker().await];
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(fixture.create(steps(3, 1)).await);
+    }
+    let mut spans = Vec::new();
+    for id in ids {
+        let operation = fixture.until_state(id, State::Succeeded).await;
+        spans.push((operation.claim_time.expect("claimed"), operation.finish_time.expect("ended")));
+    }
+    for (begin, _) in &spans {
+        let at_work = spans.iter().filter(|(from, to)| from <= begin && begin < to).count();
+        assert!((1..=2).contains(&at_work), "{at_work}");
+    }
+    for worker in workers {
+        worker.end().await;
+    }
 }

@@ -1,6 +1,6 @@
 //! What stands beside an operation's life: deadlines, the mode of a cancel, new tries, and what tells why it still runs.
 
-use crate::fixture::{Fixture, at, failed, finished, new_operation, requester, succeeded};
+use crate::fixture::{Fixture, actor, at, failed, finished, new_operation, requester, succeeded};
 use operation::{CancelMode, OperationId, State};
 use runtime::clock;
 use serde_json::json;
@@ -18,7 +18,7 @@ async fn overdue(fixture: &Fixture) -> OperationId {
 async fn what_is_overdue_is_not_begun_and_fails() {
     let fixture = Fixture::new().await;
     let (waits, paused, other) = (overdue(&fixture).await, overdue(&fixture).await, fixture.create().await);
-    fixture.store.pause(&at(paused)).await.expect("answered");
+    fixture.store.pause(&at(paused), &actor()).await.expect("answered");
     let worker = fixture.worker().await;
     let claimed = fixture.claim(worker, 10).await;
     assert_eq!(claimed.iter().map(|claimed| claimed.fence.id).collect::<Vec<_>>(), vec![other]);
@@ -56,7 +56,7 @@ async fn a_cancel_becomes_more_urgent_never_less() {
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     fixture.claim_one(worker).await;
     let ask = async |name: &str, mode| {
-        let requester = Requester { name: name.to_owned(), reason: Some(name.to_owned()), mode };
+        let requester = Requester { by: testkit::actor(name), reason: Some(name.to_owned()), mode };
         fixture.store.cancel(&at(id), &requester).await.expect("answered").expect("there")
     };
     assert!(matches!(ask("first", CancelMode::AfterCurrentItem).await, Asked::Recorded(_)));
@@ -84,7 +84,7 @@ async fn ended(fixture: &Fixture, ending: Ending) -> Operation {
 
 fn retry(request: Option<(&str, u8)>) -> Retry {
     let request = request.map(|(id, byte)| CreateRequest { id: id.to_owned(), fingerprint: [byte; 32] });
-    Retry { id: clock::new_operation_id(), trace_parent: None, request }
+    Retry { id: clock::new_operation_id(), trace_parent: None, request, by: actor() }
 }
 
 #[tokio::test]

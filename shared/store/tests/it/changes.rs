@@ -1,6 +1,6 @@
 //! What has become of operations that somebody watches.
 
-use crate::fixture::{Fixture, at, finished, succeeded};
+use crate::fixture::{Fixture, actor, at, finished, succeeded};
 use operation::{OperationId, State};
 use std::collections::BTreeMap;
 use store::Change;
@@ -24,7 +24,7 @@ async fn only_what_has_changed_comes_back() {
     assert_eq!(changed(&fixture, &seen).await, BTreeMap::new());
     assert_eq!(changed(&fixture, &[(idle, 0)]).await, BTreeMap::from([(idle, Some(1))]));
 
-    assert!(fixture.store.delete(&at(deleted)).await.expect("deleted"));
+    assert!(fixture.store.delete(&at(deleted), &actor()).await.expect("deleted"));
     fixture.sql(&format!("DELETE FROM operations WHERE id = '{vanished}'")).await;
     fixture.sql(&format!("UPDATE operations SET priority = 1 WHERE id = '{run}'")).await;
     let worker = fixture.worker().await;

@@ -1,6 +1,6 @@
 //! The counts of operations are what `SELECT count(*)` says, at each moment, whatever moves.
 
-use crate::fixture::{Fixture, failed, finished, new_operation, project, requester, succeeded};
+use crate::fixture::{Fixture, actor, failed, finished, new_operation, project, requester, succeeded};
 use futures_util::future::join_all;
 use operation::OperationId;
 use runtime::clock;
@@ -107,16 +107,16 @@ async fn lives(fixture: &Fixture, mover: usize) {
     for round in 0..ROUNDS {
         let created: Vec<_> = join_all((0..3).map(|n| create(fixture, PROJECTS[(mover + round + n) % 3]))).await;
         store.cancel(&created[0], &requester()).await.expect("answered");
-        store.pause(&created[1]).await.expect("answered");
+        store.pause(&created[1], &actor()).await.expect("answered");
         let claimed = fixture.claim(worker, 3).await;
         if round % 10 == 9 {
             fixture.expire(worker).await;
             store.sweep(10).await.expect("swept");
             worker = fixture.worker().await;
         }
-        store.resume(&created[1]).await.expect("answered");
+        store.resume(&created[1], &actor()).await.expect("answered");
         store.cancel(&created[2], &requester()).await.expect("answered");
-        store.delete(&created[round % 3]).await.expect("answered");
+        store.delete(&created[round % 3], &actor()).await.expect("answered");
         for (n, claimed) in claimed.iter().enumerate() {
             let ending = match (round + n) % 5 {
                 0 => succeeded(),

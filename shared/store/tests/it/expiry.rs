@@ -1,7 +1,7 @@
 //! What is old goes: partitions with all that is in them, or row by row; and nobody stumbles over it.
 
 use crate::counts;
-use crate::fixture::{Fixture, at, finished, new_operation, project, requester, succeeded};
+use crate::fixture::{Fixture, actor, at, finished, new_operation, project, requester, succeeded};
 use futures_util::future::join_all;
 use operation::{Kind, OperationId, State};
 use runtime::clock;
@@ -73,7 +73,7 @@ async fn an_old_partition_goes_with_its_operations_and_their_counts() {
     let (old, young) = (ended(&fixture, 60, 59).await, ended(&fixture, 0, 0).await);
     // Some of the counts are folded, some are not.
     fixture.store.compact_counts(3).await.expect("folded");
-    fixture.store.delete(&at(ended(&fixture, 60, 59).await)).await.expect("deleted");
+    fixture.store.delete(&at(ended(&fixture, 60, 59).await), &actor()).await.expect("deleted");
     let partition = partition_of(&fixture, old).await;
     let age = partition.ended_seconds_ago.expect("of a week") / DAY.as_secs_f64();
     assert!((52.9..=60.0).contains(&age), "its week ended {age} days ago");
@@ -232,7 +232,7 @@ async fn ask(fixture: &Fixture, ids: &[OperationId], asked: &AtomicUsize, gone: 
         store.list(&project("p"), &ListFilter::default(), Order::NewestFirst, None, 10).await.expect("listed");
         store.counts(&project("p")).await.expect("counted");
         if n.is_multiple_of(5) {
-            store.delete(&address).await.expect("answered");
+            store.delete(&address, &actor()).await.expect("answered");
             fixture.create().await;
         }
     }

@@ -5,9 +5,8 @@ use operation::{
 };
 use runtime::clock;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Address, Claimed, Ending, Finished, NewOperation, Operation, Position, Requester, Store};
+use store::{Actor, Address, Claimed, Ending, Finished, NewOperation, Operation, Position, Requester, Store};
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 
@@ -49,7 +48,7 @@ impl Fixture {
     }
 
     pub async fn claim(&self, worker: WorkerId, limit: u32) -> Vec<Claimed> {
-        self.store.claim(worker, Kind::DemoSteps, limit, "").await.expect("claimed")
+        self.store.claim(worker, Kind::DemoSteps, limit, "").await.expect("claimed").operations
     }
 
     pub async fn claim_one(&self, worker: WorkerId) -> Fence {
@@ -74,8 +73,12 @@ pub fn at(id: OperationId) -> Address {
     Address { project: project("p"), collection: None, id }
 }
 
+pub fn actor() -> Actor {
+    testkit::actor("tester")
+}
+
 pub fn requester() -> Requester {
-    Requester { name: "tester".to_owned(), reason: Some("because".to_owned()), mode: CancelMode::Now }
+    Requester { by: actor(), reason: Some("because".to_owned()), mode: CancelMode::Now }
 }
 
 /// How far an attempt has come, and no more than that.
@@ -84,19 +87,8 @@ pub fn position(fence: Fence, progress: Progress) -> Position {
 }
 
 pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
-    NewOperation {
-        id,
-        project: project(in_project),
-        collection: "native".to_owned(),
-        target: "nothing".to_owned(),
-        spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
-        priority: 0,
-        labels: BTreeMap::new(),
-        deadline: None,
-        retry: RetryPolicy { failure_limit: 3, ..RetryPolicy::default() },
-        trace_parent: None,
-        request: None,
-    }
+    let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
+    NewOperation { retry, ..testkit::new_operation(id, in_project, Spec::DemoSteps(DemoSteps::new(1, 1))) }
 }
 
 pub fn finished(fence: Fence, ending: Ending) -> Finished {

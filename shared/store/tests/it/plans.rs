@@ -12,7 +12,8 @@ const BY_ID: [(&str, &[&str]); 12] = [
     ("resume", &["_pkey", "_project_id_id_idx"]),
     ("delete", &["_pkey", "_project_id_id_idx"]),
     ("retry", &["_pkey", "_project_id_id_idx"]),
-    ("why", &["_pkey", "_project_id_id_idx"]),
+    // And what runs of the project.
+    ("why", &["_pkey", "_project_id_id_idx", "_project_id_idx"]),
     ("checkpoint", &["_pkey"]),
     ("commit_point", &["_pkey"]),
     ("finish", &["_pkey"]),

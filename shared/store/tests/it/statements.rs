@@ -1,6 +1,6 @@
 //! The statements fit the schema, and the schema holds what the statements promise.
 
-use crate::fixture::{Fixture, at, finished, project, requester, succeeded};
+use crate::fixture::{Fixture, actor, at, finished, project, requester, succeeded};
 use futures_util::future::join_all;
 use operation::State;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn every_statement_of_a_request_names_the_project() {
         .iter()
         .filter(|(name, _)| ["get", "cancel", "pause", "resume", "delete", "retry", "why"].contains(name))
     {
-        assert!(sql.replace("o.id", "id").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
+        assert!(sql.replace("o.", "").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
     }
 }
 
@@ -135,8 +135,8 @@ async fn a_key_makes_one_operation() {
         .expect("listed");
     assert_eq!(page.operations.len(), 1);
     // Once the key is forgotten it is free.
-    assert_eq!(fixture.store.forget_create_requests(Duration::from_hours(1)).await.expect("asked"), 0);
-    assert_eq!(fixture.store.forget_create_requests(Duration::ZERO).await.expect("forgotten"), 2);
+    assert_eq!(fixture.store.forget_create_requests(Duration::from_hours(1), 10).await.expect("asked"), 0);
+    assert_eq!(fixture.store.forget_create_requests(Duration::ZERO, 10).await.expect("forgotten"), 2);
     assert!(matches!(fixture.store.create(&asked("p", 2)).await.expect("answered"), Created::New(_)));
 }
 
@@ -146,8 +146,8 @@ async fn a_delete_hides_and_does_not_cancel() {
     let fixture = Fixture::new().await;
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     let fence = fixture.claim_one(worker).await;
-    assert!(fixture.store.delete(&at(id)).await.expect("deleted"));
-    assert!(!fixture.store.delete(&at(id)).await.expect("answered"), "deleted twice");
+    assert!(fixture.store.delete(&at(id), &actor()).await.expect("deleted"));
+    assert!(!fixture.store.delete(&at(id), &actor()).await.expect("answered"), "deleted twice");
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none());
     assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
     let settled = fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
@@ -155,18 +155,18 @@ async fn a_delete_hides_and_does_not_cancel() {
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none(), "resurrected");
     // Nor where it stands paused.
     let id = fixture.create().await;
-    fixture.store.pause(&at(id)).await.expect("answered");
-    assert!(fixture.store.delete(&at(id)).await.expect("deleted"));
+    fixture.store.pause(&at(id), &actor()).await.expect("answered");
+    assert!(fixture.store.delete(&at(id), &actor()).await.expect("deleted"));
     assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
 }
 
 async fn nobody_can_ask(fixture: &Fixture, address: &Address) -> bool {
     let store = &fixture.store;
     store.get(address).await.expect("read").is_none()
-        && store.pause(address).await.expect("answered").is_none()
-        && store.resume(address).await.expect("answered").is_none()
+        && store.pause(address, &actor()).await.expect("answered").is_none()
+        && store.resume(address, &actor()).await.expect("answered").is_none()
         && store.cancel(address, &requester()).await.expect("answered").is_none()
-        && !store.delete(address).await.expect("answered")
+        && !store.delete(address, &actor()).await.expect("answered")
 }
 
 /// INV-22: an operation is known by its own name alone, in its project and in its collection.
@@ -176,7 +176,7 @@ async fn by_another_name_it_does_not_exist() {
     let running = fixture.create().await;
     fixture.claim_one(fixture.worker().await).await;
     let (waiting, paused) = (fixture.create().await, fixture.create().await);
-    fixture.store.pause(&at(paused)).await.expect("answered");
+    fixture.store.pause(&at(paused), &actor()).await.expect("answered");
     for id in [running, waiting, paused] {
         let before = fixture.get(id).await;
         for wrong in [

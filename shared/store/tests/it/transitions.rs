@@ -1,7 +1,7 @@
 //! The SQL does what the pure transition says, step by step, over generated lives.
 
 use crate::counts;
-use crate::fixture::{Fixture, at, failed, finished, new_operation, requester, succeeded};
+use crate::fixture::{Fixture, actor, at, failed, finished, new_operation, requester, succeeded};
 use operation::{AttemptNumber, Event, Fence, Nonce, OperationId, Outcome, Refused, Snapshot, WorkerId, transition};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -67,11 +67,11 @@ async fn apply(fixture: &Fixture, worker: &mut WorkerId, id: OperationId, now: &
             (Event::RequestCancel, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::RequestPause => {
-            let answer = store.pause(&at(id)).await.expect("answered");
+            let answer = store.pause(&at(id), &actor()).await.expect("answered");
             (Event::RequestPause, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::Resume => {
-            let answer = store.resume(&at(id)).await.expect("answered");
+            let answer = store.resume(&at(id), &actor()).await.expect("answered");
             (Event::Resume, matches!(answer, Some(Asked::Recorded(_))))
         }
         Step::OwnerLost => {

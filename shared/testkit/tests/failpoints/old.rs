@@ -4,10 +4,11 @@
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
-use operation::{DemoSteps, OperationId, RetryPolicy, Spec};
+use operation::{DemoSteps, OperationId, Spec};
 use runtime::clock;
 use std::time::Duration;
 use store::{CreateRequest, NewOperation};
+use testkit::new_operation;
 
 /// Two operations of long ago, one in a partition of its week and one in that for all others; run, and ended then.
 pub async fn plant(lane: &Lane) -> Result<()> {
@@ -19,17 +20,9 @@ pub async fn plant(lane: &Lane) -> Result<()> {
         }
         let id = id_at(at.unix_timestamp())?;
         let new = NewOperation {
-            id,
-            project: "old".parse().context("a project")?,
-            collection: "native".to_owned(),
-            target: "nothing".to_owned(),
-            spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
-            priority: 0,
             labels: [("age".to_owned(), "old".to_owned())].into(),
-            deadline: None,
-            retry: RetryPolicy::default(),
-            trace_parent: None,
             request: Some(CreateRequest { id: id.to_string(), fingerprint: [7; 32] }),
+            ..new_operation(id, "old", Spec::DemoSteps(DemoSteps::new(1, 1)))
         };
         store.create(&new).await?;
     }
@@ -41,6 +34,9 @@ pub async fn plant(lane: &Lane) -> Result<()> {
                                WHERE inhparent = 'operations'::regclass AND inhrelid::regclass::text ~ '^operations_2');
                   END $$";
     lane.client.batch_execute(others).await?;
+    let entry = "INSERT INTO audit_log (time, project_id, principal, verb)
+                 VALUES (now() - interval '401 days', 'old', 'somebody', 'CREATE')";
+    lane.client.batch_execute(entry).await?;
     for (table, column) in [("operations", "finish_time"), ("create_requests", "create_time")] {
         let age = format!("UPDATE {table} SET {column} = now() - interval '49 days' WHERE project_id = 'old'");
         lane.client.batch_execute(&age).await?;
@@ -56,6 +52,7 @@ pub async fn check(lane: &Lane) -> Result<()> {
         lane.until_row(&format!("SELECT count(*) = 0 FROM {table} WHERE project_id = 'old'")).await?;
     }
     lane.until_row("SELECT count(*) = 0 FROM workers WHERE host = 'old'").await?;
+    lane.until_row("SELECT count(*) = 2 FROM audit_log WHERE project_id = 'old'").await?;
     // This week and four more, and the default.
     let ahead = "SELECT count(*) = 6 FROM pg_inherits WHERE inhparent = 'operations'::regclass";
     lane.until_row(ahead).await

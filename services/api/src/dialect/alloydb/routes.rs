@@ -51,8 +51,9 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         deadline: None,
         retry: RetryPolicy::default(),
         request_id: None,
+        by: call.actor(),
     };
-    call.creates()?;
+    call.enqueues().await?;
     let operation = api.operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
@@ -156,10 +157,9 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
     }
     fields.finish(&mut violations);
     violations.into_result()?;
-    let requester = call.principal.name.clone();
     call.api()
         .operations
-        .cancel(address, requester, None, CancelMode::Now)
+        .cancel(address, call.actor(), None, CancelMode::Now)
         .await
         .map_err(|error| of_operation(error, &name))?;
     Ok(empty())
@@ -178,7 +178,7 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
 )]
 pub async fn delete_operation(call: Call) -> Answer {
     let (address, name) = address(&call)?;
-    call.api().operations.delete(address).await.map_err(|error| of_operation(error, &name))?;
+    call.api().operations.delete(address, call.actor()).await.map_err(|error| of_operation(error, &name))?;
     Ok(empty())
 }
 

@@ -78,7 +78,7 @@ async fn an_export_in_full_flow_is_cancelled() {
 async fn the_commit_point_sees_a_cancel() {
     let world = World::new().await;
     let run = world.csv("SELECT 1", "x.csv").await;
-    let requester = Requester { name: "me".to_owned(), reason: None, mode: CancelMode::Now };
+    let requester = Requester { by: testkit::actor("me"), reason: None, mode: CancelMode::Now };
     world.store.store().cancel(&crate::fixture::at(run.attempt.fence.id), &requester).await.unwrap();
     let ended = run.go().await;
     assert!(matches!(ended, Err(Ended::Stop(Stop::Cancel))), "{ended:?}");

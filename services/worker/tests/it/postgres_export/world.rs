@@ -6,7 +6,6 @@ use operation::{
 };
 use runtime::config::{Bucket, Cluster, Secret};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -82,25 +81,17 @@ impl World {
     /// A first attempt.
     pub async fn begin(&self, spec: PostgresExport) -> Run {
         let id = OperationId::from_uuid(Uuid::now_v7());
+        let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
         let new = NewOperation {
-            id,
-            project: project(),
-            collection: "operations".to_owned(),
-            target: spec.cluster.clone(),
-            spec: Spec::PostgresExport(spec.clone()),
-            priority: 0,
-            labels: BTreeMap::new(),
-            deadline: None,
-            retry: RetryPolicy { failure_limit: 3, ..RetryPolicy::default() },
-            trace_parent: None,
-            request: None,
+            retry,
+            ..testkit::new_operation(id, project().as_str(), Spec::PostgresExport(spec.clone()))
         };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
     }
 
     async fn claim(&self, spec: PostgresExport) -> Run {
-        let claimed = self.store.store().claim(self.worker, Kind::PostgresExport, 1, "").await.unwrap();
+        let claimed = self.store.store().claim(self.worker, Kind::PostgresExport, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
