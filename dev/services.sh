@@ -40,6 +40,9 @@ main() {
 start() {
   secret "$secrets" POSTGRES_PASSWORD 16
   secret "$secrets" SAFEPOINT_PASSWORD 16
+  secret "$secrets" API_PASSWORD 16
+  secret "$secrets" WORKER_PASSWORD 16
+  secret "$secrets" KEEPER_PASSWORD 16
   secret "$secrets" EXPORT_PASSWORD 16
   secret "$secrets" SHOP_PASSWORD 16
   secret "$secrets" BROKER_PASSWORD 16
@@ -154,14 +157,19 @@ postgres_create() {
   mv "$home/data.new" "$home/data"
 }
 
-# The roles and databases, each made when missing. The exporter reads every table and can do nothing else.
+# The roles and databases, each made when missing. `safepoint` owns our tables; what the roles of the processes may do in
+# them is given by `safepoint-keeper migrate`. The exporter reads every table and can do nothing else.
 postgres_databases() {
   PGPASSWORD=$(value "$secrets" POSTGRES_PASSWORD) "$bin/psql" -X -q -v ON_ERROR_STOP=1 \
     -h 127.0.0.1 -p "$(value "$ports" POSTGRES_PORT)" -U postgres postgres <<END
 SET client_min_messages = warning;
-SELECT format('CREATE ROLE %I', name) FROM unnest(ARRAY['safepoint', 'shop', 'safepoint_export']) AS wanted (name)
+SELECT format('CREATE ROLE %I', name) FROM unnest(ARRAY[
+    'safepoint', 'safepoint_api', 'safepoint_worker', 'safepoint_keeper', 'shop', 'safepoint_export']) AS wanted (name)
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \\gexec
 ALTER ROLE safepoint LOGIN CREATEDB PASSWORD '$(value "$secrets" SAFEPOINT_PASSWORD)';
+ALTER ROLE safepoint_api LOGIN PASSWORD '$(value "$secrets" API_PASSWORD)';
+ALTER ROLE safepoint_worker LOGIN PASSWORD '$(value "$secrets" WORKER_PASSWORD)';
+ALTER ROLE safepoint_keeper LOGIN PASSWORD '$(value "$secrets" KEEPER_PASSWORD)';
 ALTER ROLE shop LOGIN CREATEDB PASSWORD '$(value "$secrets" SHOP_PASSWORD)';
 ALTER ROLE safepoint_export LOGIN PASSWORD '$(value "$secrets" EXPORT_PASSWORD)';
 GRANT pg_read_all_data TO safepoint_export;

@@ -28,7 +28,8 @@ start() {
   build
   load "$run/env"
   say "migrating our database"
-  "$bin/safepoint-keeper" migrate >"$logs/migrate.log" 2>&1 || failed migrate "the migration failed"
+  "$bin/safepoint-keeper" migrate --api-role safepoint_api --worker-role safepoint_worker \
+    --keeper-role safepoint_keeper >"$logs/migrate.log" 2>&1 || failed migrate "the migration failed"
   make_project
   write_config
   load "$root/.dev/env"
@@ -153,6 +154,13 @@ END
 
 # ---- the processes ----
 
+# Each process works under its own role (`safepoint-keeper migrate` gives it its rights); commands as the owner.
+database_url() {
+  local name=${1%-*}
+  printf 'postgres://safepoint_%s:%s@127.0.0.1:%s/safepoint' "$name" "$(value "$secrets" "$(key "$name" PASSWORD)")" \
+    "$(value "$ports" POSTGRES_PORT)"
+}
+
 program() { printf '%s/safepoint-%s' "$bin" "${1%-*}"; }
 key() { tr a-z- A-Z_ <<<"$1_$2"; }
 listen() { printf '127.0.0.1:%s' "$(value "$ports" "$(key "$1" LISTEN)")"; }
@@ -181,6 +189,7 @@ launch() {
   [[ ! -e $logs/$1.log ]] || mv "$logs/$1.log" "$logs/$1.log.1"
   local settings=(
     SAFEPOINT_ADMIN_LISTEN="$(admin "$1")"
+    SAFEPOINT_DATABASE_URL="$(database_url "$1")"
     SAFEPOINT_DEMO_CLUSTER_PASSWORD="$(value "$secrets" EXPORT_PASSWORD)"
     # The server's own pg_dump, before the wrapper of Debian that guesses a version.
     PATH="$(postgres_bin):$PATH"

@@ -17,6 +17,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, Resource, Route, web};
 use futures_util::FutureExt;
+use ipnet::IpNet;
 use operation::Code;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -33,6 +34,8 @@ pub struct Api {
     pub limits: Limits,
     /// How much may wait.
     pub queues: Queues,
+    /// Whose word on where a call came from is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// What can be exported, and where to.
     pub catalog: Catalog,
     /// Seals and opens page tokens.
@@ -209,6 +212,7 @@ mod tests {
     use runtime::callers::Token;
     use runtime::config::{Config, Secret};
     use runtime::scope::Scope;
+    use runtime::sealing::KeyRing;
     use serde_json::Value;
     use store::{PoolSettings, Store};
     use tokio_util::sync::CancellationToken;
@@ -228,10 +232,11 @@ mod tests {
         let config = Config { tokens: vec![token], ..Config::default() };
         web::Data::new(Api {
             watches: Watches::start(&store, changes, Terms::new(100), ended),
-            operations: Operations::new(store, publisher),
+            operations: Operations::new(store, publisher, KeyRing::EMPTY),
             callers: Callers::new(&config, None).expect("TLS"),
             limits: Limits::new(&config.limits),
             queues: Queues::new(config.limits.queued_operations),
+            trusted_proxies: config.trusted_proxies.clone(),
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,

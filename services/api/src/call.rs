@@ -9,6 +9,7 @@ use crate::fields::Fields;
 use crate::observe::RequestId;
 use crate::operations::Actor;
 use crate::query::Query;
+use crate::source_address::source_address;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
@@ -69,7 +70,10 @@ impl Call {
     pub fn actor(&self) -> Actor {
         Actor {
             principal: self.principal.name.clone(),
-            source_address: self.request.peer_addr().map(|peer| peer.ip()),
+            source_address: self
+                .request
+                .peer_addr()
+                .map(|peer| source_address(peer.ip(), self.request.headers(), &self.api.trusted_proxies)),
             request_id: self.request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         }
     }

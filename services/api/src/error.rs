@@ -237,6 +237,11 @@ impl From<OperationsError> for ApiError {
                 format!("only an operation that is FAILED or CANCELLED is tried again; this one is {state}"),
             )
             .with("state", state.as_str()),
+            OperationsError::NoSecretKeys => Self::new(
+                Code::Unimplemented,
+                "SECRETS_SWITCHED_OFF",
+                "this service keeps no secrets: its operator has set no keys for them (SAFEPOINT_SECRET_KEYS)",
+            ),
             OperationsError::Unavailable => {
                 Self::new(Code::Unavailable, "DATABASE_UNAVAILABLE", "the database is not available; try again")
                     .with_retry_after(1)

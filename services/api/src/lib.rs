@@ -29,6 +29,7 @@ mod samples;
 pub mod select_query;
 pub mod serve;
 pub mod settings;
+mod source_address;
 pub mod time_text;
 pub mod unread;
 pub mod watch;

@@ -31,6 +31,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     let _telemetry = telemetry::init("safepoint-api", &settings.log)?;
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())?;
+    let key_ring = settings.key_ring().context("SAFEPOINT_SECRET_KEYS is not valid")?;
     let page_tokens = PageTokens::new(&settings.page_token_key()?);
     let shutdown = lifecycle::shutdown_signal().context("the signal handlers cannot be installed")?;
 
@@ -39,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
     let publisher_shutdown = CancellationToken::new();
     let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
-    let operations = Operations::new(store.clone(), publisher);
+    let operations = Operations::new(store.clone(), publisher, key_ring);
     // Connections of its own: those who wait take nothing from other calls.
     let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
     let terms = Terms::new(lifecycle::raise_file_limit());
@@ -56,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         callers: Callers::new(&config, Some(stored)).context("there is no TLS to fetch issuers' keys with")?,
         limits: Limits::new(&config.limits),
         queues: Queues::new(config.limits.queued_operations),
+        trusted_proxies: config.trusted_proxies.clone(),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,

@@ -6,6 +6,8 @@
 
 use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
+use runtime::config::Secret;
+use runtime::sealing::KeyRing;
 use runtime::{clock, failpoint, telemetry};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -41,6 +43,9 @@ pub enum OperationsError {
     /// Only what failed or was cancelled is tried again.
     #[error("an operation that is {0} is not tried again")]
     NotRetryable(State),
+    /// A secret came, and there are no keys to keep it with.
+    #[error("no secret can be kept")]
+    NoSecretKeys,
     /// The database is not there, or too slow. What was asked for may still happen.
     #[error("the database is not available")]
     Unavailable,
@@ -72,6 +77,8 @@ pub struct Creation {
     pub request_id: Option<String>,
     /// Who asks.
     pub by: Actor,
+    /// What the worker needs and nobody else may know. It is no part of what makes two requests the same.
+    pub secret: Option<Secret>,
 }
 
 impl Creation {
@@ -120,12 +127,13 @@ impl Answer {
 pub struct Operations {
     store: Store,
     publisher: Publisher,
+    secret_keys: KeyRing,
 }
 
 impl Operations {
-    /// Works on this database, and tells workers by this publisher.
-    pub fn new(store: Store, publisher: Publisher) -> Self {
-        Self { store, publisher }
+    /// Works on this database, tells workers by this publisher, and seals secrets with these keys.
+    pub fn new(store: Store, publisher: Publisher, secret_keys: KeyRing) -> Self {
+        Self { store, publisher, secret_keys }
     }
 
     /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the
@@ -137,9 +145,26 @@ impl Operations {
         let id = clock::new_operation_id();
         let trace_parent = telemetry::current_trace_parent();
         let request = creation.request()?;
-        let Creation { project, collection, target, spec, priority, labels, deadline, retry, request_id: _, by } =
-            creation;
+        let Creation {
+            project,
+            collection,
+            target,
+            spec,
+            priority,
+            labels,
+            deadline,
+            retry,
+            request_id: _,
+            by,
+            secret,
+        } = creation;
         let kind = spec.kind();
+        let purpose = store::purpose_of_operation(&project, id);
+        let seal = |secret: Secret| self.secret_keys.seal(&secret, &purpose);
+        let secret = secret.map(seal).transpose().map_err(|error| {
+            tracing::warn!(%error, "an operation with a secret is refused");
+            OperationsError::NoSecretKeys
+        })?;
         let new = NewOperation {
             id,
             project,
@@ -153,8 +178,9 @@ impl Operations {
             trace_parent: trace_parent.clone(),
             request,
             by,
+            secret,
         };
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let created = apart(Some(id), async move {
             let created = insert(&store, &new).await?;
             // Also when it was there: the first try may have ended between its commit and its hint.
@@ -227,7 +253,7 @@ impl Operations {
         let (id, trace_parent) = (clock::new_operation_id(), telemetry::current_trace_parent());
         let request = keyed(request_id, &("retry", address.id))?;
         let retry = Retry { id, trace_parent: trace_parent.clone(), request, by };
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let retried = apart(Some(address.id), async move {
             let retried = failpoint::around!("api.retry", store.retry(&address, &retry).await)?;
             if let Some(Retried::New(operation) | Retried::Before(operation)) = &retried
@@ -257,7 +283,7 @@ impl Operations {
     ) -> Result<(Answer, Operation), OperationsError> {
         let requester = Requester { by, reason, mode };
         let trace_parent = telemetry::current_trace_parent();
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.cancel", store.cancel(&address, &requester).await)?;
             // Also when it was asked before: who asks again may do so because the first hint was lost.
@@ -276,7 +302,7 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn pause(&self, address: Address, by: Actor) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.pause", store.pause(&address, &by).await)?;
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
@@ -294,7 +320,7 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn resume(&self, address: Address, by: Actor) -> Result<(Answer, Operation), OperationsError> {
         let trace_parent = telemetry::current_trace_parent();
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.resume", store.resume(&address, &by).await)?;
             if let Some(Asked::Recorded(operation)) = &asked
@@ -313,7 +339,7 @@ impl Operations {
     /// # Errors
     /// [`OperationsError`].
     pub async fn delete(&self, address: Address, by: Actor) -> Result<(), OperationsError> {
-        let Self { store, publisher } = self.clone();
+        let Self { store, publisher, .. } = self.clone();
         let deleted = apart(Some(address.id), async move {
             let deleted = failpoint::around!("api.delete", store.delete(&address, &by).await)?;
             if deleted {

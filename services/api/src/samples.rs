@@ -45,5 +45,6 @@ pub fn created() -> Operation {
         pause_requested_at: None,
         cancel: None,
         trace_parent: None,
+        has_secret: false,
     }
 }

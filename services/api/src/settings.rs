@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use runtime::config::Secret;
+use runtime::sealing::{InvalidKeyRing, KeyRing, bytes_from_hex};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,6 +38,11 @@ pub struct Settings {
     #[arg(long, env = "SAFEPOINT_PAGE_TOKEN_KEY", hide_env_values = true, value_parser = secret)]
     page_token_key: Secret,
 
+    /// The keys that seal the secrets that come with requests: NAME=KEY,NAME=KEY (openssl rand -hex 32). The first one
+    /// seals, all open; the workers have the same. Without, operations that need a secret are refused.
+    #[arg(long, env = "SAFEPOINT_SECRET_KEYS", hide_env_values = true, value_parser = secret, default_value = "")]
+    secret_keys: Secret,
+
     /// Threads that serve calls.
     #[arg(long, env = "SAFEPOINT_API_THREADS", hide_env_values = true, default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -55,6 +61,14 @@ impl Settings {
     pub fn page_token_key(&self) -> Result<[u8; 32], PageTokenKeyError> {
         bytes_from_hex(self.page_token_key.expose()).ok_or(PageTokenKeyError)
     }
+
+    /// The keys that seal secrets; for the same reason not parsed by clap.
+    ///
+    /// # Errors
+    /// They are none.
+    pub fn key_ring(&self) -> Result<KeyRing, InvalidKeyRing> {
+        self.secret_keys.expose().parse()
+    }
 }
 
 /// The key that seals page tokens is none.
@@ -65,18 +79,6 @@ pub struct PageTokenKeyError;
 #[expect(clippy::unnecessary_wraps, reason = "the signature of clap's value parsers")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
-}
-
-/// The 32 bytes of 64 hexadecimal digits.
-pub(crate) fn bytes_from_hex(hex: &str) -> Option<[u8; 32]> {
-    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

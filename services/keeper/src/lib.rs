@@ -1,6 +1,7 @@
 //! The keeper: the loops that must go on when workers are gone. Two or more replicas; each loop is safe to run in all
 //! of them at once.
 
+pub mod access_keys;
 pub mod counters;
 pub mod expiry;
 pub mod forget;

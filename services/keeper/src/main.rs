@@ -2,14 +2,14 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use keeper::{counters, expiry, forget, overdue, partitions, projects, sweeper, tokens};
+use keeper::{access_keys, counters, expiry, forget, overdue, partitions, projects, sweeper, tokens};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Publisher};
 use runtime::config::{Config, Secret};
 use runtime::{lifecycle, telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use store::{PoolSettings, Store};
+use store::{PoolSettings, Roles, Store};
 
 /// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, migrates the database,
 /// makes tokens, and limits projects.
@@ -32,13 +32,39 @@ enum Command {
     Run(Run),
     /// Brings the database to this version's schema, makes the partitions, and ends. Safe to run in many places at
     /// once: one works, the others wait.
-    Migrate,
+    Migrate(Migrate),
     /// Who may call: makes, lists and revokes bearer tokens.
     #[command(subcommand)]
     Token(tokens::Command),
+    /// Who may call by signed requests: makes, lists, revokes and reseals access keys.
+    AccessKey(AccessKey),
     /// What a project may have at a time: sets and lists limits.
     #[command(subcommand)]
     Project(projects::Command),
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct AccessKey {
+    /// The keys that seal secrets, as the api has them: NAME=KEY,NAME=KEY.
+    #[arg(long, env = "SAFEPOINT_SECRET_KEYS", hide_env_values = true, default_value = "")]
+    secret_keys: String,
+    #[command(subcommand)]
+    command: access_keys::Command,
+}
+
+/// The roles of Postgres under which the processes work, where they have some of their own. Each must exist; it is given
+/// what its process needs, and nothing else.
+#[derive(Debug, Clone, clap::Args)]
+struct Migrate {
+    /// The api's role.
+    #[arg(long = "api-role", env = "SAFEPOINT_API_ROLE")]
+    api: Option<String>,
+    /// The workers' role.
+    #[arg(long = "worker-role", env = "SAFEPOINT_WORKER_ROLE")]
+    worker: Option<String>,
+    /// The keepers' role, for `run`. Migrations and the other commands need the owner.
+    #[arg(long = "keeper-role", env = "SAFEPOINT_KEEPER_ROLE")]
+    keeper: Option<String>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -66,8 +92,12 @@ async fn main() -> anyhow::Result<()> {
     let _telemetry = telemetry::init("safepoint-keeper", &settings.log)?;
     anyhow::ensure!(!settings.database_url.is_empty(), "SAFEPOINT_DATABASE_URL (or --database-url) is not set");
     match settings.command.clone() {
-        Some(Command::Migrate) => migrate(&settings.database_url).await,
+        Some(Command::Migrate(roles)) => migrate(&settings.database_url, roles).await,
         Some(Command::Token(command)) => tokens::run(&for_command(&settings.database_url)?, command).await,
+        Some(Command::AccessKey(AccessKey { secret_keys, command })) => {
+            let keys = secret_keys.parse().context("SAFEPOINT_SECRET_KEYS is not valid")?;
+            access_keys::run(&for_command(&settings.database_url)?, &keys, command).await
+        }
         Some(Command::Project(command)) => projects::run(&for_command(&settings.database_url)?, command).await,
         Some(Command::Run(command)) => run(&settings.database_url, command).await,
         None => unreachable!("parse() puts `run` in its place"),
@@ -83,8 +113,10 @@ fn parse() -> Settings {
     Settings::parse_from(std::env::args_os().chain(["run".into()]))
 }
 
-async fn migrate(database_url: &str) -> anyhow::Result<()> {
-    let applied = store::migrate(database_url).await.context("the database was not migrated")?;
+async fn migrate(database_url: &str, roles: Migrate) -> anyhow::Result<()> {
+    let Migrate { api, worker, keeper } = roles;
+    let applied =
+        store::migrate(database_url, &Roles { api, worker, keeper }).await.context("the database was not migrated")?;
     for name in &applied {
         tracing::info!(migration = name, "applied");
     }

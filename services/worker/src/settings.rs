@@ -1,6 +1,7 @@
 //! What a worker takes from its command line and environment.
 
 use clap::Parser;
+use runtime::config::Secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,11 +13,11 @@ pub struct Settings {
     #[arg(long, env = "SAFEPOINT_CONFIG", default_value = "safepoint.toml")]
     pub config: PathBuf,
     /// Our own database: `postgres://user:password@host:port/name`. Better given by the environment.
-    #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true)]
-    pub database_url: String,
+    #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub database_url: Secret,
     /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
-    #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true)]
-    pub broker_url: String,
+    #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true, value_parser = secret)]
+    pub broker_url: Secret,
     /// Stands before the names of exchanges, for several deployments on one broker.
     #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", default_value = "safepoint")]
     pub broker_namespace: String,
@@ -26,7 +27,16 @@ pub struct Settings {
     /// How many operations of a kind run at a time; overrides `worker.slots` of the configuration.
     #[arg(long, env = "SAFEPOINT_WORKER_SLOTS")]
     pub slots: Option<u32>,
+    /// The keys that open the secrets that come with operations: NAME=KEY,NAME=KEY, as the api has them. Without, operations
+    /// that need one fail.
+    #[arg(long, env = "SAFEPOINT_SECRET_KEYS", hide_env_values = true, value_parser = secret, default_value = "")]
+    pub secret_keys: Secret,
     /// What is logged, e.g. `info,worker=debug`.
     #[arg(long, env = "SAFEPOINT_LOG", default_value = "info")]
     pub log: String,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of clap's value parsers")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }

@@ -16,7 +16,8 @@ use operation::{InvalidLease, Kind};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
-use runtime::config::{Config, Secret};
+use runtime::config::Config;
+use runtime::sealing::InvalidKeyRing;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -33,6 +34,9 @@ pub enum StartError {
     /// The broker's URL is not one.
     #[error("SAFEPOINT_BROKER_URL is not valid")]
     Broker(#[from] BrokerUrlError),
+    /// The keys of secrets are none.
+    #[error("SAFEPOINT_SECRET_KEYS is not valid")]
+    SecretKeys(#[from] InvalidKeyRing),
     /// The lease can't hold.
     #[error("the lease in [worker] is not valid")]
     Lease(#[from] InvalidLease),
@@ -59,7 +63,7 @@ impl Worker {
     pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
         let open = |name, connections| {
             let pool = PoolSettings::new(name).connections(connections);
-            Store::new(&settings.database_url, pool).map_err(StartError::Database)
+            Store::new(settings.database_url.expose(), pool).map_err(StartError::Database)
         };
         // Each lane has its own connections: no load on one delays a cancel on another.
         let (work, control, ends) =
@@ -69,7 +73,7 @@ impl Worker {
         let lease_clock = LeaseClock::new(*identity.borrow());
         let slots = slots(settings, &config);
         let broker = BrokerSettings {
-            url: Secret::new(&settings.broker_url),
+            url: settings.broker_url.clone(),
             namespace: settings.broker_namespace.clone(),
             process: "worker",
         };
@@ -83,7 +87,7 @@ impl Worker {
             admin::serve(address, probe, ended.clone()).await?;
         }
         let lease = Lease {
-            database_url: Secret::new(&settings.database_url),
+            database_url: settings.database_url.clone(),
             host: host_name(),
             terms: config.worker.lease_terms()?,
             identity: identity.clone(),
@@ -97,7 +101,11 @@ impl Worker {
             registry: registry.clone(),
             lease_clock,
             finisher: Finisher::start(ends, publisher.clone()),
-            executors: Arc::new(Executors::new(config, Desk { store: work.clone(), publisher: publisher.clone() })),
+            executors: Arc::new(Executors::new(
+                config,
+                settings.secret_keys.expose().parse()?,
+                Desk { store: work.clone(), publisher: publisher.clone() },
+            )),
         };
         let claims = Claims {
             store: work,

@@ -1,8 +1,10 @@
 //! What an operator configures: one TOML file for all processes, secrets by the environment.
 
 use crate::callers::{InvalidIssuer, Issuer, Token, is_name};
+use crate::destination::AllowedDestinations;
 use crate::limits::Limits;
 use crate::retention::Retention;
+use ipnet::IpNet;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
 use std::fmt;
@@ -93,6 +95,12 @@ pub struct Config {
     /// How often they may call.
     #[serde(default)]
     pub limits: Limits,
+    /// Networks of the proxies before the api, whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where users' work may connect to, beside what is configured here. No kind of operation takes such a name yet.
+    #[serde(default)]
+    pub destinations: AllowedDestinations,
     /// Postgres servers that may be exported.
     #[serde(default)]
     pub clusters: Vec<Cluster>,

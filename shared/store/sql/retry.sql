@@ -2,7 +2,8 @@
 WITH origin AS MATERIALIZED (
     SELECT * FROM operations
     WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
-      AND state IN ('FAILED', 'CANCELLED')
+      -- What came with a secret has lost it.
+      AND state IN ('FAILED', 'CANCELLED') AND NOT has_secret
 ), keyed AS (
     INSERT INTO create_requests (project_id, request_id, fingerprint, operation_id)
     SELECT origin.project_id, $9::text, $10::bytea, $7::uuid FROM origin WHERE $9::text IS NOT NULL

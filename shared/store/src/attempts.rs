@@ -362,6 +362,6 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn signed_attempt(attempt: AttemptNumber) -> i32 {
+pub(crate) fn signed_attempt(attempt: AttemptNumber) -> i32 {
     i32::try_from(attempt.0).unwrap_or(i32::MAX)
 }

@@ -58,8 +58,7 @@ impl Store {
         if partition.ended_seconds_ago.is_none() {
             return Ok(Dropping::Kept);
         }
-        let statement = of_partition(DROP_PARTITION, partition).replace("{kept}", &kept.as_secs_f64().to_string());
-        match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await {
+        match sqlx::query(DROP_PARTITION).bind(&partition.name).bind(kept.as_secs_f64()).execute(&self.pool).await {
             Ok(_) if self.has_table(&partition.name).await? => Ok(Dropping::Kept),
             Ok(_) => Ok(Dropping::Dropped),
             Err(error) => error_of_drop(error),

@@ -11,6 +11,7 @@ mod changes;
 mod counts;
 mod error;
 mod expiry;
+mod grants;
 mod lists;
 mod migrate;
 mod operations;
@@ -18,6 +19,7 @@ mod partitions;
 mod pool;
 mod projects;
 mod row;
+mod secrets;
 mod sweep;
 mod tokens;
 mod why;
@@ -29,6 +31,7 @@ pub use changes::Change;
 pub use counts::OperationCount;
 pub use error::StoreError;
 pub use expiry::{Dropping, Partition};
+pub use grants::Roles;
 pub use lists::{Order, Page};
 pub use migrate::{MigrateError, migrate};
 pub use operation::ListFilter;
@@ -37,6 +40,7 @@ pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, SILENT_AFTER, Store};
 pub use projects::{ListedProject, ProjectLimits, ProjectQueue};
 pub use row::{CancelReceipt, Operation};
+pub use secrets::{AccessKey, purpose_of_access_key, purpose_of_operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};
 pub use why::{Owner, Why};
@@ -72,6 +76,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("compact", counts::COMPACT),
     ("partitions", expiry::PARTITIONS),
     ("expire", expiry::EXPIRE),
+    ("create_partition", partitions::CREATE_PARTITION),
     ("drop_partition", expiry::DROP_PARTITION),
     ("forget_labels", expiry::FORGET_LABELS),
     ("tokens", tokens::TOKENS),
@@ -84,4 +89,9 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("audit_log", audit::AUDIT_LOG),
     ("audit_log_of_operation", audit::AUDIT_LOG_OF_OPERATION),
     ("forget_audit_log", audit::FORGET_AUDIT_LOG),
+    ("secret", secrets::SECRET),
+    ("create_access_key", secrets::CREATE_ACCESS_KEY),
+    ("revoke_access_key", secrets::REVOKE_ACCESS_KEY),
+    ("access_keys", secrets::ACCESS_KEYS),
+    ("reseal_access_key", secrets::RESEAL_ACCESS_KEY),
 ];

@@ -1,5 +1,6 @@
 //! Migrations, run by refinery on a connection of its own (it has no sqlx backend).
 
+use crate::grants::{self, Roles};
 use std::time::Duration;
 use tokio_postgres::NoTls;
 
@@ -19,14 +20,17 @@ pub enum MigrateError {
     /// A migration failed, or the database was migrated by a newer version.
     #[error("a migration failed")]
     Migrate(#[source] Box<refinery::Error>),
+    /// A role could not be given its rights: it is not there, or the one who migrates may not give them.
+    #[error("a role was not given its rights (roles are made before: CREATE ROLE … LOGIN)")]
+    Grant(#[source] tokio_postgres::Error),
 }
 
-/// Brings the database to this binary's schema. Any number of processes may call it at once: one works, others wait.
+/// Brings the database to this binary's schema, and the roles to their rights in it. Any number of processes may call it at once: one works, others wait.
 /// Returns the names of the migrations that ran.
 ///
 /// # Errors
 /// [`MigrateError`].
-pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
+pub async fn migrate(database_url: &str, roles: &Roles) -> Result<Vec<String>, MigrateError> {
     let mut config: tokio_postgres::Config = database_url.parse().map_err(MigrateError::Connect)?;
     config.application_name("safepoint migrate").connect_timeout(Duration::from_secs(10));
     let (mut client, connection) = config.connect(NoTls).await.map_err(MigrateError::Connect)?;
@@ -40,6 +44,7 @@ pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
         .run_async(&mut client)
         .await
         .map_err(|error| MigrateError::Migrate(Box::new(error)))?;
+    grants::grant(&client, roles).await.map_err(MigrateError::Grant)?;
     drop(client);
     // The session has ended when its task has: the next migrator finds the lock free.
     let _ = connection.await;

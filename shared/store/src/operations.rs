@@ -2,7 +2,7 @@
 
 use crate::audit::{Actor, by};
 use crate::{Operation, Store, StoreError};
-use operation::{CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State};
+use operation::{CancelMode, OperationId, ProjectId, RetryPolicy, Sealed, Spec, State};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
@@ -47,6 +47,9 @@ pub struct NewOperation {
     pub request: Option<CreateRequest>,
     /// Who asks.
     pub by: Actor,
+    /// What its worker needs and nobody else may know, sealed for [`crate::purpose_of_operation`]. It goes when the
+    /// operation ends.
+    pub secret: Option<Sealed>,
 }
 
 /// What makes a create idempotent: the same key with the same request is the same operation.
@@ -100,7 +103,7 @@ pub enum Retried {
     New(Operation),
     /// An earlier request with the same key made this one.
     Before(Operation),
-    /// It has not ended, or it succeeded: the operation as it stands.
+    /// It has not ended, it succeeded, or it came with a secret: the operation as it stands.
     Refused(Operation),
     /// The key belongs to another request, or to an operation that was deleted since.
     KeyTaken,
@@ -151,7 +154,11 @@ impl Store {
             .bind(new.deadline)
             .bind(millis(new.retry.initial_delay))
             .bind(millis(new.retry.longest_delay));
-        let row = by(query, &new.by).fetch_optional(&self.pool).await?;
+        let row = by(query, &new.by)
+            .bind(new.secret.as_ref().map(|secret| secret.key_id.as_str()))
+            .bind(new.secret.as_ref().map(|secret| secret.bytes.as_slice()))
+            .fetch_optional(&self.pool)
+            .await?;
         if let Some(row) = row {
             return Ok(Created::New(Operation::read(&row)?));
         }
@@ -177,7 +184,7 @@ impl Store {
             return Ok(Some(Retried::New(Operation::read(&row)?)));
         }
         let Some(origin) = self.get(address).await? else { return Ok(None) };
-        if !matches!(origin.state, State::Failed | State::Cancelled) {
+        if origin.has_secret || !matches!(origin.state, State::Failed | State::Cancelled) {
             return Ok(Some(Retried::Refused(origin)));
         }
         let found = self.made_before(&address.project, retry.id, retry.request.as_ref()).await?;

@@ -2,8 +2,10 @@
 
 use crate::lists::first_id_at;
 use crate::{Store, StoreError};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 use time::{Date, Duration, OffsetDateTime};
+
+pub(crate) const CREATE_PARTITION: &str = include_str!("../sql/create_partition.sql");
 
 /// Why a partition is missing.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +44,8 @@ impl Store {
                 continue;
             }
             let (from, to) = (id_at(monday), id_at(monday + Duration::weeks(1)));
-            // Name and bounds are made of numbers above: nothing of a user stands in the statement. A short lock
-            // timeout (the pool's) keeps a long reader from stopping all writers behind this statement.
-            let statement = format!(
-                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF operations FOR VALUES FROM ('{from}') TO ('{to}')
-                 WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)"
-            );
-            match sqlx::query(AssertSqlSafe(statement)).execute(&self.pool).await {
+            // A short lock timeout (the pool's) keeps a long reader from stopping all writers behind this statement.
+            match sqlx::query(CREATE_PARTITION).bind(&name).bind(from).bind(to).execute(&self.pool).await {
                 Ok(_) => made += 1,
                 // Another keeper made it between our look and our statement.
                 Err(_) if self.has_table(&name).await? => {}

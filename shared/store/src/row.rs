@@ -77,6 +77,8 @@ pub struct Operation {
     pub pause_requested_at: Option<OffsetDateTime>,
     pub cancel: Option<CancelReceipt>,
     pub trace_parent: Option<String>,
+    /// Whether a secret came with the request. It went when the operation ended.
+    pub has_secret: bool,
 }
 
 impl Operation {
@@ -134,6 +136,7 @@ impl Operation {
             pause_requested_at: row.try_get("pause_requested_at")?,
             cancel: receipt(row).map_err(|error| error.unwrap_or_else(|| unreadable("cancel")))?,
             trace_parent: row.try_get("trace_parent")?,
+            has_secret: row.try_get("has_secret")?,
         })
     }
 }

@@ -4,10 +4,35 @@ use anyhow::{Context, Result};
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use store::{PoolSettings, Store};
+use store::{PoolSettings, Roles, Store};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 use uuid::Uuid;
+
+/// Which process a URL is for. Each has a role of its own, which may do what the process needs and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The api's.
+    Api,
+    /// The workers'.
+    Worker,
+    /// The keepers'.
+    Keeper,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Keeper];
+
+    /// Its name on the test server.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "safepoint_test_api",
+            Self::Worker => "safepoint_test_worker",
+            Self::Keeper => "safepoint_test_keeper",
+        }
+    }
+}
 
 /// A database of one test's own; dropped with it.
 #[derive(Debug)]
@@ -57,6 +82,16 @@ impl TestDatabase {
     /// Its URL, for processes under test.
     pub fn url(&self) -> String {
         with_database(&self.server, &self.name).to_string()
+    }
+
+    /// Its URL, for a process that works under its own role.
+    ///
+    /// # Panics
+    /// The server's URL is none.
+    pub fn url_as(&self, role: Role) -> String {
+        let mut url = with_database(&self.server, &self.name);
+        url.set_username(role.name()).expect("a URL with a user");
+        url.to_string()
     }
 
     /// Its name.
@@ -115,13 +150,15 @@ async fn connect(url: &Url) -> Result<Client> {
     Ok(client)
 }
 
-/// The name of the migrated template; made by the first test that comes. The name holds a hash of the migrations, so
-/// a changed migration makes another template.
+/// The name of the migrated template; made by the first test that comes. The name holds a hash of the migrations
+/// and the grants, so that a changed one makes another template.
 async fn template(client: &Client, server: &Url) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
     let mut files: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    files.sort_by_key(std::fs::DirEntry::file_name);
+    let grants = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../store/grants"))?;
+    files.extend(grants.collect::<Result<Vec<_>, _>>()?);
+    files.sort_by_key(std::fs::DirEntry::path);
     for file in files {
         std::fs::read(file.path())?.hash(&mut hasher);
     }
@@ -135,7 +172,10 @@ async fn template(client: &Client, server: &Url) -> Result<String> {
         client.batch_execute(&format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await?;
         client.batch_execute(&format!("CREATE DATABASE {draft}")).await?;
         let url = with_database(server, &draft);
-        store::migrate(url.as_str()).await?;
+        roles(client, server).await?;
+        let role = |role: Role| Some(role.name().to_owned());
+        let roles = Roles { api: role(Role::Api), worker: role(Role::Worker), keeper: role(Role::Keeper) };
+        store::migrate(url.as_str(), &roles).await?;
         let store = Store::new(url.as_str(), PoolSettings::new("template").connections(1))?;
         store.ensure_partitions(runtime::clock::now(), 1).await?;
         store.close().await;
@@ -143,4 +183,15 @@ async fn template(client: &Client, server: &Url) -> Result<String> {
     }
     client.batch_execute("SELECT pg_advisory_unlock(7350220572)").await?;
     Ok(name)
+}
+
+/// The roles of the processes: the server's, hence those of all test databases. Their password is the superuser's.
+async fn roles(client: &Client, server: &Url) -> Result<()> {
+    let password = server.password().context("a password in TEST_DATABASE_URL")?;
+    for role in Role::ALL {
+        if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role.name()]).await?.is_none() {
+            client.batch_execute(&format!("CREATE ROLE {} LOGIN PASSWORD '{password}'", role.name())).await?;
+        }
+    }
+    Ok(())
 }

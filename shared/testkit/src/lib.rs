@@ -12,7 +12,7 @@ mod proxy;
 mod system;
 mod wait;
 
-pub use database::{TestDatabase, broker_settings};
+pub use database::{Role, TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
 pub use operations::{actor, new_operation};
 pub use process::{Launcher, Process, binary_path, free_address};

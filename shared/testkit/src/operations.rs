@@ -31,5 +31,6 @@ pub fn new_operation(id: OperationId, project: &str, spec: Spec) -> NewOperation
         trace_parent: None,
         request: None,
         by: actor("tester"),
+        secret: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The whole product as real processes: api, workers, keeper, a customer's database, a bucket.
 
 use crate::process::{Launcher, Process, free_address, ready};
-use crate::{Proxy, TestDatabase, broker_settings, eventually};
+use crate::{Proxy, Role, TestDatabase, broker_settings, eventually};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,6 @@ impl System {
         let _ = broker.set_port(Some(broker_link.address().port()));
         std::fs::write(folder.path().join("safepoint.toml"), configuration(&customer, &bucket, slots)?)?;
         let mut variables = vec![
-            ("SAFEPOINT_DATABASE_URL", database.url()),
             ("SAFEPOINT_BROKER_URL", broker.to_string()),
             ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
             ("SAFEPOINT_CONFIG", folder.path().join("safepoint.toml").display().to_string()),
@@ -78,14 +77,17 @@ impl System {
             ("CUSTOMER_PASSWORD", password(&customer)),
         ];
         variables.extend_from_slice(environment);
+        // Each under its own role: what one of them lacks is missed here.
+        let of = |role| ("SAFEPOINT_DATABASE_URL", database.url_as(role));
         let launcher = Launcher::new(folder.path(), variables);
         let address = free_address()?;
         let others = vec![
-            launcher.launch("safepoint-api", 1, &[("SAFEPOINT_LISTEN", address.clone())])?,
-            launcher.launch("safepoint-keeper", 1, &[])?,
+            launcher.launch("safepoint-api", 1, &[("SAFEPOINT_LISTEN", address.clone()), of(Role::Api)])?,
+            launcher.launch("safepoint-keeper", 1, &[of(Role::Keeper)])?,
         ];
-        let workers =
-            (1..=workers).map(|number| launcher.launch("safepoint-worker", number, &[])).collect::<Result<Vec<_>>>()?;
+        let workers = (1..=workers)
+            .map(|number| launcher.launch("safepoint-worker", number, &[of(Role::Worker)]))
+            .collect::<Result<Vec<_>>>()?;
         let http = reqwest::Client::new();
         for process in others.iter().chain(&workers) {
             ready(&http, &process.admin).await;

@@ -64,7 +64,7 @@ impl<'a> Authorization<'a> {
             value.filter(|value| !value.is_empty()).ok_or(Refused::Malformed)
         };
         let (access_key, signed_headers, signature) = (part("Access")?, part("SignedHeaders")?, part("Signature")?);
-        let signature = crate::settings::bytes_from_hex(signature).ok_or(Refused::Malformed)?;
+        let signature = runtime::sealing::bytes_from_hex(signature).ok_or(Refused::Malformed)?;
         if algorithm != ALGORITHM || parts.next().is_some() {
             return Err(Refused::Malformed);
         }

@@ -15,7 +15,7 @@ impl Tokens {
         let known = tokens.iter().filter_map(|token| {
             let principal =
                 Principal { name: token.name.clone(), projects: token.projects.clone(), scopes: token.scopes.clone() };
-            Some((crate::settings::bytes_from_hex(&token.sha256)?, principal))
+            Some((runtime::sealing::bytes_from_hex(&token.sha256)?, principal))
         });
         Self(known.collect())
     }

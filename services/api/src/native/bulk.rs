@@ -88,5 +88,6 @@ fn creation(call: &Call, spec: CancelOperations, request_id: Option<String>) -> 
         retry: RetryPolicy::default(),
         request_id,
         by: call.actor(),
+        secret: None,
     }
 }

@@ -56,6 +56,7 @@ pub async fn create(mut call: Call) -> Answer {
         retry,
         request_id,
         by: call.actor(),
+        secret: None,
     };
     call.enqueues().await?;
     let operation = call.api().operations.create(creation).await?;
@@ -246,6 +247,7 @@ pub(super) fn of_operation(error: OperationsError, name: &str) -> ApiError {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken
         | OperationsError::NotRetryable(_)
+        | OperationsError::NoSecretKeys
         | OperationsError::Unavailable
         | OperationsError::Internal => error.into(),
     }

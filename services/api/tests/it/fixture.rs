@@ -32,6 +32,9 @@ use tokio_util::sync::CancellationToken;
 /// `printf %s TOKEN | sha256sum`: mine-token and their-token.
 const MINE: (&str, &str) = ("mine-token", "0c25ee72b7fd10c76a5768c8233da2377bae2a83a7f85c0c89123f38f1312fdb");
 
+/// What seals the secrets of requests.
+pub const SECRET_KEYS: &str = "test=5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e";
+
 /// More than a test opens.
 const FILES: u64 = 10_000;
 
@@ -161,11 +164,12 @@ impl Fixture {
         let publisher = Publisher::start(broker.clone(), shutdown.clone()).expect("a publisher");
         let changes = Changes::start(broker, shutdown.clone()).expect("a listener");
         let api = web::Data::new(Api {
-            operations: Operations::new(store.clone(), publisher),
+            operations: Operations::new(store.clone(), publisher, SECRET_KEYS.parse().expect("keys")),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
             callers: Callers::new(config, Some(StoredTokens::follow(store.clone(), shutdown.clone()))).expect("TLS"),
             limits: Limits::new(&config.limits),
             queues: Queues::new(config.limits.queued_operations),
+            trusted_proxies: config.trusted_proxies.clone(),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,

@@ -150,7 +150,7 @@ async fn what_was_busy_is_dropped_soon_after() {
     let keeper = tokio::spawn(expire(fixture.database.store(), Retention::default(), shutdown.clone()));
     let watcher = fixture.database.client().await;
     let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
-                 AND wait_event_type = 'Lock' AND query LIKE '%DO $drop$%'";
+                 AND wait_event_type = 'Lock' AND query LIKE '%drop_operations_partition(%'";
     for (what, wanted) in [("a drop that waits", true), ("a drop that gave up", false)] {
         eventually(what, LIMIT, async || {
             (watcher.query_one(waits, &[]).await.expect("a look").get::<_, bool>(0) == wanted).then_some(())

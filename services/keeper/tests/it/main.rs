@@ -1,4 +1,5 @@
 //! The keeper's loops against a real Postgres.
 
+mod access_keys;
 mod expiry;
 mod tokens;

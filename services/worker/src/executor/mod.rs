@@ -9,6 +9,7 @@ use crate::safepoint::{Ended, Safepoint};
 use cancel_operations::Desk;
 use operation::{Code, Failure, Kind, ProjectId, Spec};
 use runtime::config::Config;
+use runtime::sealing::KeyRing;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -16,13 +17,14 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Executors {
     config: Config,
+    secret_keys: KeyRing,
     desk: Desk,
 }
 
 impl Executors {
-    /// Executors on what is configured, and on our own operations.
-    pub const fn new(config: Config, desk: Desk) -> Self {
-        Self { config, desk }
+    /// Executors on what is configured, with the keys of secrets that come with operations, and on our own operations.
+    pub const fn new(config: Config, secret_keys: KeyRing, desk: Desk) -> Self {
+        Self { config, secret_keys, desk }
     }
 }
 

@@ -17,6 +17,9 @@ use worker::{Settings, Worker};
 /// Far above what any promise here needs: what exceeds it hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// What opens the secrets of operations.
+pub const SECRET_KEYS: &str = "test=5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e";
+
 pub struct Fixture {
     pub store: Store,
     pub database: TestDatabase,
@@ -63,8 +66,9 @@ impl Fixture {
     pub async fn worker_with(&self, terms: LeaseTerms) -> Running {
         let settings = Settings {
             config: "unused".into(),
-            database_url: self.database.url(),
-            broker_url: self.broker.url.expose().to_owned(),
+            database_url: Secret::new(self.database.url()),
+            broker_url: self.broker.url.clone(),
+            secret_keys: Secret::new(SECRET_KEYS),
             broker_namespace: self.broker.namespace.clone(),
             admin_listen: None,
             slots: None,

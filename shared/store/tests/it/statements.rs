@@ -45,13 +45,18 @@ fn every_guard_stands_where_it_belongs() {
         ("claim", "o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)"),
         ("claim", "o.id = numbered.id AND o.state = 'PENDING'"),
         ("sweep", "o.id = orphans.id AND o.state = 'RUNNING'"),
-        ("drop_partition", "SET LOCAL lock_timeout = '100ms'"),
-        ("drop_partition", "PERFORM pg_advisory_xact_lock(7350220573)"),
-        ("drop_partition", "LOCK TABLE ONLY operations IN ACCESS EXCLUSIVE MODE"),
         ("compact", "SELECT pg_try_advisory_xact_lock(7350220573)"),
     ] {
         let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
         assert!(sql.contains(guard), "sql/{name}.sql: {guard}");
+    }
+    let functions = include_str!("../../../../migrations/V8__partitions_for_other_roles.sql");
+    for guard in [
+        "SET LOCAL lock_timeout = '100ms'",
+        "PERFORM pg_advisory_xact_lock(7350220573)",
+        "LOCK TABLE ONLY operations IN ACCESS EXCLUSIVE MODE",
+    ] {
+        assert!(functions.contains(guard), "{guard}");
     }
 }
 

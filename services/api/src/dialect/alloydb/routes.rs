@@ -52,6 +52,7 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         retry: RetryPolicy::default(),
         request_id: None,
         by: call.actor(),
+        secret: None,
     };
     call.enqueues().await?;
     let operation = api.operations.create(creation).await?;
@@ -312,6 +313,7 @@ fn of_operation(error: OperationsError, name: &str) -> ApiError {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken
         | OperationsError::NotRetryable(_)
+        | OperationsError::NoSecretKeys
         | OperationsError::Unavailable
         | OperationsError::Internal => error.into(),
     }

@@ -1,0 +1,23 @@
+-- What keepers need: they take operations back, fold counts, and take away what is old. They create and begin nothing, and
+-- the commands of `safepoint-keeper` (token, project, migrate) run as the owner.
+GRANT SELECT, DELETE, UPDATE (
+    state, failures, finish_time, error_code, error_message, cancel_cleanup, nonce, worker_id, pause_requested_at,
+    update_time, revision
+) ON operations TO {role};
+GRANT SELECT, UPDATE, DELETE ON workers TO {role};
+GRANT SELECT, INSERT, DELETE ON operation_moves TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON operation_counts TO {role};
+GRANT SELECT, UPDATE, DELETE ON operation_labels, create_requests TO {role};
+GRANT SELECT, DELETE ON audit_log TO {role};
+GRANT EXECUTE ON FUNCTION create_operations_partition, drop_operations_partition TO {role};
+-- Rows expire partition by partition, by the partition's own name: those there are, and those to come.
+DO $grant$
+DECLARE
+    partition regclass;
+BEGIN
+    FOR partition IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'operations'::regclass LOOP
+        EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO {role}', partition);
+    END LOOP;
+END
+$grant$;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, UPDATE, DELETE ON TABLES TO {role};
