@@ -19,6 +19,7 @@ use actix_web::{App, HttpRequest, HttpResponse, Resource, Route, web};
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use operation::Code;
+use runtime::destination::AllowedDestinations;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -36,6 +37,8 @@ pub struct Api {
     pub queues: Queues,
     /// Whose word on where a call came from is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where users' work may connect to.
+    pub destinations: AllowedDestinations,
     /// What can be exported, and where to.
     pub catalog: Catalog,
     /// Seals and opens page tokens.
@@ -237,6 +240,7 @@ mod tests {
             limits: Limits::new(&config.limits),
             queues: Queues::new(config.limits.queued_operations),
             trusted_proxies: config.trusted_proxies.clone(),
+            destinations: config.destinations.clone(),
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,

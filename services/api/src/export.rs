@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::error::Violations;
 use crate::select_query;
 use operation::{CsvFormat, ProjectId, SqlDump};
+use runtime::destination::DestinationError;
 
 /// Postgres cuts longer names.
 const LONGEST_NAME: usize = 63;
@@ -77,6 +78,28 @@ pub fn check_database(database: Option<String>, field: &str, violations: &mut Vi
         violations.add(field, "is longer than the 63 bytes of a Postgres name");
     }
     database
+}
+
+/// A role's name.
+pub fn check_role(role: &str, field: &str, violations: &mut Violations) {
+    if role.len() > LONGEST_NAME {
+        violations.add(field, "is longer than the 63 bytes of a Postgres name");
+    } else if role.chars().any(char::is_control) {
+        violations.add(field, "has control characters");
+    }
+}
+
+/// Why a server that the caller names is not connected to, as the end of a sentence that begins with the field.
+pub fn not_reached(error: &DestinationError) -> String {
+    match error {
+        DestinationError::Malformed { expected } => format!("is not what it should be: expected {expected}"),
+        DestinationError::NotAllowed
+        | DestinationError::Forbidden
+        | DestinationError::Unresolved(_)
+        | DestinationError::Unconnected(_) => {
+            "names a server that this project may not reach by this port: its operator allows destinations".to_owned()
+        }
+    }
 }
 
 /// The names of a CSV export's fields, as the caller wrote them.

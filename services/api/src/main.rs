@@ -58,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
         limits: Limits::new(&config.limits),
         queues: Queues::new(config.limits.queued_operations),
         trusted_proxies: config.trusted_proxies.clone(),
+        destinations: config.destinations.clone(),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,

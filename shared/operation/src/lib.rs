@@ -23,6 +23,6 @@ pub use progress::{Progress, Rate};
 pub use receipt::{CancelMode, Cleanup, CleanupStatus, Road};
 pub use retry::RetryPolicy;
 pub use sealed::Sealed;
-pub use spec::{CancelOperations, CsvFormat, DemoSteps, ExportFormat, PostgresExport, Spec, SqlDump};
+pub use spec::{CancelOperations, CsvFormat, DemoSteps, ExportFormat, PostgresExport, PostgresServer, Spec, SqlDump};
 pub use state::State;
 pub use transition::{Event, Next, Notice, Outcome, Refused, Snapshot, transition};

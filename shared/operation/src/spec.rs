@@ -31,12 +31,16 @@ impl Spec {
     }
 }
 
-/// Rows or a dump of one database of a configured cluster into one object of a configured bucket.
+/// Rows or a dump of one database into one object of a configured bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgresExport {
-    /// The cluster's resource name: `projects/*/locations/*/clusters/*`.
+    /// The configured cluster's resource name: `projects/*/locations/*/clusters/*`. Empty where `server` is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
+    /// A server that the caller names, in the place of a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<PostgresServer>,
     /// The database's name, as `SELECT current_database()` tells it.
     pub database: String,
     /// The bucket's configured name.
@@ -45,6 +49,18 @@ pub struct PostgresExport {
     pub object: String,
     /// What to write.
     pub format: ExportFormat,
+}
+
+/// A Postgres that the caller names. The role's password came with the request, and is kept apart from this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresServer {
+    /// Its name or address. Whether it may be connected to is decided at each attempt.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The role that the export runs as.
+    pub user: String,
 }
 
 /// What an export writes.

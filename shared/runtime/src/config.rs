@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ pub struct Config {
     /// Networks of the proxies before the api, whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
-    /// Where users' work may connect to, beside what is configured here. No kind of operation takes such a name yet.
+    /// Servers that users may name in their requests, by project.
     #[serde(default)]
     pub destinations: AllowedDestinations,
     /// Postgres servers that may be exported.
@@ -123,6 +124,9 @@ pub struct Cluster {
     pub name: String,
     /// Host name or address.
     pub host: String,
+    /// The address that `host` was found to have, where nothing may look it up anew; never in the file.
+    #[serde(skip)]
+    pub host_address: Option<IpAddr>,
     /// Port.
     #[serde(default = "postgres_port")]
     pub port: u16,

@@ -3,8 +3,8 @@
 use crate::commits::{CommitTap, Seen};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -44,6 +44,8 @@ struct Link {
     /// Whether the next write that is seen committed loses its answer.
     armed: AtomicBool,
     cut_commits: AtomicU64,
+    /// What came through in either direction, once somebody wants to know.
+    recorded: Mutex<Option<Vec<u8>>>,
 }
 
 /// Why a connection's pumps ended.
@@ -76,7 +78,7 @@ impl Proxy {
         let address = listener.local_addr().expect("a bound address");
         let mode = watch::Sender::new(Mode::Open);
         let (armed, cut_commits) = (AtomicBool::new(false), AtomicU64::new(0));
-        let link = Arc::new(Link { target, mode, postgres, armed, cut_commits });
+        let link = Arc::new(Link { target, mode, postgres, armed, cut_commits, recorded: Mutex::default() });
         let shared = link.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -115,6 +117,16 @@ impl Proxy {
     /// takes the order back.
     pub fn cut_next_commit(&self, armed: bool) {
         self.link.armed.store(armed, Ordering::SeqCst);
+    }
+
+    /// Keeps what comes through from now on.
+    pub fn record(&self) {
+        self.link.recorded.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// What came through since [`Proxy::record`], in both directions and of all connections, piece by piece.
+    pub fn recorded(&self) -> Vec<u8> {
+        self.link.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// How many answers to commits were lost so far.
@@ -191,6 +203,9 @@ async fn pump(
         if seen == Seen::Commit && link.armed.swap(false, Ordering::SeqCst) {
             link.cut_commits.fetch_add(1, Ordering::SeqCst);
             return Err(End::CommitCut);
+        }
+        if let Some(recorded) = link.recorded.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            recorded.extend_from_slice(&piece[..length]);
         }
         to.write_all(&piece[..length]).await.map_err(closed)?;
     }

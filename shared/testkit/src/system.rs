@@ -39,7 +39,7 @@ pub struct System {
     /// The api's process and the keeper's.
     pub others: Vec<Process>,
     http: reqwest::Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl System {
@@ -74,6 +74,7 @@ impl System {
             ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
             ("SAFEPOINT_CONFIG", folder.path().join("safepoint.toml").display().to_string()),
             ("SAFEPOINT_PAGE_TOKEN_KEY", "0f".repeat(32)),
+            ("SAFEPOINT_SECRET_KEYS", format!("test={}", "5e".repeat(32))),
             ("CUSTOMER_PASSWORD", password(&customer)),
         ];
         variables.extend_from_slice(environment);
@@ -93,7 +94,12 @@ impl System {
             ready(&http, &process.admin).await;
         }
         let url = format!("http://{address}");
-        Ok(Self { url, bucket, broker_link, customer, database, workers, others, http, _folder: folder })
+        Ok(Self { url, bucket, broker_link, customer, database, workers, others, http, folder })
+    }
+
+    /// Where the bucket, the configuration and the logs lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A bare connection to the customer's database.
@@ -220,6 +226,15 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         name = "exports"
         url = "{bucket}"
         projects = ["p"]
+        # What users may name: the customer's server, and one where nobody listens.
+        [[destinations]]
+        projects = ["p"]
+        network = "127.0.0.0/8"
+        ports = [{port}, 1]
+        [[destinations]]
+        projects = ["p"]
+        host = "localhost"
+        ports = [{port}]
         [worker]
         slots = {slots}
         demo_steps = true

@@ -17,14 +17,26 @@ pub enum ShownSpec {
     CancelOperations(ShownCancelOperations),
 }
 
-/// Rows or a dump of one database of a cluster into one object of a bucket.
+/// Rows or a dump of one database into one object of a bucket.
 #[derive(ToSchema)]
 pub struct ShownPostgresExport {
-    cluster: String,
+    /// This or `server`.
+    #[schema(nullable = false)]
+    cluster: Option<String>,
+    #[schema(nullable = false)]
+    server: Option<ShownPostgresServer>,
     database: String,
     bucket: String,
     object: String,
     format: ShownFormat,
+}
+
+/// A server that the caller named. Its password is not shown.
+#[derive(ToSchema)]
+pub struct ShownPostgresServer {
+    host: String,
+    port: u16,
+    user: String,
 }
 
 /// What an export writes.

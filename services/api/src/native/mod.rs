@@ -7,6 +7,7 @@ mod counts;
 mod demo_steps;
 mod feed;
 mod options;
+mod postgres_export;
 mod request_schemas;
 mod routes;
 mod translate;

@@ -87,9 +87,10 @@ pub enum CreatedSpec {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PostgresExportRequest {
-    /// A configured cluster of the project.
+    /// A configured cluster of the project; this or `server`.
     #[schema(pattern = "^projects/[^/]+/locations/[^/]+/clusters/[^/]+$")]
-    cluster: String,
+    cluster: Option<String>,
+    server: Option<PostgresServerRequest>,
     /// The database's name; 63 bytes at most.
     #[schema(min_length = 1, max_length = 63)]
     database: String,
@@ -100,6 +101,24 @@ pub struct PostgresExportRequest {
     #[schema(min_length = 1, max_length = 1024)]
     object: String,
     format: FormatRequest,
+}
+
+/// A server that is not configured: one that the operator lets the project reach.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PostgresServerRequest {
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    #[schema(min_length = 1, max_length = 253)]
+    host: String,
+    /// 5432 if absent.
+    #[schema(minimum = 1, maximum = 65535)]
+    port: Option<i32>,
+    /// The role that the export runs as: not a superuser, no rights to files of the server.
+    #[schema(min_length = 1, max_length = 63)]
+    user: String,
+    /// Kept sealed until the operation ends, and never shown.
+    #[schema(min_length = 1, write_only)]
+    password: String,
 }
 
 /// Exactly one of them.

@@ -2,7 +2,7 @@
 
 use super::options::{self, Options};
 use super::request_schemas::{CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
-use super::translate::{self, FILTER};
+use super::translate::{self, Asked, FILTER};
 use super::wire;
 use crate::app::OPERATIONS;
 use crate::call::Call;
@@ -44,7 +44,7 @@ pub async fn create(mut call: Call) -> Answer {
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let now = request_id.is_none().then(clock::now);
     let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
-    let (spec, target) = translate::creation(request, call.api(), &call.project, violations)?;
+    let Asked { spec, target, secret } = translate::creation(request, call.api(), &call.project, violations)?;
     let creation = Creation {
         project: call.project.clone(),
         collection: COLLECTION.to_owned(),
@@ -56,7 +56,7 @@ pub async fn create(mut call: Call) -> Answer {
         retry,
         request_id,
         by: call.actor(),
-        secret: None,
+        secret,
     };
     call.enqueues().await?;
     let operation = call.api().operations.create(creation).await?;
@@ -193,6 +193,10 @@ pub async fn retry(mut call: Call) -> Answer {
     fields.finish(&mut violations);
     violations.into_result()?;
     let known = call.api().operations.get(address.clone()).await.map_err(|error| of_operation(error, &name))?;
+    if known.has_secret {
+        let message = "what came with a secret is not tried again, for the secret went with its end: create it anew";
+        return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
+    }
     if known.kind == Kind::CancelOperations {
         // It would cancel what is there by now, in the name of who asked then, for one who may not cancel.
         let message = "a cancel of many is not tried again: ask :cancel once more";

@@ -1,16 +1,15 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
 use super::demo_steps::demo_steps;
+use super::postgres_export::postgres_export;
 use super::wire;
 use crate::app::Api;
-use crate::catalog::ClusterName;
 use crate::error::{ApiError, Violations};
-use crate::export::{self, CsvCharacters, CsvFields};
-use crate::fields::Fields;
 use crate::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
 use crate::time_text::{rfc3339, seconds};
-use operation::{Code, ExportFormat, Kind, OperationId, PostgresExport, Progress, ProjectId, Spec, SqlDump, State};
+use operation::{Code, Kind, OperationId, Progress, ProjectId, Spec, State};
+use runtime::config::Secret;
 
 /// What the filters of the list may name.
 pub const FILTER: Language = Language {
@@ -137,7 +136,18 @@ fn code_name(number: i32) -> &'static str {
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
 }
 
-/// What a create request asks for, judged: the spec and its target.
+/// What a create request asks for.
+#[derive(Debug)]
+pub struct Asked {
+    /// What to do.
+    pub spec: Spec,
+    /// On what.
+    pub target: String,
+    /// What the worker needs for it and nobody else may know.
+    pub secret: Option<Secret>,
+}
+
+/// What a create request asks for, judged.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with all that is wrong with it; UNIMPLEMENTED for a kind that is switched off.
@@ -146,7 +156,7 @@ pub fn creation(
     api: &Api,
     project: &ProjectId,
     mut violations: Violations,
-) -> Result<(Spec, String), ApiError> {
+) -> Result<Asked, ApiError> {
     let Some(kind) = request.kind else {
         violations.add("kind", "is required");
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
@@ -155,9 +165,12 @@ pub fn creation(
         Ok(Kind::PostgresExport) => {
             let export = postgres_export(request.spec, api, project, &mut violations)?;
             violations.into_result()?;
-            let export = export.ok_or_else(ApiError::internal)?;
-            let target = export.cluster.clone();
-            Ok((Spec::PostgresExport(export), target))
+            let (export, secret) = export.ok_or_else(ApiError::internal)?;
+            let target = match &export.server {
+                Some(server) => format!("{}:{}", server.host, server.port),
+                None => export.cluster.clone(),
+            };
+            Ok(Asked { spec: Spec::PostgresExport(export), target, secret })
         }
         Ok(Kind::DemoSteps) if !api.demo_steps => Err(ApiError::new(
             Code::Unimplemented,
@@ -168,7 +181,7 @@ pub fn creation(
         Ok(Kind::DemoSteps) => {
             let steps = demo_steps(request.spec, &api.catalog, project, &mut violations);
             violations.into_result()?;
-            Ok((Spec::DemoSteps(steps), NO_TARGET.to_owned()))
+            Ok(Asked { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
         }
         Ok(Kind::CancelOperations) => {
             violations.add("kind", "operations.cancel is created by POST …/operations:cancel");
@@ -179,97 +192,4 @@ pub fn creation(
             Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
         }
     }
-}
-
-/// The same checks as `AlloyDB`'s export, in our own words: characters are written as themselves.
-fn postgres_export(
-    mut spec: Fields,
-    api: &Api,
-    project: &ProjectId,
-    violations: &mut Violations,
-) -> Result<Option<PostgresExport>, ApiError> {
-    let cluster = spec.text("cluster", violations);
-    let database = spec.text("database", violations);
-    let database = export::check_database(database, "spec.database", violations);
-    let bucket = required(&mut spec, "bucket", violations);
-    let object = required(&mut spec, "object", violations);
-    if !bucket.is_empty() {
-        export::check_bucket(&bucket, "spec.bucket", &api.catalog, project, violations);
-    }
-    if !object.is_empty() {
-        export::check_object(&object, "spec.object", violations);
-    }
-    let format = spec.object("format", violations).and_then(|format| export_format(format, violations));
-    if format.is_none() {
-        violations.add("spec.format", "must hold exactly one of csv and sql");
-    }
-    spec.finish(violations);
-    let Some(cluster) = cluster else {
-        violations.add("spec.cluster", "is required");
-        return Ok(None);
-    };
-    // Another project's cluster is told apart from none nowhere.
-    let known = ClusterName::parse(&cluster)
-        .filter(|name| name.project == *project)
-        .is_some_and(|name| api.catalog.cluster(project, &name.location, &name.cluster).is_some());
-    if !known {
-        return Err(ApiError::not_found("CLUSTER_NOT_FOUND", "alloydb.googleapis.com/Cluster", &cluster));
-    }
-    Ok(format.map(|format| PostgresExport { cluster, database, bucket, object, format }))
-}
-
-fn required(spec: &mut Fields, name: &str, violations: &mut Violations) -> String {
-    spec.text(name, violations).unwrap_or_else(|| {
-        violations.add(spec.path(name), "is required");
-        String::new()
-    })
-}
-
-fn export_format(mut format: Fields, violations: &mut Violations) -> Option<ExportFormat> {
-    let csv = format.object("csv", violations).map(|csv| csv_format(csv, violations));
-    let sql = format.object("sql", violations).map(|sql| sql_format(sql, violations));
-    format.finish(violations);
-    match (csv, sql) {
-        (Some(format), None) | (None, Some(format)) => Some(format),
-        (Some(_), Some(_)) | (None, None) => None,
-    }
-}
-
-fn csv_format(mut csv: Fields, violations: &mut Violations) -> ExportFormat {
-    let query = csv.text("selectQuery", violations);
-    let fields = CsvFields {
-        select_query: csv.path("selectQuery"),
-        delimiter: csv.path("delimiter"),
-        quote: csv.path("quote"),
-        escape: csv.path("escape"),
-    };
-    let characters = CsvCharacters {
-        delimiter: character(&mut csv, "delimiter", violations),
-        quote: character(&mut csv, "quote", violations),
-        escape: character(&mut csv, "escape", violations),
-    };
-    csv.finish(violations);
-    ExportFormat::Csv(export::csv(query.as_deref(), characters, &fields, violations))
-}
-
-fn character(csv: &mut Fields, name: &str, violations: &mut Violations) -> Option<char> {
-    let text = csv.text(name, violations)?;
-    let mut characters = text.chars();
-    let character = characters.next().filter(|_| characters.next().is_none());
-    if character.is_none() {
-        violations.add(csv.path(name), "must be one character");
-    }
-    character
-}
-
-fn sql_format(mut sql: Fields, violations: &mut Violations) -> ExportFormat {
-    let dump = SqlDump {
-        tables: sql.texts("tables", violations).unwrap_or_default(),
-        schema_only: sql.flag("schemaOnly", violations).unwrap_or_default(),
-        clean_target_objects: sql.flag("cleanTargetObjects", violations).unwrap_or_default(),
-        if_exist_target_objects: sql.flag("ifExistTargetObjects", violations).unwrap_or_default(),
-    };
-    export::check_dump(&dump, &sql.path("tables"), &sql.path("ifExistTargetObjects"), violations);
-    sql.finish(violations);
-    ExportFormat::Sql(dump)
 }

@@ -170,6 +170,7 @@ impl Fixture {
             limits: Limits::new(&config.limits),
             queues: Queues::new(config.limits.queued_operations),
             trusted_proxies: config.trusted_proxies.clone(),
+            destinations: config.destinations.clone(),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
@@ -346,6 +347,7 @@ fn config() -> Config {
         host: "127.0.0.1".to_owned(),
         port: 1,
         user: "nobody".to_owned(),
+        host_address: None,
         password_env: None,
         password: None,
     };

@@ -79,6 +79,7 @@ fn spec(kind: Kind) -> Spec {
             let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };
             Spec::PostgresExport(PostgresExport {
                 cluster: "c".to_owned(),
+                server: None,
                 database: "d".to_owned(),
                 bucket: "b".to_owned(),
                 object: "o".to_owned(),

@@ -8,6 +8,7 @@ pub mod sink;
 use crate::safepoint::{Ended, Safepoint};
 use cancel_operations::Desk;
 use operation::{Code, Failure, Kind, ProjectId, Spec};
+use postgres_export::server::Finder;
 use runtime::config::Config;
 use runtime::sealing::KeyRing;
 use serde_json::Value;
@@ -26,6 +27,10 @@ impl Executors {
     pub const fn new(config: Config, secret_keys: KeyRing, desk: Desk) -> Self {
         Self { config, secret_keys, desk }
     }
+
+    fn finder(&self) -> Finder<'_> {
+        Finder { allowed: &self.config.destinations, secret_keys: &self.secret_keys, store: &self.desk.store }
+    }
 }
 
 /// Runs a spec to its end or to a safe point.
@@ -41,8 +46,13 @@ pub async fn run(
     match spec {
         Spec::PostgresExport(spec) => {
             // Looked up at each attempt: what was taken out of the configuration since is not touched any more.
-            let cluster = executors.config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
-            let bucket = executors.config.bucket(project, &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
+            let config = &executors.config;
+            let bucket = config.bucket(project, &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
+            if let Some(server) = &spec.server {
+                let cluster = executors.finder().find(server, project, safepoint).await?;
+                return postgres_export::run(spec, &cluster, bucket, safepoint).await;
+            }
+            let cluster = config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
             postgres_export::run(spec, cluster, bucket, safepoint).await
         }
         Spec::DemoSteps(spec) => {

@@ -1,5 +1,6 @@
 //! The whole product, from outside: real processes, real servers, the vendors' own clients.
 
+mod canary;
 mod cancel;
 mod crash;
 mod export;

@@ -154,6 +154,7 @@ pub fn export(
     let (Some(destination), Some(format)) = (destination, format) else { return Err(ApiError::internal()) };
     Ok(PostgresExport {
         cluster: cluster.to_string(),
+        server: None,
         database,
         bucket: destination.bucket,
         object: destination.object,

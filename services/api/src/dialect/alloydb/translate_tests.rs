@@ -12,6 +12,7 @@ fn stored() -> Operation {
     let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };
     let export = PostgresExport {
         cluster: CLUSTER.to_owned(),
+        server: None,
         database: "shop".to_owned(),
         bucket: "exports".to_owned(),
         object: "a/b.csv".to_owned(),
@@ -157,6 +158,7 @@ fn judged(body: &str) -> Result<PostgresExport, String> {
             host: String::new(),
             port: 5432,
             user: String::new(),
+            host_address: None,
             password_env: None,
             password: None,
         }],

@@ -11,6 +11,7 @@ mod dump_rows;
 mod failure;
 mod pg_dump;
 mod query;
+pub mod server;
 mod session;
 mod source;
 mod tables;

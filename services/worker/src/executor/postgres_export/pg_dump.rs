@@ -61,6 +61,9 @@ pub(super) fn command(
         // A Ctrl-C at the worker's terminal is for the worker, which ends its children itself.
         .process_group(0)
         .kill_on_drop(true);
+    if let Some(address) = cluster.host_address {
+        command.env("PGHOSTADDR", address.to_string());
+    }
     if let Some(password) = &cluster.password {
         command.env("PGPASSWORD", password.expose());
     }

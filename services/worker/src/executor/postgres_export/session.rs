@@ -64,6 +64,10 @@ impl Session {
             .keepalives_idle(Duration::from_secs(30))
             .keepalives_interval(Duration::from_secs(10))
             .keepalives_retries(3);
+        if let Some(address) = cluster.host_address {
+            // Connected to as it is; so are the cancels.
+            config.hostaddr(address);
+        }
         if let Some(password) = &cluster.password {
             config.password(password.expose());
         }

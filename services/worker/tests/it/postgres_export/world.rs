@@ -52,6 +52,7 @@ impl World {
             host: url.host_str().unwrap().to_owned(),
             port: url.port().unwrap_or(5432),
             user: url.username().to_owned(),
+            host_address: None,
             password_env: None,
             password: url.password().map(Secret::new),
         }
@@ -66,6 +67,7 @@ impl World {
         let url: Url = self.source.url().parse().unwrap();
         PostgresExport {
             cluster: self.cluster().name,
+            server: None,
             database: url.path().trim_start_matches('/').to_owned(),
             bucket: "exports".to_owned(),
             object: object.to_owned(),
