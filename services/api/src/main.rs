@@ -5,6 +5,7 @@ use anyhow::Context;
 use api::app::Api;
 use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
+use api::certificate::{Certificate, LOOK_EVERY};
 use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
@@ -30,8 +31,11 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     let _telemetry = telemetry::init("safepoint-api", &settings.log)?;
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())?;
+    let files = settings.certificate();
     let page_tokens = PageTokens::new(&settings.page_token_key()?);
     let shutdown = lifecycle::shutdown_signal().context("the signal handlers cannot be installed")?;
+    let certificate = files.map(|files| Certificate::follow(files, LOOK_EVERY, shutdown.clone())).transpose();
+    let certificate = certificate.context("TLS cannot be spoken: see SAFEPOINT_TLS_CERTIFICATE, SAFEPOINT_TLS_KEY")?;
 
     let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
@@ -59,10 +63,12 @@ async fn main() -> anyhow::Result<()> {
         demo_steps: config.worker.demo_steps,
     });
     tokio::spawn(forget_callers(api.clone()));
-    let serving = Serving { listen: settings.listen, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let serving =
+        Serving { listen: settings.listen, certificate, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let tls = serving.certificate.is_some();
     let (server, listen) =
         serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
-    tracing::info!(%listen, most_watchers = terms.most, "serving");
+    tracing::info!(%listen, tls, most_watchers = terms.most, "serving");
     server.await.context("the server failed")?;
 
     publisher_shutdown.cancel();

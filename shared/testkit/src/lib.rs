@@ -2,6 +2,7 @@
 //!
 //! `make test` starts the servers and sets `TEST_DATABASE_URL` and `TEST_BROKER_URL`.
 
+mod authority;
 mod commits;
 mod database;
 pub mod events;
@@ -11,6 +12,7 @@ mod proxy;
 mod system;
 mod wait;
 
+pub use authority::{Authority, Issued};
 pub use database::{TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
 pub use process::{Launcher, Process, binary_path, free_address};

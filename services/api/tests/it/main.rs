@@ -16,5 +16,6 @@ mod pages;
 mod server;
 mod signature;
 mod tenancy;
+mod tls;
 mod wait;
 mod waiters;
