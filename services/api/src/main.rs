@@ -37,7 +37,8 @@ async fn main() -> anyhow::Result<()> {
     let certificate = files.map(|files| Certificate::follow(files, LOOK_EVERY, shutdown.clone())).transpose();
     let certificate = certificate.context("TLS cannot be spoken: see SAFEPOINT_TLS_CERTIFICATE, SAFEPOINT_TLS_KEY")?;
 
-    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))?;
+    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))
+        .context("SAFEPOINT_DATABASE_URL cannot be used")?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
     let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };

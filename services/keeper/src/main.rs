@@ -94,8 +94,7 @@ async fn migrate(database_url: &str) -> anyhow::Result<()> {
 }
 
 fn store(database_url: &str, settings: PoolSettings) -> anyhow::Result<Store> {
-    Store::new(database_url, settings)
-        .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")
+    Store::new(database_url, settings).context("SAFEPOINT_DATABASE_URL cannot be used")
 }
 
 async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {

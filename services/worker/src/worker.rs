@@ -20,16 +20,16 @@ use runtime::config::{Config, Secret};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use store::{PoolSettings, Store, StoreError};
+use store::{DatabaseUrlError, PoolSettings, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Why a worker can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database's URL is not one.
-    #[error("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")]
-    Database(#[source] StoreError),
+    /// The database's URL is not one, or not with its TLS.
+    #[error("SAFEPOINT_DATABASE_URL cannot be used")]
+    Database(#[source] DatabaseUrlError),
     /// The broker's URL is not one.
     #[error("SAFEPOINT_BROKER_URL is not valid")]
     Broker(#[from] BrokerUrlError),

@@ -93,6 +93,14 @@ impl Authority {
     }
 }
 
+/// Who issued the test servers' certificates, for the name `localhost` alone.
+///
+/// # Panics
+/// Without `TEST_AUTHORITIES`.
+pub fn server_authorities() -> PathBuf {
+    std::env::var_os("TEST_AUTHORITIES").expect("TEST_AUTHORITIES: run the tests by `make test`").into()
+}
+
 impl Default for Authority {
     fn default() -> Self {
         Self::new()

@@ -10,12 +10,14 @@ mod gate;
 mod process;
 mod proxy;
 mod system;
+mod tls_front;
 mod wait;
 
-pub use authority::{Authority, Issued};
+pub use authority::{Authority, Issued, server_authorities};
 pub use database::{TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
 pub use process::{Launcher, Process, binary_path, free_address};
 pub use proxy::{Mode, Proxy};
 pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};
+pub use tls_front::TlsFront;
 pub use wait::eventually;

@@ -11,4 +11,5 @@ mod plans;
 mod races;
 mod statements;
 mod sweeps;
+mod tls;
 mod transitions;
