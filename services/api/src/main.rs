@@ -41,7 +41,12 @@ async fn main() -> anyhow::Result<()> {
         .context("SAFEPOINT_DATABASE_URL cannot be used")?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
-    let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };
+    let broker = BrokerSettings {
+        url: settings.broker_url,
+        authorities: settings.broker_ca,
+        namespace: settings.broker_namespace,
+        process: "api",
+    };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher);
     // Connections of its own: those who wait take nothing from other calls.

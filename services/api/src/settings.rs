@@ -14,13 +14,17 @@ pub struct Settings {
     #[arg(long, env = "SAFEPOINT_CONFIG", hide_env_values = true)]
     pub config: PathBuf,
 
-    /// Our own database: postgres://user:password@host:port/database.
+    /// Our own database: postgres://user:password@host:port/database, by TLS with ?sslmode=verify-full&sslrootcert=FILE.
     #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Secret,
 
-    /// The broker: amqp://user:password@host:port/vhost.
+    /// The broker: amqp://user:password@host:port/vhost, or amqps:// by TLS.
     #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true, value_parser = secret)]
     pub broker_url: Secret,
+
+    /// The file of the authorities to trust for the broker (PEM), where they are not those that the machine trusts.
+    #[arg(long, env = "SAFEPOINT_BROKER_CA", hide_env_values = true)]
+    pub broker_ca: Option<PathBuf>,
 
     /// What the broker's exchanges are named after: deployments that share a broker differ in it.
     #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", hide_env_values = true, default_value = "safepoint")]

@@ -112,7 +112,8 @@ impl Drop for TestDatabase {
 /// Without `TEST_BROKER_URL`.
 pub fn broker_settings() -> BrokerSettings {
     let url = std::env::var("TEST_BROKER_URL").expect("TEST_BROKER_URL: run the tests by `make test`");
-    BrokerSettings { url: Secret::new(url), namespace: format!("test-{}", Uuid::new_v4().simple()), process: "test" }
+    let namespace = format!("test-{}", Uuid::new_v4().simple());
+    BrokerSettings { url: Secret::new(url), authorities: None, namespace, process: "test" }
 }
 
 fn server_url() -> Result<Url> {

@@ -7,4 +7,4 @@ mod postgres;
 mod trust;
 
 pub use postgres::{Driver, PostgresLink};
-pub use trust::{TrustError, trusting};
+pub use trust::{TrustError, refusal, trusting, trusting_the_machines};

@@ -16,7 +16,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::{Issuer, Token};
 use runtime::clock;
-use runtime::config::{Bucket, Cluster, Config, Secret};
+use runtime::config::{Bucket, Cluster, ClusterTls, Config, Secret};
 use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -335,6 +335,7 @@ pub fn csv(query: &str) -> Value {
 fn no_broker() -> BrokerSettings {
     BrokerSettings {
         url: Secret::new("amqp://nobody:canary-password@127.0.0.1:1/%2f"),
+        authorities: None,
         namespace: "none".to_owned(),
         process: "test",
     }
@@ -353,6 +354,8 @@ fn config() -> Config {
         host: "127.0.0.1".to_owned(),
         port: 1,
         user: "nobody".to_owned(),
+        tls: ClusterTls::Disable,
+        ca_file: None,
         password_env: None,
         password: None,
     };

@@ -66,6 +66,7 @@ impl Fixture {
             config: "unused".into(),
             database_url: self.database.url(),
             broker_url: self.broker.url.expose().to_owned(),
+            broker_ca: None,
             broker_namespace: self.broker.namespace.clone(),
             admin_listen: None,
             slots: None,

@@ -2,7 +2,7 @@ use super::*;
 use crate::operations::CancelReceipt;
 use crate::samples;
 use operation::{CsvFormat, Kind};
-use runtime::config::{Bucket, Cluster, Config};
+use runtime::config::{Bucket, Cluster, ClusterTls, Config};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
@@ -157,6 +157,8 @@ fn judged(body: &str) -> Result<PostgresExport, String> {
             host: String::new(),
             port: 5432,
             user: String::new(),
+            tls: ClusterTls::Disable,
+            ca_file: None,
             password_env: None,
             password: None,
         }],

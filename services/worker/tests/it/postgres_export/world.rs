@@ -4,7 +4,7 @@ use operation::{
     CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, RetryPolicy, Spec,
     SqlDump, WorkerId,
 };
-use runtime::config::{Bucket, Cluster, Secret};
+use runtime::config::{Bucket, Cluster, ClusterTls, Secret};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,8 @@ impl World {
             host: url.host_str().unwrap().to_owned(),
             port: url.port().unwrap_or(5432),
             user: url.username().to_owned(),
+            tls: ClusterTls::Disable,
+            ca_file: None,
             password_env: None,
             password: url.password().map(Secret::new),
         }
