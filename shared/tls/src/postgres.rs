@@ -47,14 +47,15 @@ impl PostgresLink {
     /// The server can't be reached, is not whom it should be, or refuses.
     pub async fn connect(&self, config: &Config) -> Result<(Client, Driver), Error> {
         let mut config = config.clone();
+        // Boxed, for a handshake is large, and whoever connects would carry its room for as long as it lives.
         match &self.client {
             None => {
-                let (client, connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
+                let (client, connection) = Box::pin(config.ssl_mode(SslMode::Disable).connect(NoTls)).await?;
                 Ok((client, Box::pin(connection)))
             }
             Some(tls) => {
                 let connector = Connector(tls.clone());
-                let (client, connection) = config.ssl_mode(SslMode::Require).connect(connector).await?;
+                let (client, connection) = Box::pin(config.ssl_mode(SslMode::Require).connect(connector)).await?;
                 Ok((client, Box::pin(connection)))
             }
         }
@@ -66,8 +67,8 @@ impl PostgresLink {
     /// As [`PostgresLink::connect`]: a cancel is a connection of its own.
     pub async fn cancel(&self, query: &CancelToken) -> Result<(), Error> {
         match &self.client {
-            None => query.cancel_query(NoTls).await,
-            Some(tls) => query.cancel_query(Connector(tls.clone())).await,
+            None => Box::pin(query.cancel_query(NoTls)).await,
+            Some(tls) => Box::pin(query.cancel_query(Connector(tls.clone()))).await,
         }
     }
 }

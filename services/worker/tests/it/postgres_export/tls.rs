@@ -10,7 +10,7 @@ use worker::safepoint::Ended;
 
 fn verified(run: &mut Run, host: &str, port: Option<u16>, authorities: PathBuf) {
     let cluster = &mut run.cluster;
-    cluster.host = host.to_owned();
+    host.clone_into(&mut cluster.host);
     cluster.port = port.unwrap_or(cluster.port);
     cluster.tls = ClusterTls::VerifyFull;
     cluster.ca_file = Some(authorities);
