@@ -38,8 +38,8 @@ impl Links {
 
     /// A hint goes out by one link and comes in by the other.
     async fn carry_a_hint(&mut self) {
-        self.publisher.wait_up().await;
-        self.changes.up.wait_for(|up| *up).await.expect("a link");
+        tokio::time::timeout(LIMIT, self.publisher.wait_up()).await.expect("a link");
+        tokio::time::timeout(LIMIT, self.changes.up.wait_for(|up| *up)).await.expect("a link").expect("a sender");
         let operations = vec![OperationId::from_uuid(Uuid::now_v7())];
         self.publisher.send(Hint::Changed { operations: operations.clone() });
         let heard = tokio::time::timeout(LIMIT, self.changes.operations.recv()).await;
