@@ -23,6 +23,7 @@ need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need "postgresql postgresql-contrib" postgres_bin
 need rabbitmq-server has_rabbitmq
 if [[ ${1:-} == test ]]; then
+  need openssl command -v openssl
   need python3-venv python3 -c 'import venv, ensurepip'
 fi
 

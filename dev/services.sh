@@ -47,6 +47,7 @@ start() {
   secret "$secrets" SHOP_PASSWORD 16
   secret "$secrets" BROKER_PASSWORD 16
   secret "$secrets" BROKER_COOKIE 16
+  ! is_test || certificates
   # RabbitMQ boots for seconds: Postgres starts meanwhile.
   [[ $1 == postgres ]] || rabbitmq_start
   [[ $1 == rabbitmq ]] || postgres_start
@@ -69,6 +70,8 @@ write_env() (
 TEST_DATABASE_URL=postgres://postgres:$(value "$secrets" POSTGRES_PASSWORD)@$pg/postgres
 TEST_BROKER_URL=amqp://$broker:$(value "$ports" BROKER_PORT)/%2f?heartbeat=10
 TEST_BROKER_ADMIN_URL=http://$broker:$(value "$ports" BROKER_ADMIN_PORT)
+TEST_BROKER_TLS_URL=amqps://${broker%127.0.0.1}localhost:$(value "$ports" BROKER_TLS_PORT)/%2f?heartbeat=10
+TEST_AUTHORITIES=$dir/tls/ca.pem
 END
   else
     cat <<END
@@ -81,6 +84,31 @@ END
 )
 
 is_test() { [[ ${dir##*/} == test ]]; }
+
+# ---- certificates ----
+
+# An authority that the tests trust, and what it issued to both servers: for the name localhost, so that 127.0.0.1 is a
+# wrong one. Both go on speaking without TLS, too. Made once, beside its place, so that half of it never stays.
+certificates() {
+  [[ ! -e $dir/tls ]] || return 0
+  say "issuing certificates for the test servers"
+  rm -rf "$dir/tls.new"
+  mkdir "$dir/tls.new"
+  (
+    cd "$dir/tls.new"
+    umask 077
+    printf '[req]\ndistinguished_name = name\n[name]\n' >openssl.cnf
+    local key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650)
+    openssl req -x509 -config openssl.cnf "${key[@]}" -subj "/CN=safepoint tests" \
+      -addext basicConstraints=critical,CA:TRUE -keyout ca.key -out ca.pem
+    openssl req -x509 -config openssl.cnf "${key[@]}" -subj "/CN=safepoint test server" -CA ca.pem -CAkey ca.key \
+      -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost -keyout server.key -out server.pem
+    # Nobody needs to issue a third.
+    rm ca.key
+    chmod 644 ca.pem server.pem
+  ) >"$dir/openssl.log" 2>&1 || die "no certificates: see $dir/openssl.log"
+  mv "$dir/tls.new" "$dir/tls"
+}
 
 # ---- Postgres ----
 
@@ -129,6 +157,11 @@ postgres_start() {
     local options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$socket -c max_connections=400"
     if is_test; then
       options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+      # A key must be the server's own. Relative to the data.
+      install -m 644 "$dir/tls/server.pem" "$home/server.pem"
+      install -m 600 "$dir/tls/server.key" "$home/server.key"
+      ((EUID != 0)) || chown --reference="$home" "$home/server.key"
+      options+=" -c ssl=on -c ssl_cert_file=../server.pem -c ssl_key_file=../server.key"
     else
       options+=" -c shared_buffers=512MB -c max_wal_size=4GB"
     fi
@@ -200,7 +233,7 @@ rabbitmq_start() {
   ! alive "$rabbit/pid" "$mark" || return 0
   local name port
   epmd_stop
-  for name in BROKER_PORT BROKER_DIST_PORT BROKER_EPMD_PORT BROKER_ADMIN_PORT; do
+  for name in BROKER_PORT BROKER_DIST_PORT BROKER_EPMD_PORT BROKER_ADMIN_PORT BROKER_TLS_PORT; do
     keep_port "$ports" "$name"
   done
   # The data belongs to the node's name, so the name is kept with the ports.
@@ -221,7 +254,15 @@ default_user = safepoint
 default_pass = $(value "$secrets" BROKER_PASSWORD)
 disk_free_limit.absolute = 50MB
 log.file.level = info
-$(! is_test || printf 'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %s\n' "$(value "$ports" BROKER_ADMIN_PORT)")
+END
+  ! is_test || cat >>"$rabbit/rabbitmq.conf" <<END
+management.tcp.ip = 127.0.0.1
+management.tcp.port = $(value "$ports" BROKER_ADMIN_PORT)
+listeners.ssl.1 = 127.0.0.1:$(value "$ports" BROKER_TLS_PORT)
+ssl_options.cacertfile = $dir/tls/ca.pem
+ssl_options.certfile = $dir/tls/server.pem
+ssl_options.keyfile = $dir/tls/server.key
+ssl_options.verify = verify_none
 END
   # Not /usr/sbin/rabbitmq-server, which insists on the user rabbitmq; nothing of /etc/rabbitmq or of the caller.
   rabbitmq_env setsid /usr/lib/rabbitmq/bin/rabbitmq-server </dev/null >"$rabbit/console.log" 2>&1 9>&- &
@@ -248,7 +289,7 @@ rabbitmq_wait() {
   local rabbit=$dir/rabbitmq port deadline=$((SECONDS + 120))
   port=$(value "$ports" BROKER_PORT)
   until alive "$rabbit/pid" "$mark" && speaks_amqp "$port" &&
-    { ! is_test || taken "$(value "$ports" BROKER_ADMIN_PORT)"; }; do
+    { ! is_test || { taken "$(value "$ports" BROKER_ADMIN_PORT)" && taken "$(value "$ports" BROKER_TLS_PORT)"; }; }; do
     # The launcher is this script's child: its end is the end of a start that failed.
     if ((SECONDS >= deadline)) || { [[ -n $(jobs -p) && -z $(jobs -pr) ]]; }; then
       tail -n 20 "$rabbit/console.log" >&2

@@ -223,7 +223,7 @@ mod tests {
     /// Connects to nothing.
     fn api() -> web::Data<Api> {
         let url = Secret::new("amqp://127.0.0.1:1");
-        let broker = BrokerSettings { url, namespace: "none".to_owned(), process: "test" };
+        let broker = BrokerSettings { url, authorities: None, namespace: "none".to_owned(), process: "test" };
         let ended = CancellationToken::new();
         let publisher = Publisher::start(broker.clone(), ended.clone()).expect("a publisher");
         let changes = Changes::start(broker, ended.clone()).expect("a listener");

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod body;
 pub mod call;
 pub mod catalog;
+pub mod certificate;
 pub mod dialect;
 pub mod error;
 pub mod export;

@@ -5,6 +5,7 @@ use anyhow::Context;
 use api::app::Api;
 use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
+use api::certificate::{Certificate, LOOK_EVERY};
 use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
@@ -32,13 +33,22 @@ async fn main() -> anyhow::Result<()> {
     let _telemetry = telemetry::init("safepoint-api", &settings.log)?;
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())?;
     let key_ring = settings.key_ring().context("SAFEPOINT_SECRET_KEYS is not valid")?;
+    let files = settings.certificate();
     let page_tokens = PageTokens::new(&settings.page_token_key()?);
     let shutdown = lifecycle::shutdown_signal().context("the signal handlers cannot be installed")?;
+    let certificate = files.map(|files| Certificate::follow(files, LOOK_EVERY, shutdown.clone())).transpose();
+    let certificate = certificate.context("TLS cannot be spoken: see SAFEPOINT_TLS_CERTIFICATE, SAFEPOINT_TLS_KEY")?;
 
-    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))?;
+    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))
+        .context("SAFEPOINT_DATABASE_URL cannot be used")?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
-    let broker = BrokerSettings { url: settings.broker_url, namespace: settings.broker_namespace, process: "api" };
+    let broker = BrokerSettings {
+        url: settings.broker_url,
+        authorities: settings.broker_ca,
+        namespace: settings.broker_namespace,
+        process: "api",
+    };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher, key_ring);
     // Connections of its own: those who wait take nothing from other calls.
@@ -64,10 +74,12 @@ async fn main() -> anyhow::Result<()> {
         demo_steps: config.worker.demo_steps,
     });
     tokio::spawn(forget_callers(api.clone()));
-    let serving = Serving { listen: settings.listen, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let serving =
+        Serving { listen: settings.listen, certificate, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let tls = serving.certificate.is_some();
     let (server, listen) =
         serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
-    tracing::info!(%listen, most_watchers = terms.most, "serving");
+    tracing::info!(%listen, tls, most_watchers = terms.most, "serving");
     server.await.context("the server failed")?;
 
     publisher_shutdown.cancel();

@@ -1,5 +1,6 @@
 //! The command line and the environment of the process.
 
+use crate::certificate::CertificateFiles;
 use clap::Parser;
 use runtime::config::Secret;
 use runtime::sealing::{InvalidKeyRing, KeyRing, bytes_from_hex};
@@ -14,13 +15,17 @@ pub struct Settings {
     #[arg(long, env = "SAFEPOINT_CONFIG", hide_env_values = true)]
     pub config: PathBuf,
 
-    /// Our own database: postgres://user:password@host:port/database.
+    /// Our own database: postgres://user:password@host:port/database, by TLS with ?sslmode=verify-full&sslrootcert=FILE.
     #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Secret,
 
-    /// The broker: amqp://user:password@host:port/vhost.
+    /// The broker: amqp://user:password@host:port/vhost, or amqps:// by TLS.
     #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true, value_parser = secret)]
     pub broker_url: Secret,
+
+    /// The file of the authorities to trust for the broker (PEM), where they are not those that the machine trusts.
+    #[arg(long, env = "SAFEPOINT_BROKER_CA", hide_env_values = true)]
+    pub broker_ca: Option<PathBuf>,
 
     /// What the broker's exchanges are named after: deployments that share a broker differ in it.
     #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", hide_env_values = true, default_value = "safepoint")]
@@ -29,6 +34,14 @@ pub struct Settings {
     /// Where to listen for calls.
     #[arg(long, env = "SAFEPOINT_LISTEN", hide_env_values = true, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// Speak TLS there: the file of the certificate and those between it and its authority (PEM). Read again when it changes.
+    #[arg(long, env = "SAFEPOINT_TLS_CERTIFICATE", hide_env_values = true, requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The file of the certificate's key (PEM, not encrypted).
+    #[arg(long, env = "SAFEPOINT_TLS_KEY", hide_env_values = true, requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
 
     /// Where to listen for health checks and metrics alone.
     #[arg(long, env = "SAFEPOINT_ADMIN_LISTEN", hide_env_values = true)]
@@ -54,6 +67,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where the listener's certificate lies, if it is to speak TLS. There is none without the other: clap sees to that.
+    pub fn certificate(&self) -> Option<CertificateFiles> {
+        let (certificate, key) = self.tls_certificate.clone().zip(self.tls_key.clone())?;
+        Some(CertificateFiles { certificate, key })
+    }
+
     /// The key that seals page tokens. Not parsed by clap, whose error would repeat a mistyped key.
     ///
     /// # Errors
@@ -90,6 +109,20 @@ mod tests {
         assert_eq!(bytes_from_hex(&"0f".repeat(32)), Some([15; 32]));
         for wrong in ["", "0f", &"0g".repeat(32), &"0f".repeat(33), &"ä".repeat(32), &"+f".repeat(32)] {
             assert_eq!(bytes_from_hex(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_a_key_its_certificate() {
+        let parse = |more: &[&str]| {
+            let given = ["safepoint-api", "--config=c", "--database-url=d", "--broker-url=b", "--page-token-key=k"];
+            Settings::try_parse_from(given.iter().chain(more))
+        };
+        assert!(parse(&[]).expect("no TLS").certificate().is_none());
+        assert!(parse(&["--tls-certificate=c", "--tls-key=k"]).expect("TLS").certificate().is_some());
+        for (alone, missing) in [("--tls-certificate=c", "--tls-key"), ("--tls-key=k", "--tls-certificate")] {
+            let error = parse(&[alone]).expect_err(alone).to_string();
+            assert!(error.contains(missing), "{error}");
         }
     }
 

@@ -75,6 +75,9 @@ struct Run {
     /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
     #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true)]
     broker_url: String,
+    /// The file of the authorities to trust for the broker (PEM), where they are not those that the machine trusts.
+    #[arg(long, env = "SAFEPOINT_BROKER_CA")]
+    broker_ca: Option<PathBuf>,
     /// Stands before the names of exchanges, for several deployments on one broker.
     #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", default_value = "safepoint")]
     broker_namespace: String,
@@ -132,16 +135,19 @@ fn for_command(database_url: &str) -> anyhow::Result<Store> {
 }
 
 fn store(database_url: &str, settings: PoolSettings) -> anyhow::Result<Store> {
-    Store::new(database_url, settings)
-        .context("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")
+    Store::new(database_url, settings).context("SAFEPOINT_DATABASE_URL cannot be used")
 }
 
 async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     let config = command.config.as_deref().map(Config::load_without_passwords).transpose()?.unwrap_or_default();
     let shutdown = lifecycle::shutdown_signal()?;
     let store = store(database_url, PoolSettings::new("safepoint keeper").connections(CONNECTIONS))?;
-    let broker =
-        BrokerSettings { url: Secret::new(command.broker_url), namespace: command.broker_namespace, process: "keeper" };
+    let broker = BrokerSettings {
+        url: Secret::new(command.broker_url),
+        authorities: command.broker_ca,
+        namespace: command.broker_namespace,
+        process: "keeper",
+    };
     let publisher = Publisher::start(broker, shutdown.clone())?;
     if let Some(address) = command.admin_listen {
         let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone() };

@@ -49,7 +49,11 @@ impl Lease {
             // A fresh pool for each identity: a connection that hung is never met again.
             match Store::new(self.database_url.expose(), PoolSettings::new("safepoint lease").connections(1)) {
                 Ok(store) => self.live(&store).await,
-                Err(error) => tracing::error!(%error, "no lease without a database"),
+                // The URL was good at the start: the file of authorities that it names is gone or being replaced.
+                Err(error) => {
+                    tracing::error!(%error, "no lease without a database");
+                    self.pause().await;
+                }
             }
         }
     }

@@ -12,12 +12,16 @@ pub struct Settings {
     /// The configuration file: clusters, buckets, slots.
     #[arg(long, env = "SAFEPOINT_CONFIG", default_value = "safepoint.toml")]
     pub config: PathBuf,
-    /// Our own database: `postgres://user:password@host:port/name`. Better given by the environment.
+    /// Our own database: `postgres://user:password@host:port/name`, by TLS with
+    /// `?sslmode=verify-full&sslrootcert=FILE`. Better given by the environment.
     #[arg(long, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Secret,
-    /// The broker: `amqp://user:password@host:port/%2f`. Better given by the environment.
+    /// The broker: `amqp://user:password@host:port/%2f`, or `amqps://…` by TLS. Better given by the environment.
     #[arg(long, env = "SAFEPOINT_BROKER_URL", hide_env_values = true, value_parser = secret)]
     pub broker_url: Secret,
+    /// The file of the authorities to trust for the broker (PEM), where they are not those that the machine trusts.
+    #[arg(long, env = "SAFEPOINT_BROKER_CA")]
+    pub broker_ca: Option<PathBuf>,
     /// Stands before the names of exchanges, for several deployments on one broker.
     #[arg(long, env = "SAFEPOINT_BROKER_NAMESPACE", default_value = "safepoint")]
     pub broker_namespace: String,

@@ -4,8 +4,8 @@
 use crate::attempt::Stop;
 use crate::checkpoints;
 use crate::claims::Claims;
-use crate::executor::Executors;
 use crate::executor::cancel_operations::Desk;
+use crate::executor::{Executors, postgres_export};
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::lease_clock::LeaseClock;
@@ -21,22 +21,26 @@ use runtime::sealing::InvalidKeyRing;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use store::{PoolSettings, Store, StoreError};
+use store::{DatabaseUrlError, PoolSettings, Store};
+use tls::TrustError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Why a worker can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database's URL is not one.
-    #[error("SAFEPOINT_DATABASE_URL is not valid: postgres://user:password@host:port/name is expected")]
-    Database(#[source] StoreError),
-    /// The broker's URL is not one.
-    #[error("SAFEPOINT_BROKER_URL is not valid")]
+    /// The database's URL is not one, or not with its TLS.
+    #[error("SAFEPOINT_DATABASE_URL cannot be used")]
+    Database(#[source] DatabaseUrlError),
+    /// The broker's URL is not one, or not with its TLS.
+    #[error("SAFEPOINT_BROKER_URL or SAFEPOINT_BROKER_CA cannot be used")]
     Broker(#[from] BrokerUrlError),
     /// The keys of secrets are none.
     #[error("SAFEPOINT_SECRET_KEYS is not valid")]
     SecretKeys(#[from] InvalidKeyRing),
+    /// Whom to trust for a cluster can't be read.
+    #[error("the ca_file of the cluster {0} cannot be used")]
+    Cluster(String, #[source] TrustError),
     /// The lease can't hold.
     #[error("the lease in [worker] is not valid")]
     Lease(#[from] InvalidLease),
@@ -61,6 +65,9 @@ impl Worker {
     /// # Errors
     /// [`StartError`].
     pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
+        for cluster in &config.clusters {
+            postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
+        }
         let open = |name, connections| {
             let pool = PoolSettings::new(name).connections(connections);
             Store::new(settings.database_url.expose(), pool).map_err(StartError::Database)
@@ -74,6 +81,7 @@ impl Worker {
         let slots = slots(settings, &config);
         let broker = BrokerSettings {
             url: settings.broker_url.clone(),
+            authorities: settings.broker_ca.clone(),
             namespace: settings.broker_namespace.clone(),
             process: "worker",
         };

@@ -63,6 +63,12 @@ pub enum ConfigError {
         /// The variable.
         variable: String,
     },
+    /// A cluster says how it is to be verified, but not by whom, or the other way round.
+    #[error("the cluster {cluster} needs both tls = \"verify-full\" and ca_file, or neither")]
+    ClusterTls {
+        /// The cluster.
+        cluster: String,
+    },
     /// The lease can't hold.
     #[error("[worker] {0}")]
     Lease(#[from] InvalidLease),
@@ -102,6 +108,9 @@ pub struct Config {
     /// Servers that users may name in their requests, by project.
     #[serde(default)]
     pub destinations: AllowedDestinations,
+    /// The file of the authorities to trust for these servers (PEM): then they are reached by TLS alone.
+    #[serde(default)]
+    pub destinations_ca_file: Option<PathBuf>,
     /// Postgres servers that may be exported.
     #[serde(default)]
     pub clusters: Vec<Cluster>,
@@ -130,6 +139,12 @@ pub struct Cluster {
     /// Port.
     #[serde(default = "postgres_port")]
     pub port: u16,
+    /// Whether its certificate is asked for.
+    #[serde(default)]
+    pub tls: ClusterTls,
+    /// The file of the authorities to trust for it (PEM); needed with `tls = "verify-full"`.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// The role exports run as: not a superuser, no rights to files of the server.
     pub user: String,
     /// The environment variable that holds the role's password, where it has one.
@@ -138,6 +153,28 @@ pub struct Cluster {
     /// The password, filled in from `password_env`.
     #[serde(skip)]
     pub password: Option<Secret>,
+}
+
+/// How a cluster is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterTls {
+    /// Without TLS.
+    #[default]
+    Disable,
+    /// By TLS alone, and only if its certificate is for its `host`, by an authority in its `ca_file`.
+    VerifyFull,
+}
+
+impl Cluster {
+    /// The file of the authorities to trust for it, if it is to be reached by TLS.
+    pub fn authorities(&self) -> Option<&Path> {
+        match self.tls {
+            ClusterTls::Disable => None,
+            // [`Config::load`] sees to it that there is a file. An empty path can't be read, so nobody would be trusted.
+            ClusterTls::VerifyFull => Some(self.ca_file.as_deref().unwrap_or(Path::new(""))),
+        }
+    }
 }
 
 /// Where exports may go.
@@ -229,6 +266,11 @@ impl Config {
                 return Err(ConfigError::TokenName { name: token.name.clone() });
             }
         }
+        for cluster in &config.clusters {
+            if (cluster.tls == ClusterTls::VerifyFull) != cluster.ca_file.is_some() {
+                return Err(ConfigError::ClusterTls { cluster: cluster.name.clone() });
+            }
+        }
         for issuer in &config.issuers {
             issuer.check(&config.issuers)?;
         }
@@ -244,5 +286,30 @@ impl Config {
     /// The bucket with this name, if the project may write to it.
     pub fn bucket(&self, project: &ProjectId, name: &str) -> Option<&Bucket> {
         self.buckets.iter().find(|bucket| bucket.name == name && bucket.projects.contains(project))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_says_both_how_and_by_whom_it_is_verified() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("safepoint.toml");
+        let load = |lines: &str| {
+            let text = format!("[[clusters]]\nname = \"c\"\nhost = \"h\"\nuser = \"u\"\n{lines}");
+            std::fs::write(&path, text).expect("written");
+            Config::load_without_passwords(&path).map(|config| config.clusters[0].authorities().map(Path::to_owned))
+        };
+        assert_eq!(load("").expect("valid"), None);
+        assert_eq!(load(r#"tls = "disable""#).expect("valid"), None);
+        let verified = load("tls = \"verify-full\"\nca_file = \"/ca.pem\"");
+        assert_eq!(verified.expect("valid"), Some("/ca.pem".into()));
+        for alone in [r#"tls = "verify-full""#, r#"ca_file = "/ca.pem""#] {
+            let error = load(alone).expect_err(alone).to_string();
+            assert_eq!(error, "the cluster c needs both tls = \"verify-full\" and ca_file, or neither");
+        }
+        assert!(load(r#"tls = "require""#).expect_err("no such mode").to_string().contains("verify-full"));
     }
 }

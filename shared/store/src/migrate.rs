@@ -1,8 +1,8 @@
 //! Migrations, run by refinery on a connection of its own (it has no sqlx backend).
 
 use crate::grants::{self, Roles};
+use crate::link::{DatabaseUrlError, Link, without_tls};
 use std::time::Duration;
-use tokio_postgres::NoTls;
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");
@@ -11,6 +11,9 @@ mod embedded {
 /// Why the database could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    /// Its URL can't be used.
+    #[error(transparent)]
+    Url(#[from] DatabaseUrlError),
     /// It can't be reached. The URL is not repeated: it holds a password.
     #[error("the database cannot be reached")]
     Connect(#[source] tokio_postgres::Error),
@@ -31,9 +34,10 @@ pub enum MigrateError {
 /// # Errors
 /// [`MigrateError`].
 pub async fn migrate(database_url: &str, roles: &Roles) -> Result<Vec<String>, MigrateError> {
-    let mut config: tokio_postgres::Config = database_url.parse().map_err(MigrateError::Connect)?;
+    let link = Link::of(database_url)?.tls;
+    let mut config: tokio_postgres::Config = without_tls(database_url).parse().map_err(MigrateError::Connect)?;
     config.application_name("safepoint migrate").connect_timeout(Duration::from_secs(10));
-    let (mut client, connection) = config.connect(NoTls).await.map_err(MigrateError::Connect)?;
+    let (mut client, connection) = link.connect(&config).await.map_err(MigrateError::Connect)?;
     let connection = tokio::spawn(connection);
     // The lock goes with the session, so a killed migrator never leaves it behind.
     client

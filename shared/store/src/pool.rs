@@ -1,9 +1,9 @@
 //! The pools. Each lane (requests, renewals, final writes) has its own, so that load on one can't starve another.
 
 use crate::StoreError;
+use crate::link::{DatabaseUrlError, Link};
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use std::str::FromStr;
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use std::time::Duration;
 
 /// How our statements are planned: once a connection, for planning over the partitions costs more than running.
@@ -64,10 +64,11 @@ impl Store {
     /// A pool that connects when it is first needed: a process starts, and says "not ready", without its database.
     ///
     /// # Errors
-    /// A URL that is none. Its text is not repeated: it holds a password.
-    pub fn new(database_url: &str, settings: PoolSettings) -> Result<Self, StoreError> {
+    /// [`DatabaseUrlError`].
+    pub fn new(database_url: &str, settings: PoolSettings) -> Result<Self, DatabaseUrlError> {
         let millis = settings.statement_timeout.as_millis().to_string();
-        let options = PgConnectOptions::from_str(database_url)?
+        let options = Link::of(database_url)?
+            .options
             .application_name(settings.name)
             .options([
                 ("statement_timeout", millis.as_str()),

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use store::{PoolSettings, Roles, Store};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
@@ -94,6 +95,23 @@ impl TestDatabase {
         url.to_string()
     }
 
+    /// Its URL by TLS, under this name of its host and perhaps another port, whose certificate must be by these authorities.
+    ///
+    /// # Panics
+    /// The name is none.
+    pub fn url_by_tls(&self, host: &str, port: Option<u16>, authorities: &Path) -> String {
+        let mut url = with_database(&self.server, &self.name);
+        url.set_host(Some(host)).expect("a host");
+        url.set_port(port.or(url.port())).expect("a port");
+        url.set_query(Some(&format!("sslmode=verify-full&sslrootcert={}", authorities.display())));
+        url.to_string()
+    }
+
+    /// Its server as `host:port`.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.server.host_str().unwrap_or("localhost"), self.server.port().unwrap_or(5432))
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -129,7 +147,8 @@ impl Drop for TestDatabase {
 /// Without `TEST_BROKER_URL`.
 pub fn broker_settings() -> BrokerSettings {
     let url = std::env::var("TEST_BROKER_URL").expect("TEST_BROKER_URL: run the tests by `make test`");
-    BrokerSettings { url: Secret::new(url), namespace: format!("test-{}", Uuid::new_v4().simple()), process: "test" }
+    let namespace = format!("test-{}", Uuid::new_v4().simple());
+    BrokerSettings { url: Secret::new(url), authorities: None, namespace, process: "test" }
 }
 
 fn server_url() -> Result<Url> {

@@ -2,6 +2,7 @@
 //!
 //! `make test` starts the servers and sets `TEST_DATABASE_URL` and `TEST_BROKER_URL`.
 
+mod authority;
 mod commits;
 mod database;
 pub mod events;
@@ -10,12 +11,15 @@ mod operations;
 mod process;
 mod proxy;
 mod system;
+mod tls_front;
 mod wait;
 
+pub use authority::{Authority, Issued, server_authorities};
 pub use database::{Role, TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
 pub use operations::{actor, new_operation};
 pub use process::{Launcher, Process, binary_path, free_address};
 pub use proxy::{Mode, Proxy};
 pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};
+pub use tls_front::TlsFront;
 pub use wait::eventually;

@@ -5,6 +5,7 @@ use actix_web::web;
 use api::app::Api;
 use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
+use api::certificate::Certificate;
 use api::limits::Limits;
 use api::operations::Operations;
 use api::page_token::PageTokens;
@@ -16,10 +17,11 @@ use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::{Issuer, Token};
 use runtime::clock;
-use runtime::config::{Bucket, Cluster, Config, Secret};
+use runtime::config::{Bucket, Cluster, ClusterTls, Config, Secret};
 use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Claimed, Ending, Finished, PoolSettings, Position, Store};
 use testkit::{TestDatabase, eventually};
@@ -146,11 +148,20 @@ impl Fixture {
 
     async fn with_config(config: Config) -> Self {
         let database = TestDatabase::create().await;
-        Self::serve_as(&config, database.store(), Some(database), no_broker(), Terms::new(FILES))
+        Self::serve_as(&config, database.store(), Some(database), no_broker(), Terms::new(FILES), None)
+    }
+
+    /// With a database, by TLS; `http` trusts the certificate.
+    pub async fn with_certificate(certificate: Arc<Certificate>, http: Client) -> Self {
+        let database = TestDatabase::create().await;
+        let (store, terms, certificate) = (database.store(), Terms::new(FILES), Some(certificate));
+        let mut fixture = Self::serve_as(&config(), store, Some(database), no_broker(), terms, certificate);
+        fixture.http = http;
+        fixture
     }
 
     fn serve(store: Store, database: Option<TestDatabase>, broker: BrokerSettings, terms: Terms) -> Self {
-        Self::serve_as(&config(), store, database, broker, terms)
+        Self::serve_as(&config(), store, database, broker, terms, None)
     }
 
     fn serve_as(
@@ -159,6 +170,7 @@ impl Fixture {
         database: Option<TestDatabase>,
         broker: BrokerSettings,
         terms: Terms,
+        certificate: Option<Arc<Certificate>>,
     ) -> Self {
         let shutdown = CancellationToken::new();
         let publisher = Publisher::start(broker.clone(), shutdown.clone()).expect("a publisher");
@@ -175,10 +187,11 @@ impl Fixture {
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
         });
-        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), threads: 1, drain_seconds: 1 };
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, threads: 1, drain_seconds: 1 };
         let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
         tokio::spawn(server);
-        let url = format!("http://{address}");
+        let url = format!("{scheme}://{address}");
         Self { url, store, database, http: Client::new(), shutdown }
     }
 
@@ -329,6 +342,7 @@ pub fn csv(query: &str) -> Value {
 fn no_broker() -> BrokerSettings {
     BrokerSettings {
         url: Secret::new("amqp://nobody:canary-password@127.0.0.1:1/%2f"),
+        authorities: None,
         namespace: "none".to_owned(),
         process: "test",
     }
@@ -348,6 +362,8 @@ fn config() -> Config {
         port: 1,
         user: "nobody".to_owned(),
         host_address: None,
+        tls: ClusterTls::Disable,
+        ca_file: None,
         password_env: None,
         password: None,
     };

@@ -17,5 +17,6 @@ mod project;
 mod server;
 mod signature;
 mod tenancy;
+mod tls;
 mod wait;
 mod waiters;

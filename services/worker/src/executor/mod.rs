@@ -29,7 +29,12 @@ impl Executors {
     }
 
     fn finder(&self) -> Finder<'_> {
-        Finder { allowed: &self.config.destinations, secret_keys: &self.secret_keys, store: &self.desk.store }
+        Finder {
+            allowed: &self.config.destinations,
+            authorities: self.config.destinations_ca_file.as_deref(),
+            secret_keys: &self.secret_keys,
+            store: &self.desk.store,
+        }
     }
 }
 

@@ -69,6 +69,7 @@ impl Fixture {
             database_url: Secret::new(self.database.url()),
             broker_url: self.broker.url.clone(),
             secret_keys: Secret::new(SECRET_KEYS),
+            broker_ca: None,
             broker_namespace: self.broker.namespace.clone(),
             admin_listen: None,
             slots: None,

@@ -7,4 +7,5 @@ mod csv;
 mod refusals;
 mod sql;
 mod stops;
+mod tls;
 mod world;

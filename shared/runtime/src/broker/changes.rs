@@ -30,11 +30,11 @@ impl Changes {
     /// # Errors
     /// The URL is not one.
     pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
-        let uri = link::parse(&settings)?;
+        let target = link::parse(&settings)?;
         let (sender, operations) = mpsc::channel(usize::from(AHEAD));
         let (up_sender, up) = watch::channel(false);
         let process = settings.process;
-        tokio::spawn(link::keep_up("changes", uri, process, up_sender, shutdown, move |connection, up| {
+        tokio::spawn(link::keep_up("changes", target, process, up_sender, shutdown, move |connection, up| {
             let (settings, sender) = (settings.clone(), sender.clone());
             async move { session(&settings, &connection, &up, &sender).await }
         }));

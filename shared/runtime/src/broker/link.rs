@@ -1,12 +1,16 @@
 //! One connection, kept up for ever.
 
 use super::BrokerSettings;
+use super::tls::Verified;
 use crate::clock;
-use lapin::uri::AMQPUri;
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
 use prometheus::{IntGaugeVec, register_int_gauge_vec};
+use rustls::pki_types::ServerName;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tls::{TrustError, refusal, trusting, trusting_the_machines};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -21,16 +25,43 @@ static UP: LazyLock<IntGaugeVec> = LazyLock::new(|| {
         .expect("the metric's name is ours alone")
 });
 
-/// The broker's URL is not one. Its text is not repeated: it holds a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the broker's URL is not valid: amqp://user:password@host:port/vhost is expected")]
-pub struct BrokerUrlError;
+/// The broker's URL can't be used. Its text is not repeated: it holds a password.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerUrlError {
+    /// It is none.
+    #[error("the broker's URL is not valid: amqp://user:password@host:port/vhost is expected, or amqps://")]
+    Invalid,
+    /// Authorities that nobody would be held against.
+    #[error("there is a file of trusted authorities for the broker, but its URL is not amqps://")]
+    UnusedAuthorities,
+    /// The file of authorities can't be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
 
-/// Parses the URL once, at the start of the process.
-pub(crate) fn parse(settings: &BrokerSettings) -> Result<AMQPUri, BrokerUrlError> {
-    let mut uri: AMQPUri = settings.url.expose().parse().map_err(|_| BrokerUrlError)?;
+/// Where the broker is.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// With the scheme of a plain connection, always: lapin must not look for TLS of its own.
+    uri: AMQPUri,
+    /// By TLS, if so.
+    verified: Option<Verified>,
+}
+
+/// Parses the URL, and reads the authorities, once, at the start of the process.
+pub(crate) fn parse(settings: &BrokerSettings) -> Result<Target, BrokerUrlError> {
+    let mut uri: AMQPUri = settings.url.expose().parse().map_err(|_| BrokerUrlError::Invalid)?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-    Ok(uri)
+    let verified = match (std::mem::replace(&mut uri.scheme, AMQPScheme::AMQP), &settings.authorities) {
+        (AMQPScheme::AMQP, None) => None,
+        (AMQPScheme::AMQP, Some(_)) => return Err(BrokerUrlError::UnusedAuthorities),
+        (AMQPScheme::AMQPS, authorities) => {
+            let client = authorities.as_deref().map_or_else(trusting_the_machines, trusting)?;
+            let name = ServerName::try_from(uri.authority.host.clone()).map_err(|_| BrokerUrlError::Invalid)?;
+            Some(Verified { client: Arc::new(client), name })
+        }
+    };
+    Ok(Target { uri, verified })
 }
 
 /// Why a session ended: always to be followed by another.
@@ -55,7 +86,7 @@ impl From<std::io::Error> for SessionEnd {
 /// Connects, runs `session` until it ends, and connects again, until `shutdown`. Any number of failures is endured.
 pub(crate) async fn keep_up<S: Future<Output = Result<(), SessionEnd>>>(
     link: &'static str,
-    uri: AMQPUri,
+    target: Target,
     process: &'static str,
     up: watch::Sender<bool>,
     shutdown: CancellationToken,
@@ -63,7 +94,7 @@ pub(crate) async fn keep_up<S: Future<Output = Result<(), SessionEnd>>>(
 ) {
     let mut failures = 0u32;
     while !shutdown.is_cancelled() {
-        let ended = match connect(uri.clone(), format!("safepoint {process} {link}")).await {
+        let ended = match connect(&target, format!("safepoint {process} {link}")).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 let ended = tokio::select! {
@@ -83,7 +114,8 @@ pub(crate) async fn keep_up<S: Future<Output = Result<(), SessionEnd>>>(
         let Err(error) = ended else { continue };
         // One line when it breaks, then one in about a minute.
         if failures % 12 <= 1 {
-            let reason = error.to_string();
+            let refused = refusal(&error).map(|refused| format!(": {refused}")).unwrap_or_default();
+            let reason = format!("{error}{refused}");
             tracing::warn!(link, failures, reason, "the broker is not there; cancels take the slower road meanwhile");
         }
         tokio::select! {
@@ -101,11 +133,20 @@ pub(crate) fn mark_up(link: &'static str, up: &watch::Sender<bool>) {
     }
 }
 
-async fn connect(uri: AMQPUri, name: String) -> Result<Connection, SessionEnd> {
+async fn connect(target: &Target, name: String) -> Result<Connection, SessionEnd> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let uri = target.uri.clone();
+    let connecting = async {
+        match &target.verified {
+            None => Connection::connect_uri(uri, properties).await,
+            Some(verified) => {
+                let runtime = verified.runtime();
+                Connection::connect_uri_with_config(uri, properties, OwnedTLSConfig::default(), runtime).await
+            }
+        }
+    };
     // Dropping an unfinished connect closes its socket: nothing else has begun.
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect_uri(uri, properties)).await;
-    Ok(connected.map_err(|_| SessionEnd::Timeout)??)
+    Ok(tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| SessionEnd::Timeout)??)
 }
 
 /// Full jitter: replicas that lost the broker together do not come back together.
@@ -117,6 +158,7 @@ fn wait_after(failures: u32, jitter: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     #[test]
     fn waits_grow_and_are_bounded() {
@@ -129,12 +171,34 @@ mod tests {
     fn a_url_without_heartbeat_gets_ours_and_errors_hide_it() {
         let settings = |url: &str| BrokerSettings {
             url: crate::config::Secret::new(url),
+            authorities: None,
             namespace: "test".to_owned(),
             process: "test",
         };
         let uri = parse(&settings("amqp://u:p@127.0.0.1:5672/%2f")).expect("a valid URL");
-        assert_eq!(uri.query.heartbeat, Some(HEARTBEAT_SECONDS));
+        assert_eq!(uri.uri.query.heartbeat, Some(HEARTBEAT_SECONDS));
         let error = parse(&settings("canary-password")).expect_err("no URL");
         assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_the_scheme_asks_for_is_done_or_refused() {
+        let authority = testkit::Authority::new();
+        let parsed = |url: &str, authorities: Option<PathBuf>| {
+            let url = crate::config::Secret::new(url);
+            parse(&BrokerSettings { url, authorities, namespace: "test".to_owned(), process: "test" })
+        };
+        let by_tls = |url, authorities| parsed(url, authorities).expect(url).verified.is_some();
+        assert!(!by_tls("amqp://u:p@h/%2f", None));
+        assert!(by_tls("amqps://u:p@h/%2f", Some(authority.certificate())));
+        assert!(by_tls("amqps://u:p@127.0.0.1:1/%2f", None), "by the machine's own authorities");
+        for (url, authorities, says) in [
+            ("amqp://u:p@h/%2f", Some(authority.certificate()), "not amqps"),
+            ("amqps://u:p@h/%2f", Some("/nowhere.pem".into()), r#""/nowhere.pem" cannot be read"#),
+            ("amqps://u:p@h/%2f", Some("/dev/null".into()), r#""/dev/null" must hold certificates"#),
+        ] {
+            let error = parsed(url, authorities).expect_err(says).to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }

@@ -58,13 +58,13 @@ impl Listener {
         kinds: Vec<Kind>,
         shutdown: CancellationToken,
     ) -> Result<Self, BrokerUrlError> {
-        let uri = link::parse(&settings)?;
+        let target = link::parse(&settings)?;
         let (sender, controls) = mpsc::channel(4096);
         let (up_sender, up) = watch::channel(false);
         let work = Arc::new(Notify::new());
         let process = settings.process;
         let ears = Arc::new(Ears { settings, identity, kinds, controls: sender, work: work.clone() });
-        tokio::spawn(link::keep_up("consume", uri, process, up_sender, shutdown, move |connection, up| {
+        tokio::spawn(link::keep_up("consume", target, process, up_sender, shutdown, move |connection, up| {
             let ears = ears.clone();
             async move { session(&ears, &connection, &up).await }
         }));

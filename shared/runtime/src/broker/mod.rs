@@ -8,6 +8,7 @@ mod changes;
 mod link;
 mod listener;
 mod publisher;
+mod tls;
 
 pub use changes::Changes;
 pub use link::BrokerUrlError;
@@ -17,12 +18,15 @@ pub use publisher::Publisher;
 use crate::config::Secret;
 use operation::{AttemptNumber, Kind, OperationId, WorkerId};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Where the broker is, and under which names we use it.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
-    /// `amqp://user:password@host:port/vhost`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…` by TLS.
     pub url: Secret,
+    /// By TLS: the file of the authorities to trust (PEM), where they are not those that the machine trusts.
+    pub authorities: Option<PathBuf>,
     /// Stands before the names of exchanges: several deployments can share a broker.
     pub namespace: String,
     /// What the broker shows as the connection's name.

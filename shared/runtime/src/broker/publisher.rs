@@ -55,14 +55,14 @@ impl Publisher {
     /// # Errors
     /// The URL is not one.
     pub fn start(settings: BrokerSettings, shutdown: CancellationToken) -> Result<Self, BrokerUrlError> {
-        let uri = link::parse(&settings)?;
+        let target = link::parse(&settings)?;
         let (queue, hints) = mpsc::channel(QUEUE);
         let (changed, to_tell) = mpsc::channel(CHANGED_QUEUE);
         let (up_sender, up) = watch::channel(false);
         let waiting = Arc::new(Mutex::new(Waiting { hints, changed: to_tell }));
         let process = settings.process;
         let settings = Arc::new(settings);
-        tokio::spawn(link::keep_up("publish", uri, process, up_sender, shutdown, move |connection, up| {
+        tokio::spawn(link::keep_up("publish", target, process, up_sender, shutdown, move |connection, up| {
             let (settings, waiting) = (settings.clone(), waiting.clone());
             // Locked for the length of a session: there is only ever one.
             async move { session(&settings, &connection, &up, &mut *waiting.lock().await).await }

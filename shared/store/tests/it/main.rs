@@ -15,4 +15,5 @@ mod races;
 mod secrets;
 mod statements;
 mod sweeps;
+mod tls;
 mod transitions;

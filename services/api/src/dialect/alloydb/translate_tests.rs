@@ -2,7 +2,7 @@ use super::*;
 use crate::operations::CancelReceipt;
 use crate::samples;
 use operation::{CsvFormat, Kind};
-use runtime::config::{Bucket, Cluster, Config};
+use runtime::config::{Bucket, Cluster, ClusterTls, Config};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
@@ -159,6 +159,8 @@ fn judged(body: &str) -> Result<PostgresExport, String> {
             port: 5432,
             user: String::new(),
             host_address: None,
+            tls: ClusterTls::Disable,
+            ca_file: None,
             password_env: None,
             password: None,
         }],

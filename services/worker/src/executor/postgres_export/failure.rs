@@ -6,6 +6,7 @@
 use super::query::position_in_query;
 use super::session::{LOCK_TIMEOUT_SECONDS, Wire};
 use operation::{Code, Failure};
+use tls::TrustError;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
@@ -18,7 +19,18 @@ pub(super) fn of_connect(cluster: &str, error: &Error) -> Failure {
         return of_sqlstate(cluster, told.code().code(), told.message(), None);
     }
     // The driver's message may name the host: it is for the log, at the operator's.
-    tracing::warn!(cluster, %error, "the cluster cannot be reached");
+    let tls = tls::refusal(error).map(tracing::field::display);
+    tracing::warn!(cluster, %error, tls, "the cluster cannot be reached");
+    cannot_be_reached(cluster)
+}
+
+/// A file of authorities that cannot be read. It could be at the start: it is being renewed.
+pub(super) fn of_trust(cluster: &str, error: &TrustError) -> Failure {
+    tracing::warn!(cluster, %error, "the cluster cannot be verified");
+    cannot_be_reached(cluster)
+}
+
+fn cannot_be_reached(cluster: &str) -> Failure {
     Failure::passing(format!("the cluster {cluster} cannot be reached"))
 }
 

@@ -22,12 +22,21 @@ use operation::{ExportFormat, PostgresExport};
 use runtime::config::{Bucket, Cluster};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tls::TrustError;
 
 /// The longest this executor goes from one safe point to the next: the pulse of its waits, and as much again for what
 /// it does between two waits (a block is filled in some 30 ms).
 ///
 /// A stop does not wait for it, since every wait ends with the stop. Only the opening of a local file is not raced.
 pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
+
+/// Whether the cluster's file of authorities, if it has one, can be used: a mistake shows at the start.
+///
+/// # Errors
+/// [`TrustError`].
+pub fn check(cluster: &Cluster) -> Result<(), TrustError> {
+    session::link(cluster).map(drop)
+}
 
 /// Exports.
 ///

@@ -67,6 +67,11 @@ pub(super) fn command(
     if let Some(password) = &cluster.password {
         command.env("PGPASSWORD", password.expose());
     }
+    // Else it would take whatever TLS the server offers, from whoever answers.
+    match cluster.authorities() {
+        None => command.env("PGSSLMODE", "disable"),
+        Some(file) => command.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", file),
+    };
     command
 }
 
@@ -111,6 +116,7 @@ fn exactly(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use runtime::config::ClusterTls;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -134,6 +140,33 @@ mod tests {
         assert!(!has(&if_exists_alone, "--if-exists"));
         let all = SqlDump { schema_only: true, clean_target_objects: true, ..if_exists_alone };
         assert!(has(&all, "--schema-only") && has(&all, "--clean") && has(&all, "--if-exists"));
+    }
+
+    #[test]
+    fn a_child_is_told_whom_to_trust_and_takes_no_tls_by_itself() {
+        let mut cluster = Cluster {
+            name: "c".to_owned(),
+            host: "db.internal".to_owned(),
+            host_address: None,
+            port: 5432,
+            tls: ClusterTls::Disable,
+            ca_file: None,
+            user: "u".to_owned(),
+            password_env: None,
+            password: None,
+        };
+        let environment = |cluster: &Cluster| {
+            let id = OperationId::from_uuid(uuid::Uuid::nil());
+            let command = command(Path::new("pg_dump"), cluster, "d", id, &[]);
+            let value = |name: &str| {
+                let set = command.as_std().get_envs().find(|(key, _)| *key == name);
+                set.and_then(|(_, value)| value.map(|value| value.to_string_lossy().into_owned()))
+            };
+            (value("PGSSLMODE"), value("PGSSLROOTCERT"))
+        };
+        assert_eq!(environment(&cluster), (Some("disable".to_owned()), None));
+        (cluster.tls, cluster.ca_file) = (ClusterTls::VerifyFull, Some("/ca.pem".into()));
+        assert_eq!(environment(&cluster), (Some("verify-full".to_owned()), Some("/ca.pem".to_owned())));
     }
 
     #[test]

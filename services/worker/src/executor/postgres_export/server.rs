@@ -3,9 +3,10 @@
 
 use crate::safepoint::{Ended, Safepoint};
 use operation::{Code, Failure, PostgresServer, ProjectId};
-use runtime::config::{Cluster, Secret};
+use runtime::config::{Cluster, ClusterTls, Secret};
 use runtime::destination::{AllowedDestinations, Destination, DestinationError, resolve, system_dns};
 use runtime::sealing::KeyRing;
+use std::path::Path;
 use std::time::Duration;
 use store::{Store, purpose_of_operation};
 
@@ -17,6 +18,8 @@ const LOOKUP_WITHIN: Duration = Duration::from_secs(10);
 pub struct Finder<'a> {
     /// What the project may reach.
     pub allowed: &'a AllowedDestinations,
+    /// Whom to trust for it; without, it is reached without TLS.
+    pub authorities: Option<&'a Path>,
     /// What opens secrets.
     pub secret_keys: &'a KeyRing,
     /// Where they are kept.
@@ -42,6 +45,8 @@ impl Finder<'_> {
             host: host.clone(),
             host_address: address,
             port: *port,
+            tls: if self.authorities.is_some() { ClusterTls::VerifyFull } else { ClusterTls::Disable },
+            ca_file: self.authorities.map(Path::to_owned),
             user: user.clone(),
             password_env: None,
             password: Some(password),

@@ -4,13 +4,13 @@ use super::failure;
 use operation::{Failure, OperationId};
 use runtime::config::Cluster;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tls::{Driver, PostgresLink, TrustError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{CancelToken, Client, Config, Connection, Error, NoTls, Socket};
+use tokio_postgres::{CancelToken, Client, Config, Error};
 
 /// How long a query may wait for a lock on a table.
 pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
@@ -47,7 +47,14 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     /// The cluster's resource name, for messages.
     pub(super) cluster: String,
+    /// How it was reached: its cancels must go the same way.
+    link: PostgresLink,
     cancel: CancelToken,
+}
+
+/// How a cluster is reached. Its file of authorities is read each time, so that it can be renewed.
+pub(super) fn link(cluster: &Cluster) -> Result<PostgresLink, TrustError> {
+    cluster.authorities().map_or_else(|| Ok(PostgresLink::plain()), PostgresLink::verified)
 }
 
 impl Session {
@@ -71,13 +78,14 @@ impl Session {
         if let Some(password) = &cluster.password {
             config.password(password.expose());
         }
-        let connected = config.connect(NoTls).await;
-        let (client, connection) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
+        let link = link(cluster).map_err(|error| failure::of_trust(&cluster.name, &error))?;
+        let connected = link.connect(&config).await;
+        let (client, driver) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
         let cancel = client.cancel_token();
-        let mut wire = Wire { connection: Some(Box::pin(connection)), ended: None };
+        let mut wire = Wire { driver: Some(driver), ended: None };
         let set = wire.drive(client.batch_execute(&settings())).await;
         set.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
-        Ok(Self { client, wire, cluster: cluster.name.clone(), cancel })
+        Ok(Self { client, wire, cluster: cluster.name.clone(), link, cancel })
     }
 
     /// Says good-bye after the last answer.
@@ -93,7 +101,7 @@ impl Session {
     /// Waits for the end of the connection, which comes after the answer to the last request; cancels that request
     /// again and again. The wire is driven all the while: a server that is blocked in sending sees no cancel.
     async fn end(self, first_cancel: Duration) {
-        let Self { client, mut wire, cluster, cancel } = self;
+        let Self { client, mut wire, cluster, link, cancel } = self;
         // Without a client the connection ends itself as soon as nothing is under way.
         drop(client);
         let mut given_up = pin!(sleep(GONE_WITHIN));
@@ -105,11 +113,11 @@ impl Session {
                 () = poll_fn(|cx| wire.poll(cx)) => return,
                 () = &mut given_up => break,
                 _ = repeat.tick() => {
-                    let cancel = cancel.clone();
+                    let (link, cancel) = (link.clone(), cancel.clone());
                     // On a connection of its own. Whether it worked is seen on the wire.
                     tokio::spawn(async move {
                         let _turn = CANCELS.acquire().await;
-                        let _ = timeout(CANCEL_WITHIN, cancel.cancel_query(NoTls)).await;
+                        let _ = timeout(CANCEL_WITHIN, link.cancel(&cancel)).await;
                     });
                 }
             }
@@ -122,17 +130,17 @@ impl Session {
 /// not handed from thread to thread.
 pub(super) struct Wire {
     /// Dropped as soon as it has ended: only then do the requests that still wait for it fail.
-    connection: Option<Pin<Box<Connection<Socket, NoTlsStream>>>>,
+    driver: Option<Driver>,
     ended: Option<Result<(), Error>>,
 }
 
 impl Wire {
     /// Moves what can be moved. Ready when the connection has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(connection) = &mut self.connection
-            && let Poll::Ready(ended) = connection.as_mut().poll(cx)
+        if let Some(driver) = &mut self.driver
+            && let Poll::Ready(ended) = driver.as_mut().poll(cx)
         {
-            self.connection = None;
+            self.driver = None;
             self.ended = Some(ended);
         }
         if self.ended.is_some() { Poll::Ready(()) } else { Poll::Pending }

@@ -4,7 +4,7 @@ use operation::{
     CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, RetryPolicy, Spec,
     SqlDump, WorkerId,
 };
-use runtime::config::{Bucket, Cluster, Secret};
+use runtime::config::{Bucket, Cluster, ClusterTls, Secret};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,6 +53,8 @@ impl World {
             port: url.port().unwrap_or(5432),
             user: url.username().to_owned(),
             host_address: None,
+            tls: ClusterTls::Disable,
+            ca_file: None,
             password_env: None,
             password: url.password().map(Secret::new),
         }

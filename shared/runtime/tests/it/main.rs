@@ -1,0 +1,3 @@
+//! What the processes stand on, against real servers.
+
+mod broker_tls;
