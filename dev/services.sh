@@ -191,7 +191,7 @@ postgres_create() {
 }
 
 # The roles and databases, each made when missing. `safepoint` owns our tables; what the roles of the processes may do in
-# them is given by `safepoint-keeper migrate`. The exporter reads every table and can do nothing else.
+# them is given by `safepoint-keeper migrate`. The exporter reads the shop's tables and can do nothing else.
 postgres_databases() {
   PGPASSWORD=$(value "$secrets" POSTGRES_PASSWORD) "$bin/psql" -X -q -v ON_ERROR_STOP=1 \
     -h 127.0.0.1 -p "$(value "$ports" POSTGRES_PORT)" -U postgres postgres <<END
@@ -205,11 +205,17 @@ ALTER ROLE safepoint_worker LOGIN PASSWORD '$(value "$secrets" WORKER_PASSWORD)'
 ALTER ROLE safepoint_keeper LOGIN PASSWORD '$(value "$secrets" KEEPER_PASSWORD)';
 ALTER ROLE shop LOGIN CREATEDB PASSWORD '$(value "$secrets" SHOP_PASSWORD)';
 ALTER ROLE safepoint_export LOGIN PASSWORD '$(value "$secrets" EXPORT_PASSWORD)';
-GRANT pg_read_all_data TO safepoint_export;
+REVOKE pg_read_all_data FROM safepoint_export;
 SELECT format('CREATE DATABASE %I OWNER %I', name, name) FROM unnest(ARRAY['safepoint', 'shop']) AS wanted (name)
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \\gexec
 -- Both live on one server here: the customer's roles must not get at our operations.
 REVOKE CONNECT ON DATABASE safepoint FROM PUBLIC;
+-- Not pg_read_all_data, which reads the password hashes of all roles as well.
+\\connect shop
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO safepoint_export;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO safepoint_export;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop GRANT SELECT ON TABLES TO safepoint_export;
+ALTER DEFAULT PRIVILEGES FOR ROLE shop GRANT SELECT ON SEQUENCES TO safepoint_export;
 END
 }
 

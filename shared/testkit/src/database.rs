@@ -35,6 +35,9 @@ impl Role {
     }
 }
 
+/// The role that exports run as: it reads all data, and nothing of the server's machine.
+pub const EXPORT_ROLE: &str = "safepoint_test_export";
+
 /// A database of one test's own; dropped with it.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -173,6 +176,8 @@ async fn connect(url: &Url) -> Result<Client> {
 /// and the grants, so that a changed one makes another template.
 async fn template(client: &Client, server: &Url) -> Result<String> {
     let mut hasher = DefaultHasher::new();
+    // What `roles` makes of the server.
+    2.hash(&mut hasher);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
     let mut files: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     let grants = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../store/grants"))?;
@@ -204,13 +209,17 @@ async fn template(client: &Client, server: &Url) -> Result<String> {
     Ok(name)
 }
 
-/// The roles of the processes: the server's, hence those of all test databases. Their password is the superuser's.
+/// The roles of the processes and of exports: the server's, hence those of all test databases. Their password is the superuser's.
 async fn roles(client: &Client, server: &Url) -> Result<()> {
     let password = server.password().context("a password in TEST_DATABASE_URL")?;
     for role in Role::ALL {
         if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role.name()]).await?.is_none() {
             client.batch_execute(&format!("CREATE ROLE {} LOGIN PASSWORD '{password}'", role.name())).await?;
         }
+    }
+    if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&EXPORT_ROLE]).await?.is_none() {
+        let role = format!("CREATE ROLE {EXPORT_ROLE} LOGIN PASSWORD '{password}' IN ROLE pg_read_all_data");
+        client.batch_execute(&role).await?;
     }
     Ok(())
 }

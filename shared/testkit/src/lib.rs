@@ -15,7 +15,7 @@ mod tls_front;
 mod wait;
 
 pub use authority::{Authority, Issued, server_authorities};
-pub use database::{Role, TestDatabase, broker_settings};
+pub use database::{EXPORT_ROLE, Role, TestDatabase, broker_settings};
 pub use gate::{GATE, Gate};
 pub use operations::{actor, new_operation};
 pub use process::{Launcher, Process, binary_path, free_address};

@@ -1,7 +1,7 @@
 //! The whole product as real processes: api, workers, keeper, a customer's database, a bucket.
 
 use crate::process::{Launcher, Process, free_address, ready};
-use crate::{Proxy, Role, TestDatabase, broker_settings, eventually};
+use crate::{EXPORT_ROLE, Proxy, Role, TestDatabase, broker_settings, eventually};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -206,7 +206,7 @@ fn password(customer: &TestDatabase) -> String {
 
 fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<String> {
     let url: Url = customer.url().parse()?;
-    let (host, port, user) = (url.host_str().context("a host")?, url.port().unwrap_or(5432), url.username());
+    let (host, port) = (url.host_str().context("a host")?, url.port().unwrap_or(5432));
     let bucket = Url::from_directory_path(bucket).ok().context("an absolute path")?;
     let ttl = LEASE_TTL.as_secs_f64();
     Ok(format!(
@@ -220,7 +220,7 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         name = "projects/p/locations/here/clusters/main"
         host = "{host}"
         port = {port}
-        user = "{user}"
+        user = "{EXPORT_ROLE}"
         password_env = "CUSTOMER_PASSWORD"
         [[buckets]]
         name = "exports"

@@ -57,9 +57,10 @@ async fn copy(format: &CsvFormat, session: &mut Session, output: &mut Output<'_>
             Filled::End => break,
         }
     }
-    // Nothing was written there: this only shows that the server got to the end in good order.
-    let committed = output.wait("waiting for the commit", wire.drive(client.batch_execute("COMMIT"))).await?;
-    Ok(committed.map_err(|error| failure::of_error(cluster, &error, wire))?)
+    // Shows that the server got to the end in good order, and takes back what a function may have written although the
+    // transaction is read-only (large objects, before Postgres 16).
+    let ended = output.wait("waiting for the end", wire.drive(client.batch_execute("ROLLBACK"))).await?;
+    Ok(ended.map_err(|error| failure::of_error(cluster, &error, wire))?)
 }
 
 /// Lets the server's own parser judge the query, alone: the extended protocol takes exactly one statement, so nothing

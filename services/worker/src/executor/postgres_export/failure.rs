@@ -30,6 +30,15 @@ pub(super) fn of_trust(cluster: &str, error: &TrustError) -> Failure {
     cannot_be_reached(cluster)
 }
 
+/// A role that no export runs as.
+pub(super) fn of_role(cluster: &str) -> Failure {
+    let message = format!(
+        "the role for the cluster {cluster} is a superuser, or has rights to the server's files or programs: exports run as a \
+         role without"
+    );
+    Failure::fatal(Code::FailedPrecondition, message)
+}
+
 fn cannot_be_reached(cluster: &str) -> Failure {
     Failure::passing(format!("the cluster {cluster} cannot be reached"))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tls::{Driver, PostgresLink, TrustError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_postgres::SimpleQueryMessage::Row;
 use tokio_postgres::{CancelToken, Client, Config, Error};
 
 /// How long a query may wait for a lock on a table.
@@ -24,7 +25,8 @@ const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// How long a cancelled query is waited for.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
-/// What every session sets. Long exports are wanted; idle or locked ones are not.
+/// What every session sets, and whether its role is one for exports, in one message. Long exports are wanted; idle or
+/// locked ones are not.
 ///
 /// `client_connection_check_interval` (since Postgres 14) ends a silent query whose worker was killed.
 fn settings() -> String {
@@ -34,7 +36,8 @@ fn settings() -> String {
          SET statement_timeout = 0;
          SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s';
          SET idle_in_transaction_session_timeout = '60s';
-         SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
+         SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'client_connection_check_interval';
+         {REACHES_FILES}"
     )
 }
 
@@ -56,6 +59,12 @@ pub(super) struct Session {
 pub(super) fn link(cluster: &Cluster) -> Result<PostgresLink, TrustError> {
     cluster.authorities().map_or_else(|| Ok(PostgresLink::plain()), PostgresLink::verified)
 }
+
+/// Whether the role gets at files or programs of the server's machine: by a SELECT of one's choice (`pg_read_file`) it would
+/// hand them to whoever may export. A superuser is a member of all. <https://www.postgresql.org/docs/15/predefined-roles.html>
+const REACHES_FILES: &str = "
+    SELECT coalesce(bool_or(pg_has_role(oid, 'MEMBER')), false) FROM pg_roles
+    WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')";
 
 impl Session {
     /// Connects with the cluster's own role, and nothing from the environment.
@@ -83,8 +92,12 @@ impl Session {
         let (client, driver) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
         let cancel = client.cancel_token();
         let mut wire = Wire { driver: Some(driver), ended: None };
-        let set = wire.drive(client.batch_execute(&settings())).await;
-        set.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
+        let asked = wire.drive(client.simple_query(&settings())).await;
+        let answers = asked.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
+        let rows = answers.iter().filter_map(|answer| if let Row(row) = answer { Some(row) } else { None });
+        if rows.last().is_none_or(|row| row.get(0) != Some("f")) {
+            return Err(failure::of_role(&cluster.name));
+        }
         Ok(Self { client, wire, cluster: cluster.name.clone(), link, cancel })
     }
 

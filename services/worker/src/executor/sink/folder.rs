@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use operation::{Cleanup, CleanupStatus, Code, Failure, Fence, Progress};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -227,7 +228,9 @@ pub(super) fn failure(bucket: &str, error: &io::Error) -> Failure {
     } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
         let message = format!("the bucket {bucket} does not let the object be written, or its name leads out of it");
         Failure::fatal(Code::PermissionDenied, message)
-    } else if matches!(kind, ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists) {
+    } else if matches!(kind, ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists)
+        || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+    {
         let message = format!(
             "in the bucket {bucket} a folder stands where the object should be, or an object where its folder should be"
         );

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Claimed, Ending, Finished, NewOperation};
 use tempfile::TempDir;
-use testkit::{TestDatabase, eventually};
+use testkit::{EXPORT_ROLE, TestDatabase, eventually};
 use tokio_postgres::Client;
 use url::Url;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ impl World {
             name: "projects/p/locations/l/clusters/c".to_owned(),
             host: url.host_str().unwrap().to_owned(),
             port: url.port().unwrap_or(5432),
-            user: url.username().to_owned(),
+            user: EXPORT_ROLE.to_owned(),
             host_address: None,
             tls: ClusterTls::Disable,
             ca_file: None,
