@@ -91,6 +91,7 @@ make_project() {
 write_config() {
   local name
   secret "$secrets" SAFEPOINT_PAGE_TOKEN_KEY 32
+  secret "$secrets" SECRET_KEY 32
   for name in api-1 api-2; do is_running "$name" || keep_port "$ports" "$(key "$name" LISTEN)"; done
   for name in "${processes[@]}"; do is_running "$name" || keep_port "$ports" "$(key "$name" ADMIN)"; done
 
@@ -118,6 +119,12 @@ password_env = "SAFEPOINT_DEMO_CLUSTER_PASSWORD"
 name = "demo-exports"
 url = "file://$url/"
 projects = ["demo-project"]
+
+# The same server, named by a caller in spec.server.
+[[destinations]]
+projects = ["demo-project"]
+network = "127.0.0.1/32"
+ports = [$(value "$ports" POSTGRES_PORT)]
 
 [worker]
 slots = 16
@@ -191,6 +198,7 @@ launch() {
     SAFEPOINT_ADMIN_LISTEN="$(admin "$1")"
     SAFEPOINT_DATABASE_URL="$(database_url "$1")"
     SAFEPOINT_DEMO_CLUSTER_PASSWORD="$(value "$secrets" EXPORT_PASSWORD)"
+    SAFEPOINT_SECRET_KEYS="demo=$(value "$secrets" SECRET_KEY)"
     # The server's own pg_dump, before the wrapper of Debian that guesses a version.
     PATH="$(postgres_bin):$PATH"
   )

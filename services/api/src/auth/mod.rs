@@ -19,6 +19,9 @@ use operation::{Code, ProjectId};
 use runtime::config::Config;
 use runtime::scope::Scope;
 
+/// <https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html>
+const X_AUTH_TOKEN: &str = "x-auth-token";
+
 /// Who calls.
 #[derive(Debug, Clone)]
 pub struct Principal {
@@ -106,17 +109,23 @@ fn unauthenticated(reason: &'static str, message: &'static str, challenge: &str)
         .with_header(WWW_AUTHENTICATE, format!("Bearer realm=\"safepoint\"{challenge}"))
 }
 
-/// The token of `Authorization: Bearer TOKEN` (RFC 6750); the scheme's case does not matter (RFC 9110 section 11.1).
+/// The token of `Authorization: Bearer TOKEN` (RFC 6750); the scheme's case does not matter (RFC 9110 section 11.1). Where
+/// there is no such header, that of `X-Auth-Token: TOKEN`, as Huawei Cloud's clients send it.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    let token = match headers.get(AUTHORIZATION) {
+        Some(header) => {
+            let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)?
+        }
+        None => headers.get(X_AUTH_TOKEN)?.to_str().ok()?,
+    };
+    Some(token.trim()).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{HeaderName, HeaderValue};
     use runtime::callers::Token;
 
     fn callers() -> Callers {
@@ -143,6 +152,24 @@ mod tests {
             Ok(project) => project.to_string(),
             Err(error) => error.reason().to_owned(),
         }
+    }
+
+    #[test]
+    fn a_token_comes_by_one_header_or_the_other() {
+        let check = |lines: &[(&'static str, &'static str)], expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            assert_eq!(bearer(&headers), expected, "{lines:?}");
+        };
+        check(&[("authorization", "Bearer a")], Some("a"));
+        check(&[("x-auth-token", " a ")], Some("a"));
+        check(&[("x-auth-token", "")], None);
+        check(&[("authorization", "Bearer a"), ("x-auth-token", "b")], Some("a"));
+        // What is meant as a credential is not passed over for another one.
+        check(&[("authorization", "Basic a"), ("x-auth-token", "b")], None);
+        check(&[], None);
     }
 
     #[actix_web::test]

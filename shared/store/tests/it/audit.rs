@@ -17,7 +17,7 @@ fn owned(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(verb, result)| ((*verb).to_owned(), (*result).to_owned())).collect()
 }
 
-/// INV-27: each is written with the change and only with it.
+/// Each is written with the change and only with it.
 #[tokio::test]
 async fn each_change_has_one_entry_and_what_changes_nothing_has_none() {
     let fixture = Fixture::new().await;

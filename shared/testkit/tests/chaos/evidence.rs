@@ -30,6 +30,8 @@ pub struct Row {
     pub cleanup: Option<String>,
     pub road: Option<String>,
     pub deleted: bool,
+    /// What the audit log tells of it.
+    pub audited: Vec<String>,
 }
 
 /// One change of a row, as the database saw it. The facts before are missing where it was made.
@@ -130,6 +132,7 @@ async fn rows(client: &Client) -> Result<Vec<Row>> {
                 cleanup: row.get("cleanup"),
                 road: row.get("road"),
                 deleted: row.get("deleted"),
+                audited: row.get("audited"),
             })
         })
         .collect()

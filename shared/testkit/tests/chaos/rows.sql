@@ -2,6 +2,7 @@ SELECT id::text AS id, spec->>'object' AS object, (spec->>'steps')::bigint AS st
        error_code, error_message, cancel_cleanup->>'status' AS cleanup, cancel_delivered_by AS road,
        (extract(epoch FROM cancel_requested_at) * 1000000)::bigint AS cancelled_at,
        (extract(epoch FROM finish_time) * 1000000)::bigint AS ended_at,
-       delete_time IS NOT NULL AS deleted
+       delete_time IS NOT NULL AS deleted,
+       ARRAY(SELECT verb FROM audit_log WHERE operation_id = operations.id ORDER BY sequence) AS audited
 FROM operations
 ORDER BY operations.id

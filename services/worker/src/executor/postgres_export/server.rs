@@ -4,7 +4,7 @@
 use crate::safepoint::{Ended, Safepoint};
 use operation::{Code, Failure, PostgresServer, ProjectId};
 use runtime::config::{Cluster, ClusterTls, Secret};
-use runtime::destination::{AllowedDestinations, Destination, DestinationError, resolve, system_dns};
+use runtime::destination::{AllowedDestinations, Destination, DestinationError, Host, resolve, system_dns};
 use runtime::sealing::KeyRing;
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,11 @@ impl Finder<'_> {
         let password = self.password(project, cx).await?;
         Ok(Cluster {
             name,
-            host: host.clone(),
+            host: match destination.host() {
+                Host::Name(name) => name.clone(),
+                // Without the brackets, which belong to the text that callers write.
+                Host::Address(address) => address.to_string(),
+            },
             host_address: address,
             port: *port,
             tls: if self.authorities.is_some() { ClusterTls::VerifyFull } else { ClusterTls::Disable },

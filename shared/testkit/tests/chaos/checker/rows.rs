@@ -28,6 +28,7 @@ pub fn check(evidence: &Evidence, violations: &mut Vec<Violation>) {
             violations.push(Violation::new("INV-7", &row.id, format!("was finished {ends} times")));
         }
         end(row, violations);
+        audited(row, violations);
     }
 }
 
@@ -46,6 +47,19 @@ fn attempts(change: &Change, violations: &mut Vec<Violation>) {
     }
     if after.failures < before.failures {
         violations.push(Violation::new("INV-19", &change.id, "its failures went back"));
+    }
+}
+
+/// Each change that somebody asked for has one entry, and there is none without its change; a cancel may become more urgent
+/// once.
+fn audited(row: &Row, violations: &mut Vec<Violation>) {
+    let told = |verb: &str| row.audited.iter().filter(|told| *told == verb).count();
+    let cancels = if row.cancelled_at.is_some() { 1..=2 } else { 0..=0 };
+    if told("CREATE") + told("RETRY") != 1
+        || !cancels.contains(&told("CANCEL"))
+        || told("DELETE") != usize::from(row.deleted)
+    {
+        violations.push(Violation::new("AUDIT", &row.id, format!("the audit log tells of {:?}", row.audited)));
     }
 }
 

@@ -56,6 +56,7 @@ fn row(id: &str, number: u64, state: &str, items: u64) -> Row {
         cleanup: cancelled.then(|| "kept".to_owned()),
         road: None,
         deleted: false,
+        audited: if cancelled { vec!["CREATE".to_owned(), "CANCEL".to_owned()] } else { vec!["CREATE".to_owned()] },
     }
 }
 
@@ -196,6 +197,9 @@ fn what_rows_may_not_do_is_found() {
         evidence.rows[0].state = "RUNNING".to_owned();
     });
     finds("INV-19", "one that is tried without end", |evidence| evidence.rows[0].failures = 6);
+    finds("AUDIT", "a cancel that is not told", |evidence| evidence.rows[1].audited.truncate(1));
+    finds("AUDIT", "a cancel that nobody asked for", |evidence| evidence.rows[0].audited.push("CANCEL".to_owned()));
+    finds("AUDIT", "two creates", |evidence| evidence.rows[0].audited.push("CREATE".to_owned()));
 }
 
 #[test]
