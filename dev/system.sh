@@ -198,7 +198,6 @@ launch() {
     SAFEPOINT_ADMIN_LISTEN="$(admin "$1")"
     SAFEPOINT_DATABASE_URL="$(database_url "$1")"
     SAFEPOINT_DEMO_CLUSTER_PASSWORD="$(value "$secrets" EXPORT_PASSWORD)"
-    SAFEPOINT_SECRET_KEYS="demo=$(value "$secrets" SECRET_KEY)"
     # The server's own pg_dump, before the wrapper of Debian that guesses a version.
     PATH="$(postgres_bin):$PATH"
   )
@@ -206,6 +205,7 @@ launch() {
     SAFEPOINT_LISTEN="$(listen "$1")"
     SAFEPOINT_PAGE_TOKEN_KEY="$(value "$secrets" SAFEPOINT_PAGE_TOKEN_KEY)"
   )
+  [[ $1 == keeper-* ]] || settings+=(SAFEPOINT_SECRET_KEYS="demo=$(value "$secrets" SECRET_KEY)")
   # Not by the command env, on whose command line everybody could read the secrets.
   (export "${settings[@]}" && unset SAFEPOINT_TOKEN SAFEPOINT_CUSTOMER_URL &&
     exec setsid "$(program "$1")" </dev/null >"$logs/$1.log" 2>&1) &

@@ -27,7 +27,7 @@ pub use store::{
 };
 
 /// When a caller is told to try again. Above the 2 s that a connection of the pool is waited for.
-const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
+pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 /// A create is tried again only if its failure came quickly: two long waits would outlast the caller's.
 const QUICK: Duration = Duration::from_millis(500);
 
@@ -195,6 +195,16 @@ impl Operations {
             Created::New(operation) | Created::Before(operation) => Ok(operation),
             Created::KeyTaken => Err(OperationsError::KeyTaken),
         }
+    }
+
+    /// The operation that an earlier request with the same key has made, if it asked for the same.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn made_before(&self, creation: &Creation) -> Result<Option<Operation>, OperationsError> {
+        let Some(request) = creation.request()? else { return Ok(None) };
+        let (store, project) = (self.store.clone(), creation.project.clone());
+        apart(None, async move { store.made_by_key(&project, &request).await }).await
     }
 
     /// Reads one operation.

@@ -3,11 +3,12 @@
 //! create within a second. Nobody is refused by an old count.
 
 use crate::error::ApiError;
-use crate::operations::{Operations, OperationsError, ProjectQueue};
+use crate::operations::{ANSWER_WITHIN, Operations, OperationsError, ProjectQueue};
 use operation::{Code, ProjectId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -51,7 +52,9 @@ impl Queues {
         let asked = Instant::now();
         let count =
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(project.clone()).or_default().clone();
-        let mut count = count.lock().await;
+        // While the database does not answer, those who wait do so side by side.
+        let count = timeout(ANSWER_WITHIN, count.lock()).await;
+        let mut count = count.map_err(|_| OperationsError::Unavailable)?;
         if verdict(*count, asked, Instant::now()) == Verdict::CountAnew {
             *count = Some(self.count(project, operations).await?);
         }
@@ -97,8 +100,8 @@ fn verdict(count: Option<Count>, asked: Instant, now: Instant) -> Verdict {
 
 fn full(limit: u64) -> ApiError {
     let message = format!(
-        "as many operations of this project wait as may ({limit}): try again when some of them run, or cancel what is not \
-         needed"
+        "as many operations of this project wait as may ({limit}), deleted ones too: try again when some of them run, or \
+         cancel what is not needed"
     );
     ApiError::new(Code::ResourceExhausted, "QUEUE_FULL", message)
         .with("limit", limit.to_string())

@@ -11,7 +11,7 @@ use runtime::scope::Scope;
 use runtime::sealing::KeyRing;
 use store::{AccessKey, Store, purpose_of_access_key};
 
-/// What is done to access keys. Replicas of the api learn of it within seconds.
+/// What is done to access keys. No route of the api asks for them yet.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Makes a pair and prints it, access key first. The secret key is kept sealed and never shown again.
@@ -28,7 +28,7 @@ pub enum Command {
     },
     /// Lists all pairs there ever were, without their secret keys.
     List,
-    /// Refuses a pair from now on.
+    /// Takes a pair back for good.
     Revoke {
         /// Its name.
         name: String,
@@ -56,7 +56,7 @@ pub async fn run(store: &Store, keys: &KeyRing, command: Command) -> anyhow::Res
         Command::Revoke { name } => {
             let revoked = store.revoke_access_key(&name, &operator()).await?;
             ensure!(revoked, "there is no access key {name}, or it was revoked before");
-            eprintln!("The access key {name} is refused within seconds.");
+            eprintln!("The access key {name} is revoked.");
         }
         Command::Reseal => {
             let resealed = reseal(store, keys).await?;

@@ -118,13 +118,14 @@ fn parse() -> Settings {
 
 async fn migrate(database_url: &str, roles: Migrate) -> anyhow::Result<()> {
     let Migrate { api, worker, keeper } = roles;
-    let applied =
-        store::migrate(database_url, &Roles { api, worker, keeper }).await.context("the database was not migrated")?;
+    let applied = store::migrate(database_url).await.context("the database was not migrated")?;
     for name in &applied {
         tracing::info!(migration = name, "applied");
     }
     let store = Store::new(database_url, PoolSettings::new("safepoint migrate").connections(1))?;
     let partitions = store.ensure_partitions(runtime::clock::now(), partitions::WEEKS_AHEAD).await?;
+    // Last, so that they hold for the partitions as well.
+    store::grant(database_url, &Roles { api, worker, keeper }).await.context("the roles have not got their rights")?;
     tracing::info!(migrations = applied.len(), partitions, "the database is up to date");
     Ok(())
 }

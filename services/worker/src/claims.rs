@@ -1,5 +1,6 @@
 //! Takes work from the queue: woken by a hint or a free slot, else by looking about once a second.
 
+use crate::cursor::{Cursor, Left};
 use crate::registry::Registry;
 use crate::runner::Runner;
 use operation::{Kind, WorkerId};
@@ -7,24 +8,16 @@ use runtime::broker::{Hint, Publisher};
 use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Claim, Store, StoreError};
+use store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a claim of another worker takes.
+const AFTER_ANOTHER_CLAIM: Duration = Duration::from_millis(30);
 const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 /// As many as one statement takes.
 const BATCH: u32 = 64;
-
-/// What a claim left in the queue.
-enum Left {
-    /// There was nothing, or all was taken.
-    Nothing,
-    /// There may be more to claim at once.
-    More,
-    /// There is work that waits for the end of other work: all slots are taken, or as many of a project run as may.
-    Waiting,
-}
 
 /// The loop that claims. It claims alone: while it reconciles, no claim of this worker is under way.
 pub struct Claims {
@@ -48,14 +41,15 @@ impl Claims {
     /// Claims until `shutdown`.
     pub async fn take(self, shutdown: CancellationToken) {
         let mut reconcile_at = Instant::now() + RECONCILE_EVERY;
-        let mut cursors = vec![String::new(); self.slots.len()];
+        let mut cursors: Vec<_> = self.slots.iter().map(|_| Cursor::default()).collect();
         while !shutdown.is_cancelled() {
-            let (mut more, mut starved) = (false, false);
+            let (mut more, mut starved, mut look_in) = (false, false, LOOK_EVERY);
             for (&(kind, slots), cursor) in self.slots.iter().zip(&mut cursors) {
                 match self.claim(kind, slots, cursor).await {
                     Ok(Left::Nothing) => {}
                     Ok(Left::More) => more = true,
                     Ok(Left::Waiting) => starved = true,
+                    Ok(Left::PassedOver) => (starved, look_in) = (true, AFTER_ANOTHER_CLAIM),
                     Err(error) => {
                         tracing::warn!(%error, %kind, "could not claim");
                         // The claim may have been written all the same: then nobody would run it.
@@ -67,36 +61,28 @@ impl Claims {
                 reconcile_at = Instant::now() + RECONCILE_EVERY;
             }
             if !more {
-                self.wait(starved, &shutdown).await;
+                self.wait(starved, look_in, &shutdown).await;
             }
         }
     }
 
     /// Fills the free slots of a kind.
-    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut String) -> Result<Left, StoreError> {
+    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut Cursor) -> Result<Left, StoreError> {
         let free = slots.saturating_sub(self.registry.running(kind)).min(BATCH);
         if free == 0 {
             return Ok(Left::Waiting);
         }
         let worker = *self.identity.borrow();
-        let Claim { operations: claimed, held_back } =
-            failpoint::around!("worker.claim", self.store.claim(worker, kind, free, cursor).await)?;
-        let full = claimed.len() == free as usize;
-        // A claim looks at a bounded number of projects: the next one looks at those behind, then starts over.
-        let wrapped = claimed.is_empty() && !cursor.is_empty();
-        claimed.iter().map(|c| c.project.as_str()).max().unwrap_or_default().clone_into(cursor);
-        let operations: Vec<_> = claimed.iter().map(|claimed| claimed.fence.id).collect();
-        for operation in claimed {
+        let claim = failpoint::around!("worker.claim", self.store.claim(worker, kind, free, cursor.from()).await)?;
+        let left = cursor.advance(&claim, free as usize);
+        let operations: Vec<_> = claim.operations.iter().map(|claimed| claimed.fence.id).collect();
+        for operation in claim.operations {
             self.runner.start(operation, worker);
         }
         if !operations.is_empty() {
             self.publisher.send(Hint::Changed { operations });
         }
-        Ok(match held_back {
-            _ if full || wrapped => Left::More,
-            true => Left::Waiting,
-            false => Left::Nothing,
-        })
+        Ok(left)
     }
 
     async fn reconcile(&self) -> bool {
@@ -115,12 +101,12 @@ impl Claims {
         }
     }
 
-    async fn wait(&self, starved: bool, shutdown: &CancellationToken) {
+    async fn wait(&self, starved: bool, look_in: Duration, shutdown: &CancellationToken) {
         tokio::select! {
             () = self.work.notified() => {}
             // Where nothing waited for it, an end is no reason to look.
             () = self.registry.attempt_ended(), if starved => {}
-            () = tokio::time::sleep(LOOK_EVERY.mul_f64(0.5 + clock::jitter())) => {}
+            () = tokio::time::sleep(look_in.mul_f64(0.5 + clock::jitter())) => {}
             () = shutdown.cancelled() => {}
         }
     }

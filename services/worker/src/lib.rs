@@ -7,6 +7,7 @@ pub mod attempt;
 mod cancel_listener;
 mod checkpoints;
 mod claims;
+mod cursor;
 pub mod executor;
 mod finisher;
 mod lease;

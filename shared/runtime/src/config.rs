@@ -108,7 +108,8 @@ pub struct Config {
     /// Servers that users may name in their requests, by project.
     #[serde(default)]
     pub destinations: AllowedDestinations,
-    /// The file of the authorities to trust for these servers (PEM): then they are reached by TLS alone.
+    /// The file of the authorities to trust for these servers (PEM): then they are reached by TLS alone. Without, none is
+    /// reached at a public address.
     #[serde(default)]
     pub destinations_ca_file: Option<PathBuf>,
     /// Postgres servers that may be exported.
@@ -133,9 +134,9 @@ pub struct Cluster {
     pub name: String,
     /// Host name or address.
     pub host: String,
-    /// The address that `host` was found to have, where nothing may look it up anew; never in the file.
+    /// The addresses that `host` was found to have, where nothing may look it up anew; never in the file.
     #[serde(skip)]
-    pub host_address: Option<IpAddr>,
+    pub host_addresses: Vec<IpAddr>,
     /// Port.
     #[serde(default = "postgres_port")]
     pub port: u16,

@@ -9,4 +9,4 @@ GRANT SELECT, INSERT ON operation_labels, create_requests, audit_log TO {role};
 GRANT INSERT ON operation_secrets TO {role};
 -- Its triggers write the moves.
 GRANT SELECT, INSERT ON operation_moves TO {role};
-GRANT SELECT ON operation_counts, workers, projects, tokens, tokens_version, access_keys TO {role};
+GRANT SELECT ON operation_counts, workers, projects, tokens, tokens_version TO {role};

@@ -10,7 +10,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON operation_counts TO {role};
 GRANT SELECT, UPDATE, DELETE ON operation_labels, create_requests TO {role};
 GRANT SELECT, DELETE ON audit_log TO {role};
 GRANT EXECUTE ON FUNCTION create_operations_partition, drop_operations_partition TO {role};
--- Rows expire partition by partition, by the partition's own name: those there are, and those to come.
+-- Rows expire partition by partition, by the partition's own name. Those to come: V8.
 DO $grant$
 DECLARE
     partition regclass;
@@ -20,4 +20,3 @@ BEGIN
     END LOOP;
 END
 $grant$;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, UPDATE, DELETE ON TABLES TO {role};

@@ -29,21 +29,25 @@ WITH RECURSIVE alive AS MATERIALIZED (
         FROM operations o
         WHERE o.state = 'PENDING' AND o.kind = $2 AND o.project_id = w.project_id
           AND (o.not_before IS NULL OR o.not_before <= clock_timestamp())
+          -- What is overdue is left to the keeper, and takes nobody's place meanwhile.
+          AND (o.deadline IS NULL OR o.deadline > clock_timestamp())
         ORDER BY o.priority DESC, o.id
         -- More than asked for: other workers may hold some of them.
         LIMIT $3 * 4
     ) c
 ), allowed AS MATERIALIZED (
-    SELECT c.id, c.priority, c.turn, p.project_id IS NULL OR (h.project_id IS NOT NULL AND c.turn <= p.running_limit) AS now
+    SELECT c.id, c.priority, c.turn,
+           -- What it waits for: nothing, another claim of its project, or the end of what runs.
+           CASE WHEN p.project_id IS NULL THEN 'nothing' WHEN h.project_id IS NULL THEN 'claim'
+                WHEN c.turn <= p.running_limit THEN 'nothing' ELSE 'end' END AS waits_for
     FROM candidates c
     LEFT JOIN projects p ON p.project_id = c.project_id AND p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
     LEFT JOIN held h ON h.project_id = p.project_id AND h.claims = p.claims
 ), taken AS MATERIALIZED (
     SELECT o.id
-    FROM (SELECT * FROM allowed WHERE now ORDER BY turn, priority DESC, id LIMIT $3 * 4) c
+    FROM (SELECT * FROM allowed WHERE waits_for = 'nothing' ORDER BY turn, priority DESC, id LIMIT $3 * 4) c
     JOIN operations o ON o.id = c.id
     WHERE o.state = 'PENDING' AND o.cancel_requested_at IS NULL AND EXISTS (SELECT FROM alive)
-      -- What is overdue is left to the keeper.
       AND (o.deadline IS NULL OR o.deadline > clock_timestamp())
     ORDER BY c.turn, c.priority DESC, c.id
     LIMIT $3
@@ -76,9 +80,12 @@ WITH RECURSIVE alive AS MATERIALIZED (
     UPDATE projects SET claims = claims + 1
     WHERE project_id IN (SELECT project_id FROM claimed) AND running_limit IS NOT NULL AND $2 <> 'operations.cancel'
 )
--- One row at least: `held_back` tells of work that waits for its project's limit, or for another claim of the project.
-SELECT h.held_back, o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
+-- One row at least, which tells of the work that was left, and of the projects behind those that were looked at.
+SELECT l.held_back, l.passed_over, l.look_on, o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
        o.failure_limit, o.retry_initial_millis, o.retry_longest_millis,
        extract(epoch FROM o.deadline - clock_timestamp())::float8 AS deadline_in_seconds,
        extract(epoch FROM clock_timestamp() - o.create_time)::float8 AS waited_seconds
-FROM (SELECT EXISTS (SELECT FROM allowed WHERE NOT now) AS held_back) h LEFT JOIN claimed o ON true
+FROM (SELECT EXISTS (SELECT FROM allowed WHERE waits_for = 'end') AS held_back,
+             EXISTS (SELECT FROM allowed WHERE waits_for = 'claim') AS passed_over,
+             (SELECT max(project_id) FROM waiting HAVING count(project_id) = 100) AS look_on) l
+     LEFT JOIN claimed o ON true

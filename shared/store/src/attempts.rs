@@ -48,8 +48,12 @@ pub struct Claimed {
 pub struct Claim {
     /// What is this worker's from now on.
     pub operations: Vec<Claimed>,
-    /// Whether work was left because as many of its project run as may, or another worker was claiming of that project.
+    /// Whether work was left because as many of its project run as may.
     pub held_back: bool,
+    /// Whether work was left because another worker was claiming of its project.
+    pub passed_over: bool,
+    /// The last project that was looked at, where there may be others behind it.
+    pub look_on: Option<String>,
 }
 
 /// How far an attempt has come, to be stored.
@@ -165,9 +169,11 @@ impl Store {
             .bind(from_project)
             .fetch_all(&self.pool)
             .await?;
-        let mut claim = Claim { operations: Vec::new(), held_back: false };
+        let mut claim = Claim { operations: Vec::new(), held_back: false, passed_over: false, look_on: None };
         for row in &rows {
             claim.held_back = row.try_get("held_back")?;
+            claim.passed_over = row.try_get("passed_over")?;
+            claim.look_on = row.try_get("look_on")?;
             claim.operations.extend(claimed(row, kind)?);
         }
         Ok(claim)

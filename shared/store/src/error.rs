@@ -28,6 +28,10 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if is_stale_plan(&error) {
+            crate::pool::renew_connections();
+            return Self::Unavailable(error);
+        }
         if is_unavailable(&error) { Self::Unavailable(error) } else { Self::Unexpected(error) }
     }
 }
@@ -37,6 +41,12 @@ impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
         sqlx::Error::Io(error).into()
     }
+}
+
+/// A migration has changed what a prepared statement answers with: the connection can't run it any more, a new one can.
+fn is_stale_plan(error: &sqlx::Error) -> bool {
+    let database = error.as_database_error();
+    database.is_some_and(|error| error.code().as_deref() == Some("0A000") && error.message().contains("cached plan"))
 }
 
 fn is_unavailable(error: &sqlx::Error) -> bool {

@@ -32,7 +32,7 @@ pub use changes::Change;
 pub use counts::OperationCount;
 pub use error::StoreError;
 pub use expiry::{Dropping, Partition};
-pub use grants::Roles;
+pub use grants::{Roles, grant};
 pub use link::DatabaseUrlError;
 pub use lists::{Order, Page};
 pub use migrate::{MigrateError, migrate};

@@ -198,11 +198,22 @@ impl Store {
         id: OperationId,
         request: Option<&CreateRequest>,
     ) -> Result<Option<Operation>, StoreError> {
-        let id = match request {
-            Some(request) => self.created_by(project, request).await?,
-            None => Some(id),
-        };
-        let Some(id) = id else { return Ok(None) };
+        match request {
+            Some(request) => self.made_by_key(project, request).await,
+            None => self.get(&Address { project: project.clone(), collection: None, id }).await,
+        }
+    }
+
+    /// The operation that an earlier request with this key has made, if it asked for the same and was not deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn made_by_key(
+        &self,
+        project: &ProjectId,
+        request: &CreateRequest,
+    ) -> Result<Option<Operation>, StoreError> {
+        let Some(id) = self.created_by(project, request).await? else { return Ok(None) };
         self.get(&Address { project: project.clone(), collection: None, id }).await
     }
 

@@ -4,7 +4,8 @@ use crate::StoreError;
 use crate::link::{DatabaseUrlError, Link};
 use sqlx::Connection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How our statements are planned: once a connection, for planning over the partitions costs more than running.
 ///
@@ -29,6 +30,19 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Above all that the server and a pool for requests grant a statement: who waits longer has a connection that fell silent,
 /// and goes on [`afresh`](Store::afresh).
 pub const SILENT_AFTER: Duration = Duration::from_secs(8);
+
+/// When connections were last found to be of before a migration, by this process's clock.
+static RENEWED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// All connections there are now are closed when they are next taken: a migration has changed what their statements answer
+/// with. A call or two has failed by then, and is told to try again.
+pub(crate) fn renew_connections() {
+    *RENEWED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+fn is_of_before(age: Duration) -> bool {
+    RENEWED.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|renewed| renewed.elapsed() < age)
+}
 
 /// How a pool behaves.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +104,9 @@ impl Store {
             .test_before_acquire(false)
             .before_acquire(|connection, taken| {
                 Box::pin(async move {
+                    if is_of_before(taken.age) {
+                        return Ok(false);
+                    }
                     if taken.idle_for > TRUSTED_FOR {
                         connection.ping().await?;
                     }

@@ -199,10 +199,11 @@ async fn template(client: &Client, server: &Url) -> Result<String> {
         roles(client, server).await?;
         let role = |role: Role| Some(role.name().to_owned());
         let roles = Roles { api: role(Role::Api), worker: role(Role::Worker), keeper: role(Role::Keeper) };
-        store::migrate(url.as_str(), &roles).await?;
+        store::migrate(url.as_str()).await?;
         let store = Store::new(url.as_str(), PoolSettings::new("template").connections(1))?;
         store.ensure_partitions(runtime::clock::now(), 1).await?;
         store.close().await;
+        store::grant(url.as_str(), &roles).await?;
         client.batch_execute(&format!("ALTER DATABASE {draft} RENAME TO {name}")).await?;
     }
     client.batch_execute("SELECT pg_advisory_unlock(7350220572)").await?;

@@ -233,6 +233,10 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         ports = [{port}, 1]
         [[destinations]]
         projects = ["p"]
+        network = "::1/128"
+        ports = [{port}]
+        [[destinations]]
+        projects = ["p"]
         host = "localhost"
         ports = [{port}]
         [worker]

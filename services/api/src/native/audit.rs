@@ -42,13 +42,14 @@ pub(super) struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<String>,
-    /// `CREATE`, `RETRY`, `CANCEL`, `PAUSE`, `RESUME`, `DELETE`, `CREATE_TOKEN`, `REVOKE_TOKEN`, `SET_LIMITS`.
+    /// `CREATE`, `RETRY`, `CANCEL`, `PAUSE`, `RESUME`, `DELETE`, `CREATE_TOKEN`, `REVOKE_TOKEN`, `CREATE_ACCESS_KEY`,
+    /// `REVOKE_ACCESS_KEY`, `SET_LIMITS`.
     verb: String,
     /// The operation's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     operation: Option<String>,
-    /// The token's name.
+    /// The token's or the access key's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     resource: Option<String>,

@@ -58,7 +58,11 @@ pub async fn create(mut call: Call) -> Answer {
         by: call.actor(),
         secret,
     };
-    call.enqueues().await?;
+    if let Err(full) = call.enqueues().await {
+        // It may have been let in, and its answer lost.
+        let before = call.api().operations.made_before(&creation).await?.ok_or(full)?;
+        return Ok(HttpResponse::Ok().json(translate::operation(before)));
+    }
     let operation = call.api().operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }

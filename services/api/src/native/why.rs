@@ -84,7 +84,7 @@ fn waits_for(why: &Why) -> (&'static str, String) {
         }
         State::Pending if why.project_is_full => (
             "PROJECT_LIMIT",
-            "As many operations of this project run as may: it begins when one of them has ended.".to_owned(),
+            "As many operations of this project run as may: it begins when there is room.".to_owned(),
         ),
         State::Pending => (
             "WORKER",

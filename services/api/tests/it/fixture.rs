@@ -361,7 +361,7 @@ fn config() -> Config {
         host: "127.0.0.1".to_owned(),
         port: 1,
         user: "nobody".to_owned(),
-        host_address: None,
+        host_addresses: Vec::new(),
         tls: ClusterTls::Disable,
         ca_file: None,
         password_env: None,

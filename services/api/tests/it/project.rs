@@ -79,8 +79,10 @@ async fn who_changed_what_is_told_to_those_who_may_know() {
 async fn a_full_queue_takes_nothing_more_until_something_leaves_it() {
     let fixture = Fixture::with_limits(Limits { queued_operations: 3, ..Limits::default() }).await;
     let mut ids = Vec::new();
-    for _ in 0..3 {
-        ids.push(fixture.post(NATIVE, &steps()).await.body["id"].as_str().expect("an id").to_owned());
+    let mut keyed = steps();
+    keyed["requestId"] = "last".into();
+    for body in [&steps(), &steps(), &keyed] {
+        ids.push(fixture.post(NATIVE, body).await.body["id"].as_str().expect("an id").to_owned());
     }
     let export = format!("{LOCATION}/clusters/main:export");
     for (path, body) in [(NATIVE, &steps()), (&export, &csv("SELECT 1"))] {
@@ -91,6 +93,9 @@ async fn a_full_queue_takes_nothing_more_until_something_leaves_it() {
             (&"5".parse().expect("a header"), &json!("5s"))
         );
     }
+    // What was let in before is there, however often it is asked for.
+    let again = fixture.post(NATIVE, &keyed).await;
+    assert_eq!((again.status, &again.body["id"]), (200, &json!(ids[2])));
     // Others are not concerned, and what empties the queue is let in.
     let theirs = fixture.bare("POST", &NATIVE.replace("mine", "theirs")).bearer_auth(THEIRS).json(&steps());
     assert_eq!(answer(theirs).await.status, 200);

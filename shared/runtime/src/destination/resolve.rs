@@ -1,6 +1,6 @@
 //! From a destination to a connection: one lookup, a judgement of every address, and a connection to what was judged.
 
-use super::{AllowedDestinations, Destination, DestinationError, Host};
+use super::{AllowedDestinations, Destination, DestinationError, Host, ranges};
 use operation::ProjectId;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +16,11 @@ impl Checked {
     /// The addresses, in the order in which the resolver gave them. They may be internal: no user is told them.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.0
+    }
+
+    /// Whether one of them is public: others may be on the way to it.
+    pub fn is_public(&self) -> bool {
+        self.0.iter().any(|address| ranges::is_public(address.ip()))
     }
 }
 
@@ -113,6 +118,8 @@ mod tests {
             let checked = resolved("redis.test:6379", networks, |_| ready(Ok(ips(answer)))).await;
             let told = checked.as_ref().map_err(DestinationError::reason);
             let told = told.map(|checked| checked.addresses().iter().map(ToString::to_string).collect::<Vec<_>>());
+            let public = checked.as_ref().is_ok_and(Checked::is_public);
+            assert_eq!(public, expected.is_ok(), "one of them is, wherever all are allowed: {answer:?}");
             assert_eq!(told, expected.map(|all| all.iter().map(|&one| one.to_owned()).collect()), "{answer:?}");
         };
         check(&[], &["8.8.8.8", "2606:4700::1"], Ok(&["8.8.8.8:6379", "[2606:4700::1]:6379"])).await;
@@ -124,6 +131,8 @@ mod tests {
         check(&["10.1.0.0/16"], &["10.1.2.3", "10.2.2.3"], Err("DESTINATION_FORBIDDEN")).await;
         check(&["0.0.0.0/0", "::/0"], &["8.8.8.8", "::1"], Err("DESTINATION_FORBIDDEN")).await;
         check(&["0.0.0.0/0"], &[], Err("DESTINATION_UNRESOLVED")).await;
+        let inside = resolved("redis.test:6379", &["10.1.0.0/16"], |_| ready(Ok(ips(&["10.1.2.3"])))).await.unwrap();
+        assert!(!inside.is_public());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::fixture::Fixture;
 use runtime::clock;
 use std::collections::BTreeSet;
-use store::STATEMENTS;
+use store::{MigrateError, Roles, STATEMENTS, grant};
 use testkit::Role;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -24,7 +24,6 @@ const API: &[&str] = &[
     "counts",
     "tokens",
     "project_queue",
-    "access_keys",
     "list_projects",
     "list_tokens",
     "audit_log",
@@ -172,4 +171,26 @@ async fn a_keeper_makes_partitions_that_it_does_not_own() {
             assert_eq!(refused.code(), Some(&SqlState::INVALID_PARAMETER_VALUE), "{call}: {refused:?}");
         }
     }
+}
+
+/// The last one named would have the rights alone, and the owner would lose its own.
+#[tokio::test]
+async fn a_role_stands_for_one_process() {
+    let fixture = Fixture::new().await;
+    let (url, name) = (fixture.database.url(), |role: Role| Some(role.name().to_owned()));
+    let api = name(Role::Api);
+    let owner: String = fixture.client.query_one("SELECT current_user::text", &[]).await.expect("a name").get(0);
+    for roles in [
+        Roles { api: api.clone(), worker: api.clone(), keeper: None },
+        Roles { api: None, worker: None, keeper: Some(owner) },
+    ] {
+        assert!(matches!(grant(&url, &roles).await, Err(MigrateError::SharedRole(_))), "{roles:?}");
+    }
+    let missing = Roles { api: Some("nobody \"of this name".to_owned()), ..Roles::default() };
+    assert!(matches!(grant(&url, &missing).await, Err(MigrateError::Grant(_))));
+    // What a role had is taken away, as after an upgrade that needs less.
+    fixture.sql(&format!("GRANT DELETE ON operations TO {}", Role::Api.name())).await;
+    grant(&url, &Roles { api, ..Roles::default() }).await.expect("given");
+    let may = format!("SELECT has_table_privilege('{}', 'operations', 'DELETE')", Role::Api.name());
+    assert!(!fixture.client.query_one(&may, &[]).await.expect("told").get::<_, bool>(0));
 }

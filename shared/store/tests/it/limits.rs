@@ -112,7 +112,32 @@ async fn a_claim_that_counts_what_was_passes_the_project_over() {
     assert_eq!(fixture.claim_one(first).await.id, urgent.id);
     held.batch_execute("COMMIT").await.expect("let go");
     let claim = claim.await.expect("no panic").expect("claimed");
-    assert_eq!((claim.operations.len(), claim.held_back), (0, true));
+    assert_eq!((claim.operations.len(), claim.held_back, claim.passed_over), (0, false, true));
+}
+
+/// Projects that may not run more do not hide those behind them; nor does what is overdue take the place of what is not.
+#[tokio::test]
+async fn the_look_goes_on_behind_projects_that_are_full() {
+    let fixture = Fixture::new().await;
+    for number in 0..100 {
+        let name = format!("full-{number:03}");
+        fixture.limit(&name, None, Some(0)).await;
+        fixture.create_in(&name).await;
+    }
+    fixture.create_in("z").await;
+    let worker = fixture.worker().await;
+    let claim = fixture.store.claim(worker, Kind::DemoSteps, 1, "").await.expect("claimed");
+    assert_eq!((claim.operations.len(), claim.held_back, claim.look_on.as_deref()), (0, true, Some("full-099")));
+    let behind = fixture.store.claim(worker, Kind::DemoSteps, 1, "full-099").await.expect("claimed");
+    assert_eq!((behind.operations.len(), behind.look_on), (1, None));
+
+    fixture.limit("p", None, Some(1)).await;
+    let deadline = Some(clock::now() - Duration::from_secs(1));
+    let late = NewOperation { deadline, priority: 5, ..crate::fixture::new_operation(clock::new_operation_id(), "p") };
+    fixture.store.create(&late).await.expect("created");
+    let id = fixture.create().await;
+    let claim = fixture.store.claim(worker, Kind::DemoSteps, 1, "p").await.expect("claimed");
+    assert_eq!(claim.operations.iter().map(|claimed| claimed.fence.id).collect::<Vec<_>>(), [id]);
 }
 
 #[tokio::test]
@@ -141,7 +166,7 @@ async fn what_waits_is_counted_whether_a_list_shows_it_or_not() {
     let listed = fixture.store.list_projects().await.expect("listed");
     let by_name: BTreeMap<_, _> = listed.iter().map(|project| (project.project.as_str(), project)).collect();
     let limits = ProjectLimits { queued: Some(5), running: None };
-    let expected = ListedProject { project: "p".to_owned(), limits, queued: 3, running: 0 };
-    assert_eq!(by_name.get("p"), Some(&&expected), "the cancel of many waits too");
+    let expected = ListedProject { project: "p".to_owned(), limits, queued: 2, running: 0 };
+    assert_eq!(by_name.get("p"), Some(&&expected));
     assert_eq!(by_name.get("q").map(|project| (project.limits, project.queued)), Some((ProjectLimits::default(), 1)));
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use operation::State;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{Address, CreateRequest, Created, NewOperation, STATEMENTS};
+use store::{Address, CreateRequest, Created, NewOperation, PoolSettings, STATEMENTS, Store};
 
 #[tokio::test]
 async fn every_statement_is_valid_against_the_migrated_schema() {
@@ -207,4 +207,17 @@ async fn partitions_are_made_once_and_take_the_rows_of_their_week() {
     let client = fixture.database.client().await;
     let row = client.query_one("SELECT tableoid::regclass::text FROM operations", &[]).await.expect("one row");
     assert_ne!(row.get::<_, String>(0), "operations_default");
+}
+
+/// Replicas that run while the database is migrated fail a call or two, and go on.
+#[tokio::test]
+async fn a_column_that_is_added_under_way_is_survived() {
+    let fixture = Fixture::new().await;
+    let id = fixture.create().await;
+    let store = Store::new(&fixture.database.url(), PoolSettings::new("test").connections(1)).expect("a store");
+    assert!(store.get(&at(id)).await.expect("read").is_some());
+    fixture.sql("ALTER TABLE operations ADD COLUMN of_a_newer_version text").await;
+    let first = store.get(&at(id)).await.expect_err("its statement is of before");
+    assert!(first.is_passing(), "{first:?}");
+    assert!(store.get(&at(id)).await.expect("read by a new connection").is_some());
 }

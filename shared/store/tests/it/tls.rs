@@ -26,10 +26,7 @@ async fn a_verified_link_is_encrypted_and_the_usual_one_is_not() {
         store.close().await;
         client = database.client().await;
     }
-    assert!(
-        migrate(&verified, &store::Roles::default()).await.expect("migrated").is_empty(),
-        "the template has all migrations"
-    );
+    assert!(migrate(&verified).await.expect("migrated").is_empty(), "the template has all migrations");
 }
 
 #[tokio::test]
@@ -53,7 +50,7 @@ async fn check(what: &str, issued: &Issued, host: &str, trusted: &Path, accepted
     let front = TlsFront::to_postgres(database.address(), issued).await;
     let url = database.url_by_tls(host, Some(front.port()), trusted);
     assert_eq!(pool_reaches(&url).await, accepted, "the pool: {what}");
-    let migrated = migrate(&url, &store::Roles::default()).await;
+    let migrated = migrate(&url).await;
     assert_eq!(migrated.is_ok(), accepted, "the migrations: {what}: {migrated:?}");
     assert_eq!((front.encrypted() > 0, front.refused() > 0, front.plain()), (accepted, !accepted, 0), "{what}");
 }
@@ -64,7 +61,7 @@ async fn the_real_servers_certificate_is_held_against_its_name_and_its_authority
     for (host, trusted) in [("127.0.0.1", server_authorities()), ("localhost", Authority::new().certificate())] {
         let url = database.url_by_tls(host, None, &trusted);
         assert!(!pool_reaches(&url).await, "{url}");
-        assert!(migrate(&url, &store::Roles::default()).await.is_err(), "{url}");
+        assert!(migrate(&url).await.is_err(), "{url}");
     }
 }
 
@@ -83,7 +80,7 @@ async fn a_server_without_tls_is_refused_by_a_verified_link() {
     });
     let url = database.url_by_tls("localhost", Some(port), &server_authorities());
     assert!(!pool_reaches(&url).await);
-    let refused = migrate(&url, &store::Roles::default()).await.expect_err("no TLS");
+    let refused = migrate(&url).await.expect_err("no TLS");
     let cause = std::error::Error::source(&refused).expect("a cause").to_string();
     assert!(cause.contains("TLS"), "{cause}");
 }

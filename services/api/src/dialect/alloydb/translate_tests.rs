@@ -158,7 +158,7 @@ fn judged(body: &str) -> Result<PostgresExport, String> {
             host: String::new(),
             port: 5432,
             user: String::new(),
-            host_address: None,
+            host_addresses: Vec::new(),
             tls: ClusterTls::Disable,
             ca_file: None,
             password_env: None,

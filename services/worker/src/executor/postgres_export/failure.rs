@@ -39,7 +39,7 @@ pub(super) fn of_role(cluster: &str) -> Failure {
     Failure::fatal(Code::FailedPrecondition, message)
 }
 
-fn cannot_be_reached(cluster: &str) -> Failure {
+pub(super) fn cannot_be_reached(cluster: &str) -> Failure {
     Failure::passing(format!("the cluster {cluster} cannot be reached"))
 }
 

@@ -47,7 +47,7 @@ pub(super) fn command(
     }
     command
         .env("LC_ALL", "C")
-        .env("PGHOST", &cluster.host)
+        .env("PGHOST", vec![cluster.host.as_str(); cluster.host_addresses.len().max(1)].join(","))
         .env("PGPORT", cluster.port.to_string())
         .env("PGUSER", &cluster.user)
         .env("PGDATABASE", database)
@@ -61,8 +61,10 @@ pub(super) fn command(
         // A Ctrl-C at the worker's terminal is for the worker, which ends its children itself.
         .process_group(0)
         .kill_on_drop(true);
-    if let Some(address) = cluster.host_address {
-        command.env("PGHOSTADDR", address.to_string());
+    if !cluster.host_addresses.is_empty() {
+        // One for each mention of the host.
+        let addresses: Vec<_> = cluster.host_addresses.iter().map(ToString::to_string).collect();
+        command.env("PGHOSTADDR", addresses.join(","));
     }
     if let Some(password) = &cluster.password {
         command.env("PGPASSWORD", password.expose());
@@ -147,7 +149,7 @@ mod tests {
         let mut cluster = Cluster {
             name: "c".to_owned(),
             host: "db.internal".to_owned(),
-            host_address: None,
+            host_addresses: Vec::new(),
             port: 5432,
             tls: ClusterTls::Disable,
             ca_file: None,

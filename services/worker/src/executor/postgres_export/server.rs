@@ -18,7 +18,7 @@ const LOOKUP_WITHIN: Duration = Duration::from_secs(10);
 pub struct Finder<'a> {
     /// What the project may reach.
     pub allowed: &'a AllowedDestinations,
-    /// Whom to trust for it; without, it is reached without TLS.
+    /// Whom to trust for it; without, it is reached without TLS, and at no public address.
     pub authorities: Option<&'a Path>,
     /// What opens secrets.
     pub secret_keys: &'a KeyRing,
@@ -38,7 +38,14 @@ impl Finder<'_> {
         let looked_up = resolve(&destination, project, self.allowed, LOOKUP_WITHIN, system_dns);
         let found = cx.or_stop("looking up the server", looked_up).await?;
         let found = found.map_err(|error| of_destination(&name, &error))?;
-        let address = found.addresses().first().map(std::net::SocketAddr::ip);
+        if self.authorities.is_none() && found.is_public() {
+            // Whoever is on the way could ask for the password, and get it.
+            return Err(Failure::fatal(
+                Code::FailedPrecondition,
+                format!("the server {name} is at a public address, and the operator has not said whom to trust for it by TLS"),
+            )
+            .into());
+        }
         let password = self.password(project, cx).await?;
         Ok(Cluster {
             name,
@@ -47,7 +54,7 @@ impl Finder<'_> {
                 // Without the brackets, which belong to the text that callers write.
                 Host::Address(address) => address.to_string(),
             },
-            host_address: address,
+            host_addresses: found.addresses().iter().map(std::net::SocketAddr::ip).collect(),
             port: *port,
             tls: if self.authorities.is_some() { ClusterTls::VerifyFull } else { ClusterTls::Disable },
             ca_file: self.authorities.map(Path::to_owned),

@@ -15,6 +15,8 @@ use tokio_postgres::{CancelToken, Client, Config, Error};
 
 /// How long a query may wait for a lock on a table.
 pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
+/// How long connecting may take, from the first packet to a session that can be used.
+const OPEN_WITHIN: Duration = Duration::from_secs(30);
 /// How often a query is cancelled until it is seen gone: a cancel that comes between two statements is lost.
 const CANCEL_EVERY: Duration = Duration::from_millis(500);
 /// How many cancels are under way at a time. Each one is a connection, for which the server starts a process: hundreds
@@ -63,15 +65,24 @@ pub(super) fn link(cluster: &Cluster) -> Result<PostgresLink, TrustError> {
 /// Whether the role gets at files or programs of the server's machine: by a SELECT of one's choice (`pg_read_file`) it would
 /// hand them to whoever may export. A superuser is a member of all. <https://www.postgresql.org/docs/15/predefined-roles.html>
 const REACHES_FILES: &str = "
-    SELECT coalesce(bool_or(pg_has_role(oid, 'MEMBER')), false) FROM pg_roles
-    WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')";
+    SELECT EXISTS (SELECT FROM pg_roles
+                   WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+                     AND pg_has_role(oid, 'MEMBER'))
+        OR EXISTS (SELECT FROM pg_proc
+                   WHERE proname IN ('pg_read_file', 'pg_read_binary_file', 'pg_ls_dir', 'lo_import', 'lo_export')
+                     AND pronamespace = 'pg_catalog'::regnamespace AND has_function_privilege(oid, 'EXECUTE'))";
 
 impl Session {
     /// Connects with the cluster's own role, and nothing from the environment.
     pub(super) async fn connect(cluster: &Cluster, database: &str, operation: OperationId) -> Result<Self, Failure> {
+        // A server that accepts and then says nothing must not keep a slot for ever.
+        let opened = timeout(OPEN_WITHIN, Box::pin(Self::open(cluster, database, operation))).await;
+        opened.unwrap_or_else(|_| Err(failure::cannot_be_reached(&cluster.name)))
+    }
+
+    async fn open(cluster: &Cluster, database: &str, operation: OperationId) -> Result<Self, Failure> {
         let mut config = Config::new();
         config
-            .host(&cluster.host)
             .port(cluster.port)
             .user(&cluster.user)
             .dbname(database)
@@ -80,9 +91,12 @@ impl Session {
             .keepalives_idle(Duration::from_secs(30))
             .keepalives_interval(Duration::from_secs(10))
             .keepalives_retries(3);
-        if let Some(address) = cluster.host_address {
-            // Connected to as it is; so are the cancels.
-            config.hostaddr(address);
+        if cluster.host_addresses.is_empty() {
+            config.host(&cluster.host);
+        }
+        for address in &cluster.host_addresses {
+            // Connected to as it is, and so are the cancels; the name is for its certificate.
+            config.host(&cluster.host).hostaddr(*address);
         }
         if let Some(password) = &cluster.password {
             config.password(password.expose());

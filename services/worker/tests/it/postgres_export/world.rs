@@ -52,7 +52,7 @@ impl World {
             host: url.host_str().unwrap().to_owned(),
             port: url.port().unwrap_or(5432),
             user: EXPORT_ROLE.to_owned(),
-            host_address: None,
+            host_addresses: Vec::new(),
             tls: ClusterTls::Disable,
             ca_file: None,
             password_env: None,
