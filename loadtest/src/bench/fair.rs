@@ -23,6 +23,8 @@ const SHORT_QUEUE: usize = 300;
 const ENDS_PER_SECOND: usize = 100;
 const STEP_MILLIS: u32 = 20;
 const PATIENCE: Duration = Duration::from_mins(3);
+/// A cancel of 100,000 takes some minutes.
+const LONG_PATIENCE: Duration = Duration::from_mins(20);
 /// What many creates or cancels leave to the database is done by then, for the most part.
 const SETTLE: Duration = Duration::from_secs(10);
 const METHOD: &str = "createTime → startTime of demo.steps, two at a time, of a project that has no others; meanwhile another \
@@ -197,9 +199,14 @@ impl Neighbour {
 
     /// Asks those that a filter selects to stop; returns when all have been asked.
     async fn cancel(&self, filter: &str) -> Result<()> {
-        let Some(operation) = self.client.cancel_many(filter).await?.operation else { return Ok(()) };
-        let ended = self.client.wait(operation.id).await?;
-        ensure!(ended.state == "SUCCEEDED", "the cancel of many did not succeed: {}", ended.ending());
+        let Some(mut cancel) = self.client.cancel_many(filter).await?.operation else { return Ok(()) };
+        let begun = Instant::now();
+        while !cancel.done {
+            ensure!(begun.elapsed() < LONG_PATIENCE, "{} of them have been cancelled", cancel.progress.items_done);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            cancel = self.client.operation(cancel.id).await?;
+        }
+        ensure!(cancel.state == "SUCCEEDED", "the cancel of many did not succeed: {}", cancel.ending());
         Ok(())
     }
 
