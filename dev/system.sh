@@ -9,6 +9,7 @@ source "$(dirname "$0")/lib.sh"
 run=$root/.dev/run ports=$root/.dev/run/ports secrets=$root/.dev/run/secrets
 pids=$run/pid logs=$run/log bucket=$run/buckets/demo-exports
 processes=(api-1 api-2 worker-1 worker-2 keeper-1 keeper-2)
+projects=(demo-project demo-neighbour)
 bin=${SAFEPOINT_BIN_DIR:-${CARGO_TARGET_DIR:-$root/target}/release}
 
 main() {
@@ -30,7 +31,7 @@ start() {
   say "migrating our database"
   "$bin/safepoint-keeper" migrate --api-role safepoint_api --worker-role safepoint_worker \
     --keeper-role safepoint_keeper >"$logs/migrate.log" 2>&1 || failed migrate "the migration failed"
-  make_project
+  make_projects
   write_config
   load "$root/.dev/env"
   local name
@@ -77,15 +78,20 @@ build() {
   (cd "$root" && cargo build --release --locked -p api -p worker -p keeper -p loadtest)
 }
 
-# As an operator does it: limits that load tests fit in, and a token, of which our database keeps the hash alone.
-make_project() {
-  [[ $(value "$secrets" SAFEPOINT_TOKEN) != safepoint_* ]] || return 0
-  "$bin/safepoint-keeper" project set demo-project --queued 1000000 2>"$logs/project.log" ||
-    failed project "no project was made"
-  local token
-  token=$("$bin/safepoint-keeper" token create --name "demo-$(date +%s)" --project demo-project \
+# As an operator does it: limits that load tests fit in, and a token, of which our database keeps the hash alone. The
+# neighbour is there for load tests, to be in the demo project's way.
+make_projects() {
+  [[ $(value "$secrets" SAFEPOINT_TOKEN_FOR) != "${projects[*]}" ]] || return 0
+  local project token may=()
+  for project in "${projects[@]}"; do
+    "$bin/safepoint-keeper" project set "$project" --queued 1000000 2>"$logs/project.log" ||
+      failed project "no project was made"
+    may+=(--project "$project")
+  done
+  token=$("$bin/safepoint-keeper" token create --name "demo-$(date +%s)" "${may[@]}" \
     --scope https://www.googleapis.com/auth/cloud-platform --scope operations.admin 2>"$logs/token.log") || failed token "no token was made"
   put "$secrets" SAFEPOINT_TOKEN "$token"
+  put "$secrets" SAFEPOINT_TOKEN_FOR "${projects[*]}"
 }
 
 write_config() {
@@ -146,7 +152,8 @@ environment() {
 SAFEPOINT_URL=$api_1
 SAFEPOINT_URLS=$api_1,$api_2
 SAFEPOINT_TOKEN=$(value "$secrets" SAFEPOINT_TOKEN)
-SAFEPOINT_PROJECT=demo-project
+SAFEPOINT_PROJECT=${projects[0]}
+SAFEPOINT_NEIGHBOUR=${projects[1]}
 SAFEPOINT_REGION=local
 SAFEPOINT_CLUSTER=main
 SAFEPOINT_DATABASE=shop

@@ -1,7 +1,7 @@
 //! A thin HTTP client of both APIs: one method a call, nothing remembered, nothing retried.
 
 use crate::settings::Settings;
-use crate::wire::{AlloyOperation, AlloyPage, Operation};
+use crate::wire::{AlloyOperation, AlloyPage, BulkCancel, Counts, Operation};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -115,13 +115,34 @@ impl Client {
         self.call(Method::POST, &format!("{}/{id}:cancel", self.native), Some(&body)).await
     }
 
-    /// Waits by a long poll until an operation has ended.
-    pub async fn wait(&self, id: Uuid) -> Result<()> {
+    /// How many operations the project has.
+    pub async fn counts(&self) -> Result<Counts> {
+        self.call(Method::GET, &format!("{}:counts", self.native), None).await
+    }
+
+    /// Asks all operations of the project that a filter selects to stop.
+    pub async fn cancel_many(&self, filter: &str) -> Result<BulkCancel> {
+        let body = json!({"filter": filter, "reason": "loadtest"});
+        self.call(Method::POST, &format!("{}:cancel", self.native), Some(&body)).await
+    }
+
+    /// The head of a call as it goes over the wire, without the empty line that ends it.
+    pub fn head(&self, method: &Method, path: &str) -> String {
+        format!("{method} {path} HTTP/1.1\r\nhost: loadtest\r\nauthorization: Bearer {}\r\n", self.token)
+    }
+
+    /// The path that creates.
+    pub fn create_path(&self) -> &str {
+        &self.native
+    }
+
+    /// Waits by a long poll until an operation has ended; returns it.
+    pub async fn wait(&self, id: Uuid) -> Result<Operation> {
         let request =
             self.http.post(format!("{}{}/{id}:wait", self.url, self.native)).json(&json!({"timeout": "300s"}));
         let operation: Operation = answer(request.bearer_auth(&self.token).timeout(LONG)).await?;
         ensure!(operation.done, "{id} has not ended within 300 s");
-        Ok(())
+        Ok(operation)
     }
 
     /// Follows an operation's events until they tell its end.

@@ -64,6 +64,11 @@ impl Settings {
         self.others.get("SAFEPOINT_PID_DIR").map(PathBuf::from)
     }
 
+    /// The same system as another project's: the one that a load test sets against `project`, by the same token.
+    pub fn neighbour(&self) -> Result<Self> {
+        Ok(Self { project: self.others.get("SAFEPOINT_NEIGHBOUR")?, ..self.clone() })
+    }
+
     /// The file of an object of the bucket.
     pub fn file_of(&self, object: &str) -> PathBuf {
         self.data_dir.join(object)

@@ -18,6 +18,9 @@ pub struct Operation {
     pub state: String,
     /// Whether it has ended.
     pub done: bool,
+    /// When it was created.
+    #[serde(with = "rfc3339")]
+    pub create_time: OffsetDateTime,
     /// When its first attempt began.
     #[serde(default, with = "rfc3339::option")]
     pub start_time: Option<OffsetDateTime>,
@@ -34,6 +37,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// From its create to its first attempt's begin, by the server's clock.
+    pub fn start_latency(&self) -> Option<Duration> {
+        Some(between(self.create_time, self.start_time?))
+    }
+
     /// From its first attempt's begin to its end, by the server's clock.
     pub fn run_time(&self) -> Option<Duration> {
         Some(between(self.start_time?, self.finish_time?))
@@ -46,6 +54,36 @@ impl Operation {
             None => self.state.clone(),
         }
     }
+}
+
+/// How many operations a project has.
+#[derive(Debug, Deserialize)]
+pub struct Counts {
+    /// None that is 0.
+    pub counts: Vec<KindCount>,
+}
+
+impl Counts {
+    /// How many of a kind are in a state.
+    pub fn of(&self, kind: &str, state: &str) -> u64 {
+        self.counts.iter().filter(|count| count.kind == kind && count.state == state).map(|count| count.count).sum()
+    }
+}
+
+/// How many operations of one kind are in one state.
+#[derive(Debug, Deserialize)]
+pub struct KindCount {
+    kind: String,
+    state: String,
+    #[serde(deserialize_with = "count")]
+    count: u64,
+}
+
+/// The answer to a cancel of many.
+#[derive(Debug, Deserialize)]
+pub struct BulkCancel {
+    /// What does it; none where nothing was meant.
+    pub operation: Option<Operation>,
 }
 
 /// How far an operation has come.
@@ -189,6 +227,16 @@ mod tests {
         assert_eq!(operation.progress.items_done, 1);
         assert_eq!(operation.progress.items_total, Some(5));
         assert_eq!(operation.run_time(), None);
+        assert_eq!(operation.start_latency(), Some(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn counts_are_found_by_kind_and_state() {
+        let text = r#"{"counts":[{"kind":"demo.steps","state":"PENDING","count":"100000"},
+            {"kind":"demo.steps","state":"RUNNING","count":"32"}]}"#;
+        let counts: Counts = serde_json::from_str(text).unwrap();
+        assert_eq!(counts.of("demo.steps", "PENDING"), 100_000);
+        assert_eq!(counts.of("demo.steps", "SUCCEEDED"), 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod cancel;
 mod cancel_exports;
 mod create;
 mod facts;
+mod fair;
 mod floor;
 /// The bare floor: what a cancel costs at least.
 pub mod floor_server;
@@ -12,6 +13,8 @@ mod memory;
 mod movers;
 mod proc;
 mod report;
+mod slow;
+mod slow_socket;
 mod stats;
 mod system;
 mod table;
@@ -65,6 +68,10 @@ enum Section {
     Create,
     /// 5,000 clients that wait, and what other calls notice of them.
     Waiters,
+    /// 2,000 slow sockets, and what other calls notice of them.
+    Slow,
+    /// A project with 100,000 queued operations, and how soon those of another start.
+    Fair,
 }
 
 /// What the sections share.
@@ -115,6 +122,8 @@ impl Bench {
             Section::CancelExports => cancel_exports::measure(self).await,
             Section::Create => create::measure(self).await,
             Section::Waiters => waiters::measure(self).await,
+            Section::Slow => slow::measure(self).await,
+            Section::Fair => fair::measure(self).await,
         };
         if let Err(error) = measured {
             let name = section.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());

@@ -69,7 +69,7 @@ async fn wait_and_tell(bench: &mut Bench, ids: &[Uuid], clients: usize) -> Resul
 }
 
 /// Looks at one operation after another.
-async fn gets(client: &Client, ids: &[Uuid], samples: usize) -> Result<Latencies> {
+pub async fn gets(client: &Client, ids: &[Uuid], samples: usize) -> Result<Latencies> {
     let mut latencies = Latencies::new();
     for id in ids.iter().cycle().take(samples) {
         let begun = Instant::now();
@@ -166,12 +166,13 @@ fn report(
     });
 }
 
-fn both(latencies: &Latencies) -> String {
+/// Both percentiles, for those who wait.
+pub fn both(latencies: &Latencies) -> String {
     format!("{} / {}", millis(latencies.percentile(50.0)), millis(latencies.percentile(99.0)))
 }
 
 /// A connection is a file, and many systems grant 1,024 unless asked.
-fn raise_file_limit() -> Result<()> {
+pub fn raise_file_limit() -> Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).context("the limit of open files stands")
 }

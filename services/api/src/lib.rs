@@ -8,6 +8,7 @@ pub mod body;
 pub mod call;
 pub mod catalog;
 pub mod certificate;
+pub mod connection;
 pub mod dialect;
 pub mod error;
 pub mod export;

@@ -2,6 +2,7 @@
 //! Neither query strings nor bodies nor tokens are looked at here.
 
 use crate::call::is_get_in_disguise;
+use crate::connection::Exchange;
 use crate::error::{ApiError, REQUEST_ID};
 use crate::{metrics, unread};
 use actix_web::body::{BoxBody, MessageBody};
@@ -47,11 +48,12 @@ pub async fn observe(
     );
     telemetry::adopt_parent(&span, header(request.headers(), "traceparent"));
     request.extensions_mut().insert(RequestId(id.clone()));
+    let under_way = request.request().conn_data::<Exchange>().map(Exchange::begin);
     let held = unread::hold(&mut request);
     let started = Instant::now();
     let result = next.call(request).instrument(span.clone()).await;
     let response = match result {
-        Ok(response) => unread::keep(held, finished(response, &id)),
+        Ok(response) => unread::keep(held, under_way, finished(response, &id)),
         // Answered by actix itself, outside of us: all there is to do is to give it its form.
         Err(error) => return Err(in_our_form(&error, StatusCode::INTERNAL_SERVER_ERROR).with_request_id(&id).into()),
     };

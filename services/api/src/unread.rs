@@ -2,6 +2,7 @@
 //! stranger could feed us for ever. A body that is still held when the answer goes out is not read on: the
 //! connection is closed (actix-http 3.20, `should_close_for_unread_payload`).
 
+use crate::connection::UnderWay;
 use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -28,12 +29,16 @@ pub fn hold(request: &mut ServiceRequest) -> Option<Unread> {
     Some(held)
 }
 
-/// Keeps what is held for as long as the answer is being sent.
-pub fn keep(held: Option<Unread>, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    match held {
-        Some(held) => response.map_body(|_, body| BoxBody::new(Keeping { body, _held: held })),
-        None => response,
+/// Keeps what is held for as long as the answer is being sent; the request is under way until then.
+pub fn keep(
+    held: Option<Unread>,
+    under_way: Option<UnderWay>,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    if held.is_none() && under_way.is_none() {
+        return response;
     }
+    response.map_body(|_, body| BoxBody::new(Keeping { body, _held: held, _under_way: under_way }))
 }
 
 impl Stream for Unread {
@@ -47,7 +52,8 @@ impl Stream for Unread {
 /// The body of an answer, with the body of its request.
 struct Keeping {
     body: BoxBody,
-    _held: Unread,
+    _held: Option<Unread>,
+    _under_way: Option<UnderWay>,
 }
 
 impl MessageBody for Keeping {

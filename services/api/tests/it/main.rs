@@ -16,6 +16,8 @@ mod pages;
 mod project;
 mod server;
 mod signature;
+mod slow;
+mod slow_socket;
 mod tenancy;
 mod tls;
 mod wait;
