@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_table_shows_the_stages_of_a_cancel() {
-        let json = r#"{"id":"01920000-0000-7000-8000-000000000001","state":"CANCELLED","done":true,
+        let json = r#"{"id":"01920000-0000-7000-8000-000000000001","state":"CANCELLED","done":true,"createTime":"2026-11-23T07:00:00Z",
             "progress":{"itemsDone":"1234567","bytesDone":"2500000"},
             "cancel":{"requestedAt":"2026-11-23T07:00:00Z","deliveredAt":"2026-11-23T07:00:00.0021Z","deliveredBy":"push",
             "observedAt":"2026-11-23T07:00:00.003Z","safePoint":"waiting for rows","stoppedAt":"2026-11-23T07:00:00.0107Z",

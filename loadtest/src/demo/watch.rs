@@ -150,7 +150,7 @@ mod tests {
     fn the_text_tells_rows_bytes_and_rate() {
         let check = |state: &str, progress: &str, expect: &str| {
             let text = format!(
-                r#"{{"id":"{}","state":"{state}","done":{},"progress":{progress}}}"#,
+                r#"{{"id":"{}","state":"{state}","done":{},"createTime":"2026-11-23T07:00:00Z","progress":{progress}}}"#,
                 Uuid::nil(),
                 state == "SUCCEEDED"
             );
