@@ -19,11 +19,14 @@ WITH RECURSIVE alive AS MATERIALIZED (
     FOR UPDATE OF p SKIP LOCKED
 ), candidates AS MATERIALIZED (
     SELECT c.id, c.priority, w.project_id,
-           -- The n-th of a project counts behind what the project has running: the least served comes first. Cancels of
-           -- many are not counted, nor limited.
-           c.place + (SELECT count(*) FROM operations r
-                      WHERE r.worker_id IS NOT NULL AND r.project_id = w.project_id AND r.kind <> 'operations.cancel') AS turn
+           -- The n-th of a project counts behind what the project has running: the least served comes first.
+           c.place + r.running AS turn
     FROM waiting w
+    CROSS JOIN LATERAL (
+        -- Once for each project. Cancels of many are not counted, nor limited.
+        SELECT count(*) AS running FROM operations o
+        WHERE o.worker_id IS NOT NULL AND o.project_id = w.project_id AND o.kind <> 'operations.cancel'
+    ) r
     CROSS JOIN LATERAL (
         SELECT o.id, o.priority, row_number() OVER (ORDER BY o.priority DESC, o.id) AS place
         FROM operations o
