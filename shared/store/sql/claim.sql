@@ -83,7 +83,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
     UPDATE projects SET claims = claims + 1
     WHERE project_id IN (SELECT project_id FROM claimed) AND running_limit IS NOT NULL AND $2 <> 'operations.cancel'
 )
--- One row at least, which tells of the work that was left, and of the projects behind those that were looked at.
+-- Beside what was claimed: what was left, and the projects behind those that were looked at. No row, if there is nothing to
+-- tell.
 SELECT l.held_back, l.passed_over, l.look_on, o.id, o.project_id, o.kind, o.spec, o.attempt, o.nonce, o.checkpoint, o.trace_parent, o.failures,
        o.failure_limit, o.retry_initial_millis, o.retry_longest_millis,
        extract(epoch FROM o.deadline - clock_timestamp())::float8 AS deadline_in_seconds,
@@ -92,3 +93,4 @@ FROM (SELECT EXISTS (SELECT FROM allowed WHERE waits_for = 'end') AS held_back,
              EXISTS (SELECT FROM allowed WHERE waits_for = 'claim') AS passed_over,
              (SELECT max(project_id) FROM waiting HAVING count(project_id) = 100) AS look_on) l
      LEFT JOIN claimed o ON true
+WHERE o.id IS NOT NULL OR l.held_back OR l.passed_over OR l.look_on IS NOT NULL

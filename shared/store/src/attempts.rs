@@ -294,7 +294,7 @@ impl Fences {
     }
 }
 
-/// `None` for the row that says only that there was nothing.
+/// `None` for a row that only tells of what was left.
 fn claimed(row: &PgRow, kind: Kind) -> Result<Option<Claimed>, StoreError> {
     let Some(id): Option<Uuid> = row.try_get("id")? else { return Ok(None) };
     Ok(Some(Claimed {

@@ -3,6 +3,8 @@
 //! In autocommit the commit lies between `CommandComplete` and `ReadyForQuery` (Postgres' "Message Flow"): the server has
 //! committed when it says that it is ready and in no transaction.
 
+use std::collections::HashSet;
+
 /// What a piece of the stream shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -12,27 +14,74 @@ pub enum Seen {
     Commit,
 }
 
-/// The state of the look at one connection's stream from the server.
+/// The look at one connection. A statement that writes and then reads what it wrote says "SELECT" when it is done: so the
+/// client's side is looked at as well, for what it runs.
 #[derive(Debug, Default)]
 pub struct CommitTap {
+    asked: Messages,
+    answered: Messages,
+    /// The names of prepared statements that write.
+    writing: HashSet<Vec<u8>>,
+    /// Whether the statement under way is one of them.
+    writes: bool,
+    wrote: bool,
+}
+
+impl CommitTap {
+    /// Takes the next piece from the client.
+    pub fn ask(&mut self, piece: &[u8]) {
+        if self.asked.is_new() {
+            // The first message has no type.
+            self.asked.header.push(0);
+        }
+        let (writing, writes) = (&mut self.writing, &mut self.writes);
+        self.asked.take(piece, |kind, body| {
+            let mut texts = body.split(|byte| *byte == 0);
+            match (kind, texts.next(), texts.next()) {
+                (b'P', Some(name), Some(query)) if is_write(query) => drop(writing.insert(name.to_owned())),
+                (b'P', Some(name), _) => drop(writing.remove(name)),
+                (b'B', _, Some(name)) => *writes = writing.contains(name),
+                _ => {}
+            }
+        });
+    }
+
+    /// Takes the next piece from the server.
+    pub fn answer(&mut self, piece: &[u8]) -> Seen {
+        let mut seen = Seen::Nothing;
+        let (writes, wrote) = (self.writes, &mut self.wrote);
+        self.answered.take(piece, |kind, body| match kind {
+            b'C' => *wrote |= has_written(body, writes),
+            b'Z' if std::mem::take(wrote) && body == b"I" => seen = Seen::Commit,
+            _ => {}
+        });
+        seen
+    }
+}
+
+/// One side's messages, cut out of its stream.
+#[derive(Debug, Default)]
+struct Messages {
     /// The header of the message that is coming, as far as it has come.
     header: Vec<u8>,
     /// The start of that message's body: as much as is looked at.
     body: Vec<u8>,
     /// How much of the body is to come.
     to_come: usize,
-    wrote: bool,
+    begun: bool,
 }
 
 /// The type, and four bytes of length.
 const HEADER: usize = 5;
-/// The longest tag that is looked at.
-const LOOKED_AT: usize = 64;
+/// The longest statement that is looked at.
+const LOOKED_AT: usize = 16 * 1024;
 
-impl CommitTap {
-    /// Takes the next piece of the stream.
-    pub fn look(&mut self, mut piece: &[u8]) -> Seen {
-        let mut seen = Seen::Nothing;
+impl Messages {
+    fn is_new(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    fn take(&mut self, mut piece: &[u8], mut message: impl FnMut(u8, &[u8])) {
         while !piece.is_empty() {
             if self.header.len() < HEADER {
                 let (taken, rest) = piece.split_at(piece.len().min(HEADER - self.header.len()));
@@ -49,35 +98,26 @@ impl CommitTap {
             self.body.extend_from_slice(&taken[..wanted]);
             self.to_come -= taken.len();
             piece = rest;
-            if self.to_come == 0 && self.message() {
-                seen = Seen::Commit;
+            if self.to_come == 0 {
+                message(self.header[0], &self.body);
+                self.header.clear();
+                self.body.clear();
             }
         }
-        seen
-    }
-
-    /// A message is complete: whether it says that a write is committed.
-    fn message(&mut self) -> bool {
-        let committed = match self.header[0] {
-            b'C' => {
-                self.wrote |= wrote(&self.body);
-                false
-            }
-            b'Z' => std::mem::take(&mut self.wrote) && self.body == b"I",
-            _ => false,
-        };
-        self.header.clear();
-        self.body.clear();
-        committed
     }
 }
 
+fn is_write(query: &[u8]) -> bool {
+    let query = String::from_utf8_lossy(query);
+    ["INSERT INTO", "UPDATE ", "DELETE FROM"].iter().any(|write| query.contains(write))
+}
+
 /// Whether a `CommandComplete` tells of rows written.
-fn wrote(tag: &[u8]) -> bool {
+fn has_written(tag: &[u8], writes: bool) -> bool {
     let tag = String::from_utf8_lossy(tag);
     let tag = tag.trim_end_matches('\0');
-    let writes = ["INSERT", "UPDATE", "DELETE"].iter().any(|verb| tag.starts_with(verb));
-    writes && tag.rsplit(' ').next().is_some_and(|rows| rows != "0")
+    let verbs = ["INSERT", "UPDATE", "DELETE"].iter().any(|verb| tag.starts_with(verb));
+    (verbs || (writes && tag.starts_with("SELECT"))) && tag.rsplit(' ').next().is_some_and(|rows| rows != "0")
 }
 
 #[cfg(test)]
@@ -108,8 +148,33 @@ mod tests {
             let stream = [answer("SELECT 3", b"I"), answer(tag, status)].concat();
             for size in [1, 2, 7, 301, stream.len()] {
                 let mut tap = CommitTap::default();
-                let seen = stream.chunks(size).map(|piece| tap.look(piece)).find(|seen| *seen == Seen::Commit);
+                let seen = stream.chunks(size).map(|piece| tap.answer(piece)).find(|seen| *seen == Seen::Commit);
                 assert_eq!(seen.unwrap_or(Seen::Nothing), expected, "{tag} in pieces of {size}");
+            }
+        }
+    }
+
+    /// A statement that writes, and reads what it wrote.
+    #[test]
+    fn what_a_prepared_statement_writes_is_seen() {
+        let prepare = |name: &str, query: &str| message(b'P', format!("{name}\0{query}\0").as_bytes());
+        let run = |name: &str| message(b'B', format!("\0{name}\0").as_bytes());
+        let startup = [&12_u32.to_be_bytes(), b"protocol".as_slice()].concat();
+        for (name, tag, expected) in
+            [("w", "SELECT 1", Seen::Commit), ("w", "SELECT 0", Seen::Nothing), ("r", "SELECT 1", Seen::Nothing)]
+        {
+            let asked = [
+                startup.clone(),
+                prepare("w", "WITH c AS (UPDATE t SET a = 1 RETURNING *) SELECT * FROM c"),
+                prepare("r", "SELECT * FROM t"),
+                run(name),
+            ];
+            for size in [1, 7, 1_000] {
+                let mut tap = CommitTap::default();
+                for piece in asked.concat().chunks(size) {
+                    tap.ask(piece);
+                }
+                assert_eq!(tap.answer(&answer(tag, b"I")), expected, "{name}: {tag} in pieces of {size}");
             }
         }
     }

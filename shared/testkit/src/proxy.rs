@@ -48,6 +48,15 @@ struct Link {
     recorded: Mutex<Option<Vec<u8>>>,
 }
 
+/// Whose words a pump carries.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    /// The client's.
+    Near,
+    /// The server's.
+    Far,
+}
+
 /// Why a connection's pumps ended.
 enum End {
     /// Both sides have said good-bye, or one is gone.
@@ -171,7 +180,8 @@ async fn pumps(
     tap: Option<CommitTap>,
     link: &Link,
 ) -> End {
-    let (out, back) = (pump(out, None, link), pump(back, tap, link));
+    let tap = tap.map(Mutex::new);
+    let (out, back) = (pump(out, Side::Near, tap.as_ref(), link), pump(back, Side::Far, tap.as_ref(), link));
     match tokio::try_join!(out, back) {
         Ok(_) => End::Closed,
         Err(end) => end,
@@ -180,7 +190,8 @@ async fn pumps(
 
 async fn pump(
     (mut from, mut to): (ReadHalf<'_>, WriteHalf<'_>),
-    mut tap: Option<CommitTap>,
+    side: Side,
+    tap: Option<&Mutex<CommitTap>>,
     link: &Link,
 ) -> Result<(), End> {
     let closed = |_: io::Error| End::Closed;
@@ -199,7 +210,7 @@ async fn pump(
         if length == 0 {
             return to.shutdown().await.map_err(closed);
         }
-        let seen = tap.as_mut().map_or(Seen::Nothing, |tap| tap.look(&piece[..length]));
+        let seen = tap.map_or(Seen::Nothing, |tap| look(tap, side, &piece[..length]));
         if seen == Seen::Commit && link.armed.swap(false, Ordering::SeqCst) {
             link.cut_commits.fetch_add(1, Ordering::SeqCst);
             return Err(End::CommitCut);
@@ -208,6 +219,17 @@ async fn pump(
             recorded.extend_from_slice(&piece[..length]);
         }
         to.write_all(&piece[..length]).await.map_err(closed)?;
+    }
+}
+
+fn look(tap: &Mutex<CommitTap>, side: Side, piece: &[u8]) -> Seen {
+    let mut tap = tap.lock().unwrap_or_else(PoisonError::into_inner);
+    match side {
+        Side::Near => {
+            tap.ask(piece);
+            Seen::Nothing
+        }
+        Side::Far => tap.answer(piece),
     }
 }
 
