@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalog;
 pub mod certificate;
 pub mod connection;
+mod creation;
 pub mod dialect;
 pub mod error;
 pub mod export;

@@ -4,23 +4,21 @@
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
 
-use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, RetryPolicy, Spec, State, WorkerId};
+use crate::creation::retry_request;
+use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
 use runtime::config::Secret;
 use runtime::sealing::KeyRing;
 use runtime::{clock, failpoint, telemetry};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use store::{
     Asked, CreateRequest, Created, NewOperation, OperationCount, QueueDepth, Requester, Retried, Retry, Store,
     StoreError,
 };
-use time::OffsetDateTime;
 use tracing::Instrument;
 
+pub use crate::creation::Creation;
 pub use operation::ListFilter;
 pub use store::{
     Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue, Why,
@@ -52,49 +50,6 @@ pub enum OperationsError {
     /// A bug, or a schema of another version.
     #[error("an error of ours")]
     Internal,
-}
-
-/// An operation to be created.
-#[derive(Debug, Clone)]
-pub struct Creation {
-    /// Whose it is.
-    pub project: ProjectId,
-    /// The list it is seen in.
-    pub collection: String,
-    /// The resource the work is done on.
-    pub target: String,
-    /// What to do.
-    pub spec: Spec,
-    /// Higher goes first, within a project.
-    pub priority: i16,
-    /// The caller's own words.
-    pub labels: BTreeMap<String, String>,
-    /// When it fails if it has not ended.
-    pub deadline: Option<OffsetDateTime>,
-    /// How often, and when, it is tried again.
-    pub retry: RetryPolicy,
-    /// The caller's key, which makes the create idempotent.
-    pub request_id: Option<String>,
-    /// Who asks.
-    pub by: Actor,
-    /// What the worker needs and nobody else may know. It is no part of what makes two requests the same.
-    pub secret: Option<Secret>,
-}
-
-impl Creation {
-    /// What the key stands for: all that is asked for, and nothing of how it was written.
-    fn request(&self) -> Result<Option<CreateRequest>, OperationsError> {
-        let retry = (self.retry.failure_limit, self.retry.initial_delay, self.retry.longest_delay);
-        let asked = (&self.collection, &self.target, &self.spec, self.priority, &self.labels, self.deadline, retry);
-        keyed(self.request_id.clone(), &asked)
-    }
-}
-
-/// The key of a request, if it has one, and a hash of all that it asks for.
-fn keyed(request_id: Option<String>, asked: &impl Serialize) -> Result<Option<CreateRequest>, OperationsError> {
-    let Some(id) = request_id else { return Ok(None) };
-    let asked = serde_json::to_vec(asked).map_err(|_| OperationsError::Internal)?;
-    Ok(Some(CreateRequest { id, fingerprint: Sha256::digest(asked).into() }))
 }
 
 /// The closed vocabulary of answers to cancel, pause and resume.
@@ -197,13 +152,33 @@ impl Operations {
         }
     }
 
-    /// The operation that an earlier request with the same key has made, if it asked for the same.
+    /// The operation that an earlier create with the same key has made, if it asked for the same.
     ///
     /// # Errors
     /// [`OperationsError`].
-    pub async fn made_before(&self, creation: &Creation) -> Result<Option<Operation>, OperationsError> {
-        let Some(request) = creation.request()? else { return Ok(None) };
-        let (store, project) = (self.store.clone(), creation.project.clone());
+    pub async fn created_before(&self, creation: &Creation) -> Result<Option<Operation>, OperationsError> {
+        self.made_before(creation.project.clone(), creation.request()?).await
+    }
+
+    /// The same of a retry.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn retried_before(
+        &self,
+        address: &Address,
+        request_id: Option<String>,
+    ) -> Result<Option<Operation>, OperationsError> {
+        self.made_before(address.project.clone(), retry_request(address, request_id)?).await
+    }
+
+    async fn made_before(
+        &self,
+        project: ProjectId,
+        request: Option<CreateRequest>,
+    ) -> Result<Option<Operation>, OperationsError> {
+        let Some(request) = request else { return Ok(None) };
+        let store = self.store.clone();
         apart(None, async move { store.made_by_key(&project, &request).await }).await
     }
 
@@ -261,7 +236,7 @@ impl Operations {
         by: Actor,
     ) -> Result<Operation, OperationsError> {
         let (id, trace_parent) = (clock::new_operation_id(), telemetry::current_trace_parent());
-        let request = keyed(request_id, &("retry", address.id))?;
+        let request = retry_request(&address, request_id)?;
         let retry = Retry { id, trace_parent: trace_parent.clone(), request, by };
         let Self { store, publisher, .. } = self.clone();
         let retried = apart(Some(address.id), async move {

@@ -55,17 +55,13 @@ impl Queues {
         // While the database does not answer, those who wait do so side by side.
         let count = timeout(ANSWER_WITHIN, count.lock()).await;
         let mut count = count.map_err(|_| OperationsError::Unavailable)?;
-        if verdict(*count, asked, Instant::now()) == Verdict::CountAnew {
-            *count = Some(self.count(project, operations).await?);
-        }
-        match (verdict(*count, asked, Instant::now()), count.as_mut()) {
-            (Verdict::Refuse, Some(count)) => Err(full(count.limit)),
-            (_, Some(count)) => {
-                count.queued += 1;
-                Ok(())
-            }
-            (_, None) => Err(ApiError::internal()),
-        }
+        let known = match *count {
+            Some(known) if verdict(known, asked, Instant::now()) == Verdict::LetIn => known,
+            _ => self.count(project, operations).await?,
+        };
+        let refused = verdict(known, asked, Instant::now()) == Verdict::Refuse;
+        *count = Some(Count { queued: known.queued + u64::from(!refused), ..known });
+        if refused { Err(full(known.limit)) } else { Ok(()) }
     }
 
     async fn count(&self, project: &ProjectId, operations: &Operations) -> Result<Count, OperationsError> {
@@ -84,17 +80,12 @@ impl Queues {
 }
 
 /// `asked` is when the call came: what was counted since then is new enough to refuse it.
-fn verdict(count: Option<Count>, asked: Instant, now: Instant) -> Verdict {
-    match count {
-        Some(count) if count.queued < count.limit && now.duration_since(count.at) < COUNTED_FOR => Verdict::LetIn,
-        Some(count) if count.at >= asked => {
-            if count.queued < count.limit {
-                Verdict::LetIn
-            } else {
-                Verdict::Refuse
-            }
-        }
-        Some(_) | None => Verdict::CountAnew,
+fn verdict(count: Count, asked: Instant, now: Instant) -> Verdict {
+    let (has_room, for_this_call) = (count.queued < count.limit, count.at >= asked);
+    match (has_room, for_this_call) {
+        (true, _) if for_this_call || now.duration_since(count.at) < COUNTED_FOR => Verdict::LetIn,
+        (false, true) => Verdict::Refuse,
+        (true | false, _) => Verdict::CountAnew,
     }
 }
 
@@ -117,7 +108,7 @@ mod tests {
         let counted = Instant::now();
         let check = |queued, asked_after, now_after, expected| {
             let count = Count { at: counted, queued, limit: 3 };
-            assert_eq!(verdict(Some(count), counted + asked_after, counted + now_after), expected, "{queued}");
+            assert_eq!(verdict(count, counted + asked_after, counted + now_after), expected, "{queued}");
         };
         let (zero, soon, late) = (Duration::ZERO, COUNTED_FOR / 2, COUNTED_FOR * 2);
         check(2, soon, soon, Verdict::LetIn);
@@ -127,6 +118,5 @@ mod tests {
         check(2, zero, late, Verdict::LetIn);
         check(3, zero, zero, Verdict::Refuse);
         check(3, zero, late, Verdict::Refuse);
-        assert_eq!(verdict(None, counted, counted), Verdict::CountAnew);
     }
 }

@@ -19,7 +19,7 @@ use operation::{Code, ProjectId};
 use runtime::config::Config;
 use runtime::scope::Scope;
 
-/// <https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html>
+/// The header of Huawei Cloud's token authentication.
 const X_AUTH_TOKEN: &str = "x-auth-token";
 
 /// Who calls.

@@ -58,9 +58,9 @@ pub async fn create(mut call: Call) -> Answer {
         by: call.actor(),
         secret,
     };
-    if let Err(full) = call.enqueues().await {
+    if let Err(refused) = call.enqueues().await {
         // It may have been let in, and its answer lost.
-        let before = call.api().operations.made_before(&creation).await?.ok_or(full)?;
+        let before = call.api().operations.created_before(&creation).await?.ok_or(refused)?;
         return Ok(HttpResponse::Ok().json(translate::operation(before)));
     }
     let operation = call.api().operations.create(creation).await?;
@@ -206,7 +206,10 @@ pub async fn retry(mut call: Call) -> Answer {
         let message = "a cancel of many is not tried again: ask :cancel once more";
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
-    call.enqueues().await?;
+    if let Err(refused) = call.enqueues().await {
+        let before = call.api().operations.retried_before(&address, request_id).await?.ok_or(refused)?;
+        return Ok(HttpResponse::Ok().json(translate::operation(before)));
+    }
     let retried = call.api().operations.retry(address, request_id, call.actor()).await;
     let retried = retried.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(retried)))

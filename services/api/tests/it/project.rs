@@ -103,7 +103,10 @@ async fn a_full_queue_takes_nothing_more_until_something_leaves_it() {
 
     // It has room at once: nobody is refused by an old count.
     assert_eq!(fixture.post(&format!("{NATIVE}/{}:cancel", ids[0]), &json!({})).await.status, 200);
-    assert_eq!(fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &json!({})).await.status, 200);
+    let retry = json!({"requestId": "again"});
+    let retried = fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &retry).await;
+    let again = fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &retry).await;
+    assert_eq!((again.status, &again.body["id"]), (200, &retried.body["id"]), "its answer was lost");
     assert_eq!(fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &json!({})).await.error().2, "QUEUE_FULL");
     fixture.claim(Kind::DemoSteps).await;
     assert_eq!(fixture.post(NATIVE, &steps()).await.status, 200);

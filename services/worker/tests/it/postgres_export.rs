@@ -5,6 +5,7 @@
 mod cloud;
 mod csv;
 mod refusals;
+mod server;
 mod sql;
 mod stops;
 mod tls;

@@ -1,7 +1,8 @@
 //! Destinations that users name: a host and a port which this service connects to on their behalf.
 //!
 //! Nothing is reached unless the operator allows it ([`AllowedDestinations`]). A name is resolved once ([`resolve`]),
-//! every address it has is judged, and [`connect`] takes what was judged and nothing else: there is no second lookup
+//! every address it has is judged, and [`connect`], or a client that is given [`Checked::addresses`], takes what was judged
+//! and nothing else: there is no second lookup
 //! that could answer otherwise. What an operator allows can change, and so can a name: every attempt resolves anew.
 
 mod address;
