@@ -203,11 +203,7 @@ mod tests {
 
     #[test]
     fn a_destination_stays_in_its_bucket() {
-        let bucket = |name: &str, project: &str| Bucket {
-            name: name.to_owned(),
-            url: "file:///nowhere/".to_owned(),
-            projects: vec![project.parse().unwrap()],
-        };
+        let bucket = |name: &str, project: &str| Bucket::new(name, "file:///nowhere/", vec![project.parse().unwrap()]);
         let config = Config { buckets: vec![bucket("mine", "p"), bucket("theirs", "q")], ..Config::default() };
         let catalog = Catalog::new(&config).unwrap();
         let project = "p".parse().unwrap();

@@ -144,6 +144,9 @@ pub enum Kind {
     /// Rows or a dump of a Postgres database into a bucket.
     #[serde(rename = "postgres.export")]
     PostgresExport,
+    /// Objects from one place to another.
+    #[serde(rename = "storage.transfer")]
+    StorageTransfer,
     /// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
     #[serde(rename = "demo.steps")]
     DemoSteps,
@@ -154,12 +157,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds there are.
-    pub const ALL: [Self; 3] = [Self::PostgresExport, Self::DemoSteps, Self::CancelOperations];
+    pub const ALL: [Self; 4] = [Self::PostgresExport, Self::StorageTransfer, Self::DemoSteps, Self::CancelOperations];
 
     /// The name in rows, messages, metrics and the native API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PostgresExport => "postgres.export",
+            Self::StorageTransfer => "storage.transfer",
             Self::DemoSteps => "demo.steps",
             Self::CancelOperations => "operations.cancel",
         }
@@ -171,7 +175,7 @@ impl FromStr for Kind {
     fn from_str(value: &str) -> Result<Self, InvalidId> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == value).ok_or_else(|| InvalidId {
             value: value.chars().take(120).collect(),
-            expected: "a kind of operation: postgres.export, demo.steps or operations.cancel",
+            expected: "a kind of operation: postgres.export, storage.transfer, demo.steps or operations.cancel",
         })
     }
 }

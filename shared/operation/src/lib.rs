@@ -13,6 +13,7 @@ mod retry;
 mod sealed;
 mod spec;
 mod state;
+pub mod transfer;
 mod transition;
 
 pub use failure::{Code, Failure};

@@ -2,6 +2,7 @@
 //!
 //! Adding a kind: one variant here, one in [`Kind`], a dialect folder in `api`, an executor folder in `worker`.
 
+use crate::transfer::StorageTransfer;
 use crate::{CancelMode, Kind, ListFilter};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ pub enum Spec {
     /// See [`PostgresExport`].
     #[serde(rename = "postgres.export")]
     PostgresExport(PostgresExport),
+    /// See [`StorageTransfer`].
+    #[serde(rename = "storage.transfer")]
+    StorageTransfer(StorageTransfer),
     /// See [`DemoSteps`].
     #[serde(rename = "demo.steps")]
     DemoSteps(DemoSteps),
@@ -25,6 +29,7 @@ impl Spec {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::PostgresExport(_) => Kind::PostgresExport,
+            Self::StorageTransfer(_) => Kind::StorageTransfer,
             Self::DemoSteps(_) => Kind::DemoSteps,
             Self::CancelOperations(_) => Kind::CancelOperations,
         }

@@ -9,7 +9,7 @@ use operation::{InvalidLease, LeaseTerms, ProjectId};
 use serde::Deserialize;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// A text that must not be seen: it has no `Display`, its `Debug` is a placeholder, and it can't be serialized.
@@ -69,6 +69,28 @@ pub enum ConfigError {
         /// The cluster.
         cluster: String,
     },
+    /// A bucket names a variable that is not set.
+    #[error("the bucket {bucket} takes its key from the environment variable {variable}, which is not set")]
+    MissingBucketKey {
+        /// The bucket.
+        bucket: String,
+        /// The variable.
+        variable: String,
+    },
+    /// A bucket's settings do not fit one another.
+    #[error("the bucket {bucket} {problem}")]
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A folder that could be anywhere.
+    #[error("the folder {path:?} must be an absolute path without . and ..")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The lease can't hold.
     #[error("[worker] {0}")]
     Lease(#[from] InvalidLease),
@@ -118,6 +140,9 @@ pub struct Config {
     /// Where exports may go.
     #[serde(default)]
     pub buckets: Vec<Bucket>,
+    /// Folders of the workers' file system that transfers may read and write.
+    #[serde(default)]
+    pub folders: Vec<Folder>,
     /// How a worker works.
     #[serde(default)]
     pub worker: WorkerConfig,
@@ -185,9 +210,51 @@ pub struct Bucket {
     /// The name in `gs://name/object`.
     pub name: String,
     /// `file:///folder/`, `s3://bucket/prefix` or `gs://bucket/prefix`; credentials of the latter two come from
-    /// the environment, as `object_store` reads it.
+    /// the environment, as `object_store` reads it, unless they are named here.
     pub url: String,
+    /// The endpoint of a store that speaks S3's language, with its scheme. `s3://` alone.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// The store's region. `s3://` alone.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The key by which the bucket is used, where it is not that of the environment. `s3://` alone.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+    /// The environment variable that holds the secret of `access_key_id`; needed with it.
+    #[serde(default)]
+    pub secret_access_key_env: Option<String>,
+    /// The secret, filled in from `secret_access_key_env`.
+    #[serde(skip)]
+    pub secret_access_key: Option<Secret>,
     /// The projects that may write to it.
+    pub projects: Vec<ProjectId>,
+}
+
+impl Bucket {
+    /// A bucket with the credentials of the environment.
+    pub fn new(name: impl Into<String>, url: impl Into<String>, projects: Vec<ProjectId>) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+            endpoint: None,
+            region: None,
+            access_key_id: None,
+            secret_access_key_env: None,
+            secret_access_key: None,
+            projects,
+        }
+    }
+}
+
+/// A folder of the workers' file system, on all of them the same, that transfers may read and write (`posixDataSource`,
+/// `posixDataSink`). What lies beneath it is found without following symbolic links.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folder {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// The projects that may use it.
     pub projects: Vec<ProjectId>,
 }
 
@@ -246,6 +313,15 @@ impl Config {
                 cluster.password = Some(Secret::new(password));
             }
         }
+        for bucket in &mut config.buckets {
+            if let Some(variable) = &bucket.secret_access_key_env {
+                let key = env(variable).ok_or_else(|| ConfigError::MissingBucketKey {
+                    bucket: bucket.name.clone(),
+                    variable: variable.clone(),
+                })?;
+                bucket.secret_access_key = Some(Secret::new(key));
+            }
+        }
         Ok(config)
     }
 
@@ -272,6 +348,24 @@ impl Config {
                 return Err(ConfigError::ClusterTls { cluster: cluster.name.clone() });
             }
         }
+        for bucket in &config.buckets {
+            let (key, secret) = (&bucket.access_key_id, &bucket.secret_access_key_env);
+            let of_s3 = [&bucket.endpoint, &bucket.region, key, secret].into_iter().any(Option::is_some);
+            let problem = if key.is_some() != secret.is_some() {
+                "needs both access_key_id and secret_access_key_env, or neither"
+            } else if of_s3 && !bucket.url.starts_with("s3://") {
+                "has settings that only an s3:// bucket has"
+            } else {
+                continue;
+            };
+            return Err(ConfigError::Bucket { bucket: bucket.name.clone(), problem });
+        }
+        for folder in &config.folders {
+            let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+            if !folder.path.is_absolute() || !folder.path.components().all(plain) {
+                return Err(ConfigError::Folder { path: folder.path.clone() });
+            }
+        }
         for issuer in &config.issuers {
             issuer.check(&config.issuers)?;
         }
@@ -287,6 +381,16 @@ impl Config {
     /// The bucket with this name, if the project may write to it.
     pub fn bucket(&self, project: &ProjectId, name: &str) -> Option<&Bucket> {
         self.buckets.iter().find(|bucket| bucket.name == name && bucket.projects.contains(project))
+    }
+
+    /// The configured folder that a path is, or lies beneath, if the project may use it; and what of the path lies beneath.
+    /// The longest one where several contain each other.
+    pub fn folder<'a>(&self, project: &ProjectId, path: &'a Path) -> Option<(&Folder, &'a Path)> {
+        let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        let folders = self.folders.iter().filter(|folder| plain && folder.projects.contains(project));
+        folders
+            .filter_map(|folder| Some((folder, path.strip_prefix(&folder.path).ok()?)))
+            .max_by_key(|(folder, _)| folder.path.as_os_str().len())
     }
 }
 
@@ -312,5 +416,53 @@ mod tests {
             assert_eq!(error, "the cluster c needs both tls = \"verify-full\" and ca_file, or neither");
         }
         assert!(load(r#"tls = "require""#).expect_err("no such mode").to_string().contains("verify-full"));
+    }
+
+    #[test]
+    fn a_folder_is_found_for_what_lies_beneath_it() {
+        let folder = |path: &str, project: &str| Folder {
+            path: path.into(),
+            projects: vec![project.parse().expect("a project")],
+        };
+        let folders = vec![folder("/data", "p"), folder("/data/deep", "p"), folder("/other", "q")];
+        let config = Config { folders, ..Config::default() };
+        let project = "p".parse().expect("a project");
+        for (path, expect) in [
+            ("/data", Some(("/data", ""))),
+            ("/data/", Some(("/data", ""))),
+            ("/data/a/b", Some(("/data", "a/b"))),
+            ("/data/deep/a", Some(("/data/deep", "a"))),
+            ("/database", None),
+            ("/data/../other", None),
+            ("/other/a", None),
+            ("data", None),
+        ] {
+            let found = config.folder(&project, Path::new(path));
+            let found = found.map(|(folder, rest)| (folder.path.to_str().unwrap(), rest.to_str().unwrap()));
+            assert_eq!(found, expect, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_has_settings_of_its_own_store_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("safepoint.toml");
+        let load = |lines: &str| {
+            std::fs::write(&path, format!("[[buckets]]\nname = \"b\"\nprojects = []\n{lines}")).expect("written");
+            let key = |name: &str| (name == "KEY").then(|| "canary".to_owned());
+            Config::load(&path, key).map(|config| config.buckets[0].secret_access_key.is_some())
+        };
+        assert!(!load(r#"url = "file:///a""#).expect("valid"));
+        assert!(!load("url = \"s3://b\"\nendpoint = \"http://localhost:1\"\nregion = \"r\"").expect("valid"));
+        let keyed = "url = \"s3://b\"\naccess_key_id = \"k\"\nsecret_access_key_env = ";
+        assert!(load(&format!("{keyed}\"KEY\"")).expect("valid"));
+        for (lines, expect) in [
+            (format!("{keyed}\"NONE\""), "environment variable NONE"),
+            ("url = \"s3://b\"\naccess_key_id = \"k\"".to_owned(), "or neither"),
+            ("url = \"file:///a\"\nregion = \"r\"".to_owned(), "only an s3:// bucket"),
+        ] {
+            let error = load(&lines).expect_err(&lines).to_string();
+            assert!(error.contains(expect), "{error}");
+        }
     }
 }

@@ -23,6 +23,7 @@ mod row;
 mod secrets;
 mod sweep;
 mod tokens;
+mod transfer_jobs;
 mod why;
 mod workers;
 
@@ -45,6 +46,9 @@ pub use row::{CancelReceipt, Operation};
 pub use secrets::{AccessKey, purpose_of_access_key, purpose_of_operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};
+pub use transfer_jobs::{
+    DueTransferJob, NewTransferJob, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun,
+};
 pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};
 
@@ -96,4 +100,15 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("revoke_access_key", secrets::REVOKE_ACCESS_KEY),
     ("access_keys", secrets::ACCESS_KEYS),
     ("reseal_access_key", secrets::RESEAL_ACCESS_KEY),
+    ("create_transfer_job", transfer_jobs::CREATE_TRANSFER_JOB),
+    ("get_transfer_job", transfer_jobs::GET_TRANSFER_JOB),
+    ("list_transfer_jobs", transfer_jobs::LIST_TRANSFER_JOBS),
+    ("update_transfer_job", transfer_jobs::UPDATE_TRANSFER_JOB),
+    ("run_transfer_job", transfer_jobs::RUN_TRANSFER_JOB),
+    ("skip_transfer_job", transfer_jobs::SKIP_TRANSFER_JOB),
+    ("due_transfer_jobs", transfer_jobs::DUE_TRANSFER_JOBS),
+    ("forget_transfer_jobs", transfer_jobs::FORGET_TRANSFER_JOBS),
+    ("project_of_operation", transfer_jobs::PROJECT_OF_OPERATION),
+    ("to_notify", transfer_jobs::TO_NOTIFY),
+    ("notified", transfer_jobs::NOTIFIED),
 ];

@@ -395,7 +395,7 @@ mod tests {
         for filter in [
             "done=true AND done=false",
             "verb = import",
-            "verb != export AND kind != demo.steps AND kind != operations.cancel",
+            "verb != export AND kind != storage.transfer AND kind != demo.steps AND kind != operations.cancel",
             "state = RUNNING state = PENDING",
             "target = a AND target = b",
             "create_time > 2026-11-23T10:00:00Z AND create_time < 2026-11-23T10:00:00Z",
@@ -429,7 +429,10 @@ mod tests {
             "state = running",
             "state is one of PENDING, RUNNING, PAUSED, SUCCEEDED, FAILED, CANCELLED, not \"running\"",
         );
-        check("kind = x", "kind: \"x\" is not a kind of operation: postgres.export, demo.steps or operations.cancel");
+        check(
+            "kind = x",
+            "kind: \"x\" is not a kind of operation: postgres.export, storage.transfer, demo.steps or operations.cancel",
+        );
         check("create_time > yesterday", "create_time compares with an RFC 3339 time, not \"yesterday\"");
         check(
             "create_time > 9999-12-31T23:59:59-23:59",

@@ -109,6 +109,7 @@ fn unit(spec: &Spec) -> &'static str {
     match spec {
         // Of a dump too: the worker counts its rows as they pass.
         Spec::PostgresExport(_) => "rows",
+        Spec::StorageTransfer(_) => "objects",
         Spec::DemoSteps(_) => "steps",
         Spec::CancelOperations(_) => "operations",
     }
@@ -182,6 +183,10 @@ pub fn creation(
             let steps = demo_steps(request.spec, &api.catalog, project, &mut violations);
             violations.into_result()?;
             Ok(Asked { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
+        }
+        Ok(Kind::StorageTransfer) => {
+            violations.add("kind", "storage.transfer is created by POST /v1/transferJobs/{job}:run");
+            Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
         }
         Ok(Kind::CancelOperations) => {
             violations.add("kind", "operations.cancel is created by POST …/operations:cancel");

@@ -367,10 +367,8 @@ fn config() -> Config {
         password_env: None,
         password: None,
     };
-    let bucket = |name: &str, projects: &[&str]| Bucket {
-        name: name.to_owned(),
-        url: "file:///nowhere/".to_owned(),
-        projects: projects.iter().map(|name| project(name)).collect(),
+    let bucket = |name: &str, projects: &[&str]| {
+        Bucket::new(name, "file:///nowhere/", projects.iter().map(|name| project(name)).collect())
     };
     let mut config = Config {
         tokens: vec![token("me", MINE.1, &["mine", "example.com:proj"]), token("them", THEIRS_SHA256, &["theirs"])],

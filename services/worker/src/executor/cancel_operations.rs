@@ -140,7 +140,7 @@ mod tests {
             let meant = meant(filter, Some(created));
             assert_eq!((meant.done, &meant.kinds[..], meant.created_before), (Some(false), kinds, Some(before)));
         };
-        check(&ListFilter::default(), &[Kind::PostgresExport, Kind::DemoSteps], created);
+        check(&ListFilter::default(), &[Kind::PostgresExport, Kind::StorageTransfer, Kind::DemoSteps], created);
         let earlier = datetime!(2026-11-25 11:00 UTC);
         let kinds = vec![Kind::CancelOperations, Kind::DemoSteps];
         check(

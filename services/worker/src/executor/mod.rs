@@ -60,6 +60,9 @@ pub async fn run(
             let cluster = config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
             postgres_export::run(spec, cluster, bucket, safepoint).await
         }
+        Spec::StorageTransfer(_) => {
+            Err(Failure::fatal(Code::Unimplemented, "transfers are not implemented yet").into())
+        }
         Spec::DemoSteps(spec) => {
             let named = spec.bucket.as_ref();
             let bucket = named.map(|name| executors.config.bucket(project, name).ok_or_else(|| gone("bucket", name)));
@@ -73,6 +76,7 @@ pub async fn run(
 pub const fn safe_point_bound(kind: Kind) -> Duration {
     match kind {
         Kind::PostgresExport => postgres_export::SAFE_POINT_BOUND,
+        Kind::StorageTransfer => Duration::from_secs(1),
         Kind::DemoSteps => demo_steps::SAFE_POINT_BOUND,
         Kind::CancelOperations => cancel_operations::SAFE_POINT_BOUND,
     }

@@ -77,7 +77,7 @@ impl Fixture {
         };
         let mut config = Config::default();
         let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path").into();
-        config.buckets = vec![Bucket { name: "exports".to_owned(), url, projects: vec![project()] }];
+        config.buckets = vec![Bucket::new("exports", url, vec![project()])];
         config.worker.demo_steps = true;
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();

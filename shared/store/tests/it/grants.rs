@@ -9,7 +9,8 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Reads of operations alone, and of the catalogue: harmless, and so not told apart.
-const LOOKS: [&str; 5] = ["get", "changed", "commit_point", "requests", "partitions"];
+const LOOKS: [&str; 7] =
+    ["get", "changed", "commit_point", "requests", "partitions", "project_of_operation", "to_notify"];
 
 const API: &[&str] = &[
     "insert",
@@ -30,6 +31,13 @@ const API: &[&str] = &[
     "audit_log_of_operation",
     // The columns of a cancel of what waits.
     "fail_overdue",
+    "create_transfer_job",
+    "get_transfer_job",
+    "list_transfer_jobs",
+    "update_transfer_job",
+    "run_transfer_job",
+    "skip_transfer_job",
+    "due_transfer_jobs",
 ];
 
 const WORKER: &[&str] = &[
@@ -70,6 +78,13 @@ const KEEPER: &[&str] = &[
     "audit_log",
     "audit_log_of_operation",
     "forget_audit_log",
+    "get_transfer_job",
+    "list_transfer_jobs",
+    "run_transfer_job",
+    "skip_transfer_job",
+    "due_transfer_jobs",
+    "forget_transfer_jobs",
+    "notified",
 ];
 
 #[tokio::test]
@@ -138,8 +153,8 @@ async fn no_role_gets_at_what_is_not_its_own() {
         refused(role, "DELETE FROM operations").await;
         refused(role, "DELETE FROM audit_log").await;
     }
+    refused(Role::Worker, "INSERT INTO operations (id) VALUES (gen_random_uuid())").await;
     for role in [Role::Worker, Role::Keeper] {
-        refused(role, "INSERT INTO operations (id) VALUES (gen_random_uuid())").await;
         refused(role, "SELECT sha256 FROM tokens").await;
     }
     for role in Role::ALL {

@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 12] = [
+const BY_ID: [(&str, &[&str]); 14] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -19,10 +19,12 @@ const BY_ID: [(&str, &[&str]); 12] = [
     ("finish", &["_pkey"]),
     ("requests", &["_pkey"]),
     ("changed", &["_pkey"]),
+    ("project_of_operation", &["_pkey"]),
+    ("notified", &["_pkey"]),
 ];
 
 /// What looks for rows that wait or run.
-const BY_STATE: [(&str, &[&str]); 8] = [
+const BY_STATE: [(&str, &[&str]); 9] = [
     ("claim", &["_kind_project_id_priority_id_idx", "_project_id_idx", "_pkey"]),
     ("renew", &["_worker_id_idx"]),
     ("sweep", &["_worker_id_idx", "_pkey"]),
@@ -40,6 +42,7 @@ const BY_STATE: [(&str, &[&str]); 8] = [
             "operation_moves",
         ],
     ),
+    ("to_notify", &["_finish_time_idx"]),
     ("expire", &["_kind_finish_time_idx", "_pkey", "operation_labels_by_operation"]),
 ];
 

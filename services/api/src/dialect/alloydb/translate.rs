@@ -71,7 +71,7 @@ fn result(operation: Operation) -> Option<wire::OperationResult> {
                 gcs_destination: wire::GcsDestination { uri: format!("gs://{}/{}", export.bucket, export.object) },
             })),
             // None such is ever in a collection of AlloyDB's.
-            Spec::DemoSteps(_) | Spec::CancelOperations(_) => None,
+            Spec::StorageTransfer(_) | Spec::DemoSteps(_) | Spec::CancelOperations(_) => None,
         },
         State::Failed | State::Cancelled => Some(wire::OperationResult::Error(wire::Status {
             code: operation.error_code.unwrap_or(Code::Unknown.number()),

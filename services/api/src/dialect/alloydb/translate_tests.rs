@@ -164,7 +164,7 @@ fn judged(body: &str) -> Result<PostgresExport, String> {
             password_env: None,
             password: None,
         }],
-        buckets: vec![Bucket { name: "b".to_owned(), url: String::new(), projects: vec!["p".parse().unwrap()] }],
+        buckets: vec![Bucket::new("b", "", vec!["p".parse().unwrap()])],
         ..Config::default()
     };
     let mut violations = Violations::default();

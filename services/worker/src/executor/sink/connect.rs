@@ -51,7 +51,7 @@ pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Fai
         return Ok(Place::Folder(url.to_file_path().map_err(|()| misconfigured(bucket))?));
     }
     let store = match url.scheme() {
-        "s3" | "s3a" => s3(&url),
+        "s3" | "s3a" => s3(bucket, &url),
         "gs" => gcs(&url),
         _ => return Err(misconfigured(bucket)),
     }
@@ -67,8 +67,17 @@ pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Fai
     Ok(Place::Cloud { store, path })
 }
 
-fn s3(url: &Url) -> object_store::Result<CloudStore> {
+fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
     let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retry());
+    if let Some(endpoint) = &bucket.endpoint {
+        builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+    }
+    if let Some(region) = &bucket.region {
+        builder = builder.with_region(region);
+    }
+    if let (Some(id), Some(secret)) = (&bucket.access_key_id, &bucket.secret_access_key) {
+        builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose());
+    }
     let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
     if builder.get_config_value(&timeout).is_none() {
         builder = builder.with_config(timeout, REQUEST_TIMEOUT);

@@ -62,7 +62,7 @@ impl World {
 
     pub fn bucket(&self) -> Bucket {
         let url = Url::from_directory_path(self.folder.path()).unwrap().to_string();
-        Bucket { name: "exports".to_owned(), url, projects: Vec::new() }
+        Bucket::new("exports", url, Vec::new())
     }
 
     pub fn spec(&self, format: ExportFormat, object: &str) -> PostgresExport {

@@ -1,0 +1,1 @@
+SELECT * FROM transfer_jobs WHERE project_id = $1 AND name = $2

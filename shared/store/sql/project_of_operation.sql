@@ -1,0 +1,2 @@
+-- For names that do not tell their project. Who asks learns nothing before it is known to be allowed to act in it.
+SELECT project_id FROM operations WHERE id = $1 AND collection = $2 AND delete_time IS NULL
