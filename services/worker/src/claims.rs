@@ -4,12 +4,12 @@ use crate::cursor::{Cursor, Left};
 use crate::registry::Registry;
 use crate::runner::Runner;
 use operation::{Kind, WorkerId};
-use runtime::broker::{Hint, Publisher};
+use runtime::broker::{Bell, Hint, Publisher};
 use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,38 +31,60 @@ pub struct Claims {
     pub runner: Runner,
     /// Which kinds, and how many of each at a time.
     pub slots: Vec<(Kind, u32)>,
-    /// Rings when there may be work.
-    pub work: Arc<Notify>,
+    /// Rings when there may be work of a kind.
+    pub work: Arc<Bell>,
     /// Tells those who wait for an operation.
     pub publisher: Publisher,
 }
 
+/// Where the claims of one kind stand.
+struct Turn {
+    kind: Kind,
+    slots: u32,
+    cursor: Cursor,
+    /// When it looks again by itself.
+    look_at: Instant,
+    /// Whether work waits for the end of other work.
+    starved: bool,
+}
+
+impl Turn {
+    fn new((kind, slots): (Kind, u32)) -> Self {
+        Self { kind, slots, cursor: Cursor::default(), look_at: Instant::now(), starved: false }
+    }
+
+    /// Looks again when it makes sense to, after a claim that left so much.
+    fn left(&mut self, left: Left) {
+        let after = match left {
+            Left::Nothing | Left::Waiting => LOOK_EVERY,
+            Left::PassedOver => AFTER_ANOTHER_CLAIM,
+            Left::More => Duration::ZERO,
+        };
+        self.starved = matches!(left, Left::Waiting | Left::PassedOver);
+        self.look_at = Instant::now() + after.mul_f64(0.5 + clock::jitter());
+    }
+}
+
 impl Claims {
-    /// Claims until `shutdown`.
+    /// Claims until `shutdown`. A look costs the database the same whether there is something or not: so each kind is looked
+    /// for by itself, when there is reason to.
     pub async fn take(self, shutdown: CancellationToken) {
         let mut reconcile_at = Instant::now() + RECONCILE_EVERY;
-        let mut cursors: Vec<_> = self.slots.iter().map(|_| Cursor::default()).collect();
+        let mut turns: Vec<_> = self.slots.iter().copied().map(Turn::new).collect();
         while !shutdown.is_cancelled() {
-            let (mut more, mut starved, mut look_in) = (false, false, LOOK_EVERY);
-            for (&(kind, slots), cursor) in self.slots.iter().zip(&mut cursors) {
-                match self.claim(kind, slots, cursor).await {
-                    Ok(Left::Nothing) => {}
-                    Ok(Left::More) => more = true,
-                    Ok(Left::Waiting) => starved = true,
-                    Ok(Left::PassedOver) => (starved, look_in) = (true, AFTER_ANOTHER_CLAIM),
-                    Err(error) => {
-                        tracing::warn!(%error, %kind, "could not claim");
-                        // The claim may have been written all the same: then nobody would run it.
-                        reconcile_at = Instant::now();
-                    }
-                }
+            for turn in turns.iter_mut().filter(|turn| turn.look_at <= Instant::now()) {
+                let left = self.claim(turn.kind, turn.slots, &mut turn.cursor).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, kind = %turn.kind, "could not claim");
+                    // The claim may have been written all the same: then nobody would run it.
+                    reconcile_at = Instant::now();
+                    Left::Nothing
+                });
+                turn.left(left);
             }
             if Instant::now() >= reconcile_at && self.reconcile().await {
                 reconcile_at = Instant::now() + RECONCILE_EVERY;
             }
-            if !more {
-                self.wait(starved, look_in, &shutdown).await;
-            }
+            self.wait(&mut turns, &shutdown).await;
         }
     }
 
@@ -101,13 +123,26 @@ impl Claims {
         }
     }
 
-    async fn wait(&self, starved: bool, look_in: Duration, shutdown: &CancellationToken) {
+    /// Until one of the kinds is to be looked for.
+    async fn wait(&self, turns: &mut [Turn], shutdown: &CancellationToken) {
+        let now = Instant::now();
+        let next = turns.iter().map(|turn| turn.look_at).min().unwrap_or(now + LOOK_EVERY);
+        if next <= now {
+            return;
+        }
+        let starved = turns.iter().any(|turn| turn.starved);
         tokio::select! {
-            () = self.work.notified() => {}
+            kinds = self.work.heard() => look_now(turns, |turn| kinds.contains(&turn.kind)),
             // Where nothing waited for it, an end is no reason to look.
-            () = self.registry.attempt_ended(), if starved => {}
-            () = tokio::time::sleep(look_in.mul_f64(0.5 + clock::jitter())) => {}
+            () = self.registry.attempt_ended(), if starved => look_now(turns, |turn| turn.starved),
+            () = tokio::time::sleep_until(next.into()) => {}
             () = shutdown.cancelled() => {}
         }
+    }
+}
+
+fn look_now(turns: &mut [Turn], whose: impl Fn(&Turn) -> bool) {
+    for turn in turns.iter_mut().filter(|turn| whose(turn)) {
+        turn.look_at = Instant::now();
     }
 }

@@ -28,11 +28,11 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     .await;
     listener.up.wait_for(|up| *up).await.expect("a connection");
     // The listener rings once by itself when it begins to listen.
-    listener.work.notified().await;
+    listener.work.heard().await;
 
     let created = fixture.post(NATIVE, &json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}})).await;
     let path = format!("{NATIVE}/{}", created.body["id"].as_str().expect("an id"));
-    listener.work.notified().await;
+    listener.work.heard().await;
 
     let claimed = fixture.claim_as(worker, Kind::DemoSteps).await;
     let (id, attempt) = (claimed.fence.id, claimed.fence.attempt);

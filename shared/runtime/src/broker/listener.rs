@@ -1,15 +1,15 @@
 //! Hears hints: a worker's own requests, and "there is work".
 
 use super::link::{self, BrokerUrlError, SessionEnd};
-use super::{BrokerSettings, ControlMessage, publisher};
-use futures_util::stream::StreamExt;
+use super::{Bell, BrokerSettings, ControlMessage, publisher};
+use futures_util::stream::{self, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer};
 use operation::{AttemptNumber, Kind, OperationId, WorkerId};
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// A request to this worker, as the message tells it. The row may tell otherwise.
@@ -41,7 +41,7 @@ pub struct Listener {
     /// Requests, in the order they came.
     pub controls: mpsc::Receiver<Control>,
     /// Rings when there may be work.
-    pub work: Arc<Notify>,
+    pub work: Arc<Bell>,
     /// Whether the connection stands.
     pub up: watch::Receiver<bool>,
 }
@@ -61,7 +61,7 @@ impl Listener {
         let target = link::parse(&settings)?;
         let (sender, controls) = mpsc::channel(4096);
         let (up_sender, up) = watch::channel(false);
-        let work = Arc::new(Notify::new());
+        let work = Arc::new(Bell::default());
         let process = settings.process;
         let ears = Arc::new(Ears { settings, identity, kinds, controls: sender, work: work.clone() });
         tokio::spawn(link::keep_up("consume", target, process, up_sender, shutdown, move |connection, up| {
@@ -78,7 +78,7 @@ struct Ears {
     identity: watch::Receiver<WorkerId>,
     kinds: Vec<Kind>,
     controls: mpsc::Sender<Control>,
-    work: Arc<Notify>,
+    work: Arc<Bell>,
 }
 
 async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>) -> Result<(), SessionEnd> {
@@ -89,10 +89,10 @@ async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>)
     publisher::declare(settings, &control_channel).await?;
     let worker = *identity.borrow_and_update();
     let mut requests = consume_controls(settings, &control_channel, worker).await?;
-    let mut bells = consume_work(settings, &work_channel, kinds).await?;
+    let mut hints = stream::select_all(consume_work(settings, &work_channel, kinds).await?);
     link::mark_up("consume", up);
     // Work may have come while nobody listened.
-    work.notify_one();
+    work.ring(kinds.iter().copied());
     loop {
         tokio::select! {
             biased;
@@ -106,9 +106,10 @@ async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>)
                     tracing::warn!("a message on the control queue is not one of ours: dropped");
                 }
             }
-            delivery = bells.next() => {
+            delivery = hints.next() => {
                 let delivery = delivery.ok_or(SessionEnd::ConsumerEnded)??;
-                work.notify_one();
+                // A kind that only a newer version knows is no work for us.
+                work.ring(delivery.routing_key.as_str().parse());
                 // `false` means the channel is gone, which looks like success otherwise.
                 if !delivery.acker.ack(BasicAckOptions::default()).await? {
                     return Err(SessionEnd::ConsumerEnded);
@@ -149,12 +150,19 @@ async fn consume_controls(
     Ok(channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?)
 }
 
-/// A bell rung a thousand times says no more than once: the queue keeps one message, and one is out at a time.
-async fn consume_work(settings: &BrokerSettings, channel: &Channel, kinds: &[Kind]) -> Result<Consumer, SessionEnd> {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
-    let queue = own_queue(channel, arguments).await?;
+/// A thousand hints of a kind say no more than one: its queue keeps one message, and one is out at a time.
+async fn consume_work(
+    settings: &BrokerSettings,
+    channel: &Channel,
+    kinds: &[Kind],
+) -> Result<Vec<Consumer>, SessionEnd> {
+    // For each consumer by itself.
+    channel.basic_qos(1, BasicQosOptions::default()).await?;
+    let mut consumers = Vec::new();
     for kind in kinds {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
+        let queue = own_queue(channel, arguments).await?;
         channel
             .queue_bind(
                 queue.clone().into(),
@@ -164,9 +172,10 @@ async fn consume_work(settings: &BrokerSettings, channel: &Channel, kinds: &[Kin
                 FieldTable::default(),
             )
             .await?;
+        let options = BasicConsumeOptions::default();
+        consumers.push(channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?);
     }
-    channel.basic_qos(1, BasicQosOptions::default()).await?;
-    Ok(channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?)
+    Ok(consumers)
 }
 
 fn read(delivery: &Delivery) -> Option<Control> {

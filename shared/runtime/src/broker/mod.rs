@@ -4,12 +4,14 @@
 //! lapin's own recovery gives up after some tries and forgets channels; ours reconnects for ever, with a connection
 //! for publishing and one for consuming, so that a publisher held back by the broker does not hold back a cancel.
 
+mod bell;
 mod changes;
 mod link;
 mod listener;
 mod publisher;
 mod tls;
 
+pub use bell::Bell;
 pub use changes::Changes;
 pub use link::BrokerUrlError;
 pub use listener::{Control, Listener};
