@@ -1,7 +1,4 @@
-WITH RECURSIVE alive AS MATERIALIZED (
-    -- The lease must stand, and the sweeper (FOR UPDATE) can't end it while this claim is under way.
-    SELECT id FROM workers WHERE id = $1 AND expires_at > clock_timestamp() FOR KEY SHARE
-), waiting (project_id, n) AS (
+WITH RECURSIVE waiting (project_id, n) AS (
     -- The projects with pending work, one index probe each, at most 100 from the cursor on.
     (SELECT project_id, 1 FROM operations
      WHERE state = 'PENDING' AND kind = $2 AND project_id >= $5
@@ -46,6 +43,12 @@ WITH RECURSIVE alive AS MATERIALIZED (
     FROM candidates c
     LEFT JOIN projects p ON p.project_id = c.project_id AND p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
     LEFT JOIN held h ON h.project_id = p.project_id AND h.claims = p.claims
+), alive AS MATERIALIZED (
+    -- The lease must stand, and the sweeper (FOR UPDATE) can't end it while this claim is under way. Where there is nothing to
+    -- claim nothing is locked: a lock is written to the log, whose disk others wait for.
+    SELECT id FROM workers
+    WHERE id = $1 AND expires_at > clock_timestamp() AND EXISTS (SELECT FROM allowed WHERE waits_for = 'nothing')
+    FOR KEY SHARE
 ), taken AS MATERIALIZED (
     SELECT o.id
     FROM (SELECT * FROM allowed WHERE waits_for = 'nothing' ORDER BY turn, priority DESC, id LIMIT $3 * 4) c

@@ -12,6 +12,7 @@ use sqlx::postgres::PgRow;
 use std::time::Duration;
 use uuid::Uuid;
 
+pub(crate) const WAITING: &str = include_str!("../sql/waiting.sql");
 pub(crate) const CLAIM: &str = include_str!("../sql/claim.sql");
 pub(crate) const CHECKPOINT: &str = include_str!("../sql/checkpoint.sql");
 pub(crate) const COMMIT_POINT: &str = include_str!("../sql/commit_point.sql");
@@ -160,6 +161,10 @@ impl Store {
         limit: u32,
         from_project: &str,
     ) -> Result<Claim, StoreError> {
+        let mut claim = Claim { operations: Vec::new(), held_back: false, passed_over: false, look_on: None };
+        if !sqlx::query(WAITING).bind(kind.as_str()).fetch_one(&self.pool).await?.try_get("waiting")? {
+            return Ok(claim);
+        }
         let nonces: Vec<Uuid> = (0..limit).map(|_| Uuid::new_v4()).collect();
         let rows = sqlx::query(CLAIM)
             .bind(worker.as_uuid())
@@ -169,7 +174,6 @@ impl Store {
             .bind(from_project)
             .fetch_all(&self.pool)
             .await?;
-        let mut claim = Claim { operations: Vec::new(), held_back: false, passed_over: false, look_on: None };
         for row in &rows {
             claim.held_back = row.try_get("held_back")?;
             claim.passed_over = row.try_get("passed_over")?;

@@ -63,6 +63,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("resume", operations::RESUME),
     ("delete", operations::DELETE),
     ("retry", operations::RETRY),
+    ("waiting", attempts::WAITING),
     ("claim", attempts::CLAIM),
     ("checkpoint", attempts::CHECKPOINT),
     ("commit_point", attempts::COMMIT_POINT),

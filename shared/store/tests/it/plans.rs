@@ -24,7 +24,8 @@ const BY_ID: [(&str, &[&str]); 14] = [
 ];
 
 /// What looks for rows that wait or run.
-const BY_STATE: [(&str, &[&str]); 9] = [
+const BY_STATE: [(&str, &[&str]); 10] = [
+    ("waiting", &["_kind_project_id_priority_id_idx"]),
     ("claim", &["_kind_project_id_priority_id_idx", "_project_id_idx", "_pkey"]),
     ("renew", &["_worker_id_idx"]),
     ("sweep", &["_worker_id_idx", "_pkey"]),
