@@ -47,7 +47,7 @@ WITH RECURSIVE waiting (project_id, n) AS (
     -- The lease must stand, and the sweeper (FOR UPDATE) can't end it while this claim is under way. Where there is nothing to
     -- claim nothing is locked: a lock is written to the log, whose disk others wait for.
     SELECT id FROM workers
-    WHERE id = $1 AND expires_at > clock_timestamp() AND EXISTS (SELECT FROM allowed WHERE waits_for = 'nothing')
+    WHERE id = $1 AND expires_at > clock_timestamp() AND EXISTS (SELECT FROM candidates)
     FOR KEY SHARE
 ), taken AS MATERIALIZED (
     SELECT o.id
