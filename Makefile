@@ -6,7 +6,7 @@ SHELL := /bin/bash
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## See it work: install what is missing, start the system, export, cancel, compare, stop
+demo: ## See it work: install what is missing, start the system, export, transfer, cancel, compare, stop
 	@dev/install.sh && dev/loadtest.sh demo $(ARGS)
 
 up: ## Start the system and leave it running; .dev/env says where
@@ -30,8 +30,8 @@ lint: ## Check the format, and the code with clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features failpoints --locked -- -D warnings
 
-bench: ## Measure against bare Postgres and RabbitMQ: a table, and .dev/bench.json (minutes)
-	@dev/install.sh && dev/loadtest.sh bench --json "$(CURDIR)/.dev/bench.json" $(ARGS)
+bench: ## Measure against bare Postgres, RabbitMQ and rsync: a table, and .dev/bench.json (minutes)
+	@dev/install.sh bench && dev/loadtest.sh bench --json "$(CURDIR)/.dev/bench.json" $(ARGS)
 
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)
 	cargo deny check

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build, the demo and (with the argument `test`) the tests need and the machine lacks.
+# Installs what the build, the demo and (with the argument `test` or `bench`) the tests or the benchmark need and the machine
+# lacks.
 set -euo pipefail
 # shellcheck source=dev/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -25,6 +26,10 @@ need rabbitmq-server has_rabbitmq
 if [[ ${1:-} == test ]]; then
   need openssl command -v openssl
   need python3-venv python3 -c 'import venv, ensurepip'
+fi
+if [[ ${1:-} == bench ]]; then
+  need rsync command -v rsync
+  need rclone command -v rclone
 fi
 
 if ((${#packages[@]} > 0)); then

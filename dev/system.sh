@@ -7,7 +7,9 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 run=$root/.dev/run ports=$root/.dev/run/ports secrets=$root/.dev/run/secrets
-pids=$run/pid logs=$run/log bucket=$run/buckets/demo-exports
+pids=$run/pid logs=$run/log buckets=$run/buckets bucket=$run/buckets/demo-exports
+# In memory, for the benchmark of transfers: by the clone's place, for another clone may run beside.
+memory=/dev/shm/safepoint-$(cksum <<<"$root" | cut -d ' ' -f 1)
 processes=(api-1 api-2 worker-1 worker-2 keeper-1 keeper-2)
 projects=(demo-project demo-neighbour)
 bin=${SAFEPOINT_BIN_DIR:-${CARGO_TARGET_DIR:-$root/target}/release}
@@ -26,6 +28,7 @@ start() {
   mkdir -p "$pids" "$logs" "$bucket"
   "$root/dev/services.sh" start "$run"
   fill_shop
+  fill_buckets
   build
   load "$run/env"
   say "migrating our database"
@@ -43,6 +46,7 @@ start() {
 stop() {
   end_processes "${processes[@]}"
   "$root/dev/services.sh" stop "$run"
+  rm -rf "$memory"
 }
 
 status() {
@@ -70,6 +74,29 @@ fill_shop() {
   sql "COMMENT ON DATABASE shop IS NULL"
   "$bin/pgbench" -i -s "${PGBENCH_SCALE:-50}" -q "$url" >"$logs/pgbench.log" 2>&1 || failed pgbench "pgbench failed"
   sql "COMMENT ON DATABASE shop IS '$mark'"
+}
+
+# What transfers take from: few objects, and more than two minutes' worth at the limit of demo-slow. And where they go to:
+# empty when the system starts.
+fill_buckets() {
+  is_running worker-1 || is_running worker-2 || rm -rf "$buckets/demo-sink"
+  mkdir -p "$buckets/demo-sink" "$memory"
+  fill "$buckets/demo-source" 12 $((256 * 1024))
+  fill "$buckets/demo-slow" 288 $((512 * 1024))
+}
+
+# fill FOLDER COUNT BYTES: so many objects of so many bytes each, in folders of 100; complete or not at all.
+fill() {
+  local folder=$1 number name
+  [[ ! -e $folder ]] || return 0
+  say "filling the bucket ${folder##*/}: $2 objects of $(($3 / 1024)) KiB (once)"
+  rm -rf "$folder.new"
+  for ((number = 0; number < $2; number++)); do
+    printf -v name '%s.new/%02d/object-%04d.bin' "$folder" $((number / 100)) "$number"
+    ((number % 100)) || mkdir -p "${name%/*}"
+    head -c "$3" /dev/urandom >"$name"
+  done
+  mv "$folder.new" "$folder"
 }
 
 build() {
@@ -111,7 +138,7 @@ write_config() {
 }
 
 config() {
-  local url=${bucket//%/%25}
+  local url=${buckets//%/%25}
   url=${url// /%20}
   cat <<END
 [[clusters]]
@@ -123,7 +150,30 @@ password_env = "SAFEPOINT_DEMO_CLUSTER_PASSWORD"
 
 [[buckets]]
 name = "demo-exports"
-url = "file://$url/"
+url = "file://$url/demo-exports/"
+projects = ["demo-project"]
+
+[[buckets]]
+name = "demo-source"
+url = "file://$url/demo-source/"
+projects = ["demo-project"]
+
+# More than two minutes to read.
+[[buckets]]
+name = "demo-slow"
+url = "file://$url/demo-slow/"
+transfer_bytes_per_second = 1048576
+projects = ["demo-project"]
+
+[[buckets]]
+name = "demo-sink"
+url = "file://$url/demo-sink/"
+projects = ["demo-project"]
+
+# For the benchmark.
+[[buckets]]
+name = "demo-memory"
+url = "file://$memory/"
 projects = ["demo-project"]
 
 # The same server, named by a caller in spec.server.
@@ -159,6 +209,12 @@ SAFEPOINT_CLUSTER=main
 SAFEPOINT_DATABASE=shop
 SAFEPOINT_BUCKET=demo-exports
 SAFEPOINT_DATA_DIR=$bucket
+SAFEPOINT_STS_SOURCE_BUCKET=demo-source
+SAFEPOINT_STS_SLOW_SOURCE_BUCKET=demo-slow
+SAFEPOINT_STS_SINK_BUCKET=demo-sink
+SAFEPOINT_BUCKETS_DIR=$buckets
+SAFEPOINT_MEMORY_BUCKET=demo-memory
+SAFEPOINT_MEMORY_DIR=$memory
 SAFEPOINT_CONFIG=$run/safepoint.toml
 SAFEPOINT_LOG_DIR=$logs
 SAFEPOINT_PID_DIR=$pids

@@ -38,6 +38,12 @@ pub fn remove_folder(folder: &Path) -> Result<()> {
     }
 }
 
+/// Whether two files hold the same.
+pub async fn equal(one: &Path, other: &Path) -> Result<bool> {
+    let files = (one.to_owned(), other.to_owned());
+    blocking(one, move || Ok(std::fs::read(files.0)? == std::fs::read(files.1)?)).await
+}
+
 /// How many records a CSV file holds: line ends outside quotes.
 pub async fn csv_rows(file: &Path) -> Result<u64> {
     let path = file.to_owned();
@@ -50,11 +56,11 @@ pub async fn dump_rows(file: &Path) -> Result<u64> {
     blocking(file, move || count_dump(BufReader::with_capacity(1 << 20, File::open(path)?))).await
 }
 
-async fn blocking(file: &Path, count: impl FnOnce() -> Result<u64> + Send + 'static) -> Result<u64> {
-    tokio::task::spawn_blocking(count)
+async fn blocking<T: Send + 'static>(file: &Path, read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(read)
         .await
-        .context("the count broke off")?
-        .with_context(|| format!("{} cannot be counted", file.display()))
+        .context("the reading broke off")?
+        .with_context(|| format!("{} cannot be read", file.display()))
 }
 
 fn count_csv(mut input: impl Read) -> Result<u64> {

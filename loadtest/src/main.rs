@@ -7,6 +7,7 @@ mod files;
 mod postgres;
 mod settings;
 mod text;
+mod transfers;
 mod wire;
 
 use anyhow::Result;

@@ -59,6 +59,21 @@ impl Settings {
         self.others.get("SAFEPOINT_BROKER_URL")
     }
 
+    /// What transfers show: the bucket that is slow to read, and the one that they fill.
+    pub fn transfer_buckets(&self) -> Result<(String, String)> {
+        Ok((self.others.get("SAFEPOINT_STS_SLOW_SOURCE_BUCKET")?, self.others.get("SAFEPOINT_STS_SINK_BUCKET")?))
+    }
+
+    /// The folder of a demo's bucket.
+    pub fn bucket_dir(&self, bucket: &str) -> Result<PathBuf> {
+        Ok(PathBuf::from(self.others.get("SAFEPOINT_BUCKETS_DIR")?).join(bucket))
+    }
+
+    /// A bucket in memory, and its folder.
+    pub fn memory(&self) -> Result<(String, PathBuf)> {
+        Ok((self.others.get("SAFEPOINT_MEMORY_BUCKET")?, self.others.get("SAFEPOINT_MEMORY_DIR")?.into()))
+    }
+
     /// The folder with one file a process, named `api-1`, `worker-1`, …, that holds its pid.
     pub fn pid_dir(&self) -> Result<PathBuf> {
         self.others.get("SAFEPOINT_PID_DIR").map(PathBuf::from)

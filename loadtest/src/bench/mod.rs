@@ -18,6 +18,7 @@ mod slow_socket;
 mod stats;
 mod system;
 mod table;
+mod transfers;
 mod waiters;
 
 use crate::client::Client;
@@ -72,6 +73,8 @@ enum Section {
     Slow,
     /// A project with 100,000 queued operations, and how soon those of another start.
     Fair,
+    /// A transfer between two folders in memory, `rsync` and `rclone`.
+    Transfer,
 }
 
 /// What the sections share.
@@ -124,6 +127,7 @@ impl Bench {
             Section::Waiters => waiters::measure(self).await,
             Section::Slow => slow::measure(self).await,
             Section::Fair => fair::measure(self).await,
+            Section::Transfer => transfers::measure(self).await,
         };
         if let Err(error) = measured {
             let name = section.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());

@@ -1,8 +1,9 @@
 //! The main job on real data, for a person who watches: two exports that complete and are checked, one that is
-//! cancelled while it runs. Plain HTTP calls, each shown before it is made.
+//! cancelled while it runs, and a transfer that is paused, resumed, cancelled and run again. Plain HTTP calls, each shown before it is made.
 
 mod checks;
 mod summary;
+mod transfer;
 mod watch;
 
 use crate::client::{Client, Export};
@@ -28,7 +29,8 @@ pub async fn run(settings: &Settings) -> Result<()> {
     files::remove_folder(&settings.file_of("demo"))?;
     checks::drop_leftovers(&config).await?;
     let demo = Demo { settings, client: Client::new(settings)?, source: config, folder: format!("demo/{run}"), run };
-    let lines = [demo.csv().await?, demo.sql().await?, demo.cancelled().await?];
+    let mut lines = vec![demo.csv().await?, demo.sql().await?, demo.cancelled().await?];
+    lines.extend(transfer::show(&demo).await?);
     println!("\n{}", summary::table(&lines));
     println!("\nAll of it held. The two exports lie in {}", settings.file_of(&demo.folder).display());
     Ok(())
@@ -55,7 +57,7 @@ struct Started {
 impl Demo<'_> {
     /// An export to CSV: the file must have as many rows as the table.
     async fn csv(&self) -> Result<Line> {
-        say("1/3", &format!("Export the table {TABLE} to CSV, then count the rows of the file and of the table"));
+        say("1/4", &format!("Export the table {TABLE} to CSV, then count the rows of the file and of the table"));
         let object = format!("{}/accounts.csv", self.folder);
         let started = self.start(&object, &Export::Csv(format!("SELECT * FROM {TABLE}"))).await?;
         let operation = watch::until(&self.client, started.id, &mut View::new("CSV export"), |o| o.done).await?;
@@ -76,7 +78,7 @@ impl Demo<'_> {
         let tables = postgres::tables(&source).await?;
         let shop = &self.settings.database;
         say(
-            "2/3",
+            "2/4",
             &format!("Export {shop} as an SQL dump, restore that with psql and compare each table with its source"),
         );
         let object = format!("{}/dump.sql", self.folder);
@@ -97,7 +99,7 @@ impl Demo<'_> {
 
     /// An export that is cancelled once it has moved rows: it must end as cancelled, and leave nothing behind.
     async fn cancelled(&self) -> Result<Line> {
-        say("3/3", "Start an export that would take many minutes, and cancel it once rows have moved");
+        say("3/4", "Start an export that would take many minutes, and cancel it once rows have moved");
         let before = files::below(&self.settings.data_dir)?;
         let object = format!("{}/cancelled.csv", self.folder);
         let query = format!("SELECT a.* FROM {TABLE} a CROSS JOIN pgbench_branches");

@@ -14,7 +14,7 @@ pub struct Line {
     pub operation: Operation,
     /// From the create call to the end, as the client saw it.
     pub took: Duration,
-    /// Rows counted in the output, where there is one.
+    /// Rows counted in the output, where there is one; objects of a transfer.
     pub rows: Option<u64>,
 }
 
@@ -25,7 +25,7 @@ pub fn table(lines: &[Line]) -> Table {
     table.set_header([
         "operation",
         "state",
-        "rows",
+        "rows or\nobjects",
         "bytes",
         "time",
         "cancel requested →\ndelivered → observed → stopped",
