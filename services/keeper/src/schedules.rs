@@ -211,7 +211,11 @@ mod tests {
                 Step::Run(Some(time("2026-02-09T18:00:00Z"))),
             ),
             ("its last", due("2026-02-02T23:00:00Z", "2026-02-02T23:00:01Z", true, Some(ending)), Step::Run(None)),
-            ("its last, late", due("2026-02-02T23:00:00Z", "2026-03-01T00:00:00Z", true, Some(ending)), Step::Run(None)),
+            (
+                "its last, late",
+                due("2026-02-02T23:00:00Z", "2026-03-01T00:00:00Z", true, Some(ending)),
+                Step::Run(None),
+            ),
             (
                 "its last, and its run goes on",
                 due("2026-02-02T23:00:00Z", "2026-02-02T23:00:01Z", false, Some(ending)),

@@ -246,11 +246,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due_transfer_jobs(
-        &self,
-        after: Option<&DuePlace>,
-        limit: u32,
-    ) -> Result<DueTransferJobs, StoreError> {
+    pub async fn due_transfer_jobs(&self, after: Option<&DuePlace>, limit: u32) -> Result<DueTransferJobs, StoreError> {
         let query = sqlx::query(DUE_TRANSFER_JOBS)
             .bind(i64::from(limit))
             .bind(after.map(|place| place.time))

@@ -38,7 +38,8 @@ impl Inbox {
     /// # Panics
     /// As [`Inbox::bind`].
     pub async fn bind_with(exchange: &str, binding: &str, arguments: &Value) -> Self {
-        let broker = std::env::var("TEST_BROKER_ADMIN_URL").expect("TEST_BROKER_ADMIN_URL: run the tests by `make test`");
+        let broker =
+            std::env::var("TEST_BROKER_ADMIN_URL").expect("TEST_BROKER_ADMIN_URL: run the tests by `make test`");
         let inbox = Self {
             http: Client::new(),
             broker,
@@ -48,7 +49,9 @@ impl Inbox {
         let Self { queue, .. } = &inbox;
         let topic = json!({ "type": "topic", "durable": true });
         inbox.ask(Method::PUT, &format!("exchanges/%2F/{exchange}"), &topic).await;
-        inbox.ask(Method::PUT, &format!("queues/%2F/{queue}"), &json!({ "durable": true, "arguments": arguments })).await;
+        inbox
+            .ask(Method::PUT, &format!("queues/%2F/{queue}"), &json!({ "durable": true, "arguments": arguments }))
+            .await;
         let key = json!({ "routing_key": binding });
         inbox.ask(Method::POST, &format!("bindings/%2F/e/{exchange}/q/{queue}"), &key).await;
         inbox
@@ -82,7 +85,8 @@ fn letter(message: &Value) -> Letter {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let (broker, paths) = (self.broker.clone(), [format!("queues/%2F/{}", self.queue), format!("exchanges/%2F/{}", self.exchange)]);
+        let (broker, paths) =
+            (self.broker.clone(), [format!("queues/%2F/{}", self.queue), format!("exchanges/%2F/{}", self.exchange)]);
         // A test's runtime may be ending: a thread with a runtime of its own does the work.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

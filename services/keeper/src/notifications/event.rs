@@ -136,12 +136,14 @@ fn transfer_operation(operation: &Operation, transfer: &StorageTransfer) -> Valu
 /// The vendor's JSON has large numbers as text, and leaves out those that are 0.
 fn counters(counters: &TransferCounters) -> Value {
     let Ok(Value::Object(counters)) = serde_json::to_value(counters) else { return json!({}) };
-    let told = counters.into_iter().filter(|(_, count)| count != 0).map(|(name, count)| (name, json!(count.to_string())));
+    let told =
+        counters.into_iter().filter(|(_, count)| count != 0).map(|(name, count)| (name, json!(count.to_string())));
     Value::Object(told.collect::<Map<_, _>>())
 }
 
 fn breakdown(summary: &ErrorSummary) -> Value {
-    let entry = |example: &operation::transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
+    let entry =
+        |example: &operation::transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
     json!({
         "errorCode": summary.code,
         "errorCount": summary.count.to_string(),

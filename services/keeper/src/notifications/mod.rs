@@ -76,7 +76,9 @@ async fn told(notifier: &Notifier, operation: &Operation) -> Option<OperationId>
             tracing::info!(operation.id = %id, routing_key, "its end is told");
         }
         Telling::NotAskedFor => {}
-        Telling::NoSuchTopic => tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic"),
+        Telling::NoSuchTopic => {
+            tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic")
+        }
     }
     Some(id)
 }

@@ -127,7 +127,8 @@ async fn each_instance_runs_once_over_four_keepers() {
     }
     // Nobody is left who could do more.
     assert!(fixture.runs().await.values().all(|count| *count == 5));
-    let told = "SELECT count(*), count(DISTINCT request_id || resource), min(principal) FROM audit_log WHERE verb = 'CREATE'";
+    let told =
+        "SELECT count(*), count(DISTINCT request_id || resource), min(principal) FROM audit_log WHERE verb = 'CREATE'";
     let told = fixture.client.query_one(told, &[]).await.expect("a row");
     let told: (i64, i64, String) = (told.get(0), told.get(1), told.get(2));
     assert_eq!(told, (200, 200, "operator:keeper:schedule".to_owned()), "each with its instance");
@@ -226,7 +227,11 @@ async fn a_job_whose_run_goes_on_is_passed_over() {
     }
     assert!(metrics.contains("safepoint_schedule_lateness_seconds_count 1"), "{metrics}");
     // Paused is not ended.
-    fixture.store.pause(&address(fixture.get("a").await.latest_operation.expect("a run")), &actor("t")).await.expect("paused");
+    fixture
+        .store
+        .pause(&address(fixture.get("a").await.latest_operation.expect("a run")), &actor("t"))
+        .await
+        .expect("paused");
     fixture.come("1 second").await;
     fixture.round().await;
     assert_eq!(fixture.runs().await, [("a".to_owned(), 1)].into());
@@ -335,11 +340,18 @@ async fn the_audit_log_tells_a_schedules_runs_from_those_that_somebody_asked_for
     let page = fixture.store.audit_log(&"p".parse().expect("a project"), None, None, 1).await.expect("read");
     let entry = page.entries.first().expect("an entry");
     let format = time::format_description::well_known::Rfc3339;
-    let by = Actor { principal: entry.principal.clone(), source_address: None, request_id: entry.request_id.clone().unwrap_or_default() };
+    let by = Actor {
+        principal: entry.principal.clone(),
+        source_address: None,
+        request_id: entry.request_id.clone().unwrap_or_default(),
+    };
     let expected = Actor {
         principal: "operator:keeper:schedule".to_owned(),
         source_address: None,
         request_id: instance.format(&format).expect("a time"),
     };
-    assert_eq!((by, entry.source_address.as_deref(), entry.resource.as_deref()), (expected, None, Some("transferJobs/a")));
+    assert_eq!(
+        (by, entry.source_address.as_deref(), entry.resource.as_deref()),
+        (expected, None, Some("transferJobs/a"))
+    );
 }

@@ -87,7 +87,9 @@ async fn an_end_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
     let newer = create(&fixture, told()).await;
     let ours = create(&fixture, told()).await;
     end_all(&fixture, Kind::StorageTransfer).await;
-    fixture.sql(&format!("UPDATE operations SET spec = spec || '{{\"source\": \"newer\"}}' WHERE id = '{newer}'")).await;
+    fixture
+        .sql(&format!("UPDATE operations SET spec = spec || '{{\"source\": \"newer\"}}' WHERE id = '{newer}'"))
+        .await;
     let untold = fixture.store.to_notify(LONG, 1).await.expect("looked");
     assert!(untold.len() == 1 && untold[0].is_err(), "{untold:?}");
     assert_eq!(shown(&fixture.store, LONG, 1).await, [ours]);

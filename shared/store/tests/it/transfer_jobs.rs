@@ -6,9 +6,7 @@ use operation::transfer::{JobName, JobStatus};
 use operation::{Kind, OperationId, RetryPolicy, Spec, State};
 use runtime::clock;
 use std::time::Duration;
-use store::{
-    AuditEntry, PoolSettings, Store, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun,
-};
+use store::{AuditEntry, PoolSettings, Store, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun};
 use testkit::{Role, hourly, new_transfer_job, transfer};
 use time::OffsetDateTime;
 
@@ -67,9 +65,15 @@ async fn a_name_is_taken_once_in_a_project_and_for_good() {
     let fixture = Fixture::new().await;
     let new = new_transfer_job("p", "a", Some(hourly()));
     let made = fixture.store.create_transfer_job(&new).await.expect("made").expect("a free name");
-    assert_eq!((&made.project, &made.name, made.status, made.revision), (&new.project, &new.name, JobStatus::Enabled, 1));
+    assert_eq!(
+        (&made.project, &made.name, made.status, made.revision),
+        (&new.project, &new.name, JobStatus::Enabled, 1)
+    );
     assert_eq!((&made.job, made.latest_operation, made.delete_time), (&new.job, None, None));
-    assert!((made.create_time - new.create_time).abs() < time::Duration::MILLISECOND, "it counts from when it was made");
+    assert!(
+        (made.create_time - new.create_time).abs() < time::Duration::MILLISECOND,
+        "it counts from when it was made"
+    );
     assert_eq!(get(&fixture.store, "a").await.as_ref(), Some(&made));
     assert!(fixture.store.create_transfer_job(&new).await.expect("answered").is_none());
     assert!(fixture.store.create_transfer_job(&new_transfer_job("q", "a", None)).await.expect("answered").is_some());
@@ -158,11 +162,17 @@ async fn a_run_is_an_operation_and_the_job_that_names_it() {
     let asked = TransferJobRun { next_run_time: Some(next), trace_parent: Some("00-1-2-03".to_owned()), ..run() };
     let made = fixture.store.run_transfer_job(&seen, &asked).await.expect("run").expect("as it was seen");
     assert_eq!((made.id, made.project.as_str(), made.state), (asked.id, "p", State::Pending));
-    assert_eq!((made.collection.as_str(), made.kind, made.target.as_str()), ("transferOperations", Kind::StorageTransfer, "transferJobs/a"));
+    assert_eq!(
+        (made.collection.as_str(), made.kind, made.target.as_str()),
+        ("transferOperations", Kind::StorageTransfer, "transferJobs/a")
+    );
     assert_eq!((&made.spec, &made.trace_parent, made.retry), (&asked.spec, &asked.trace_parent, asked.retry));
     let job = get(&fixture.store, "a").await.expect("there");
     assert_eq!((job.latest_operation, job.revision, job.next_run_time), (Some(made.id), 2, Some(next)));
-    assert_eq!(fixture.store.project_of_operation(made.id, "transferOperations").await.expect("told"), Some(project("p")));
+    assert_eq!(
+        fixture.store.project_of_operation(made.id, "transferOperations").await.expect("told"),
+        Some(project("p"))
+    );
     assert_eq!(fixture.store.project_of_operation(made.id, "native").await.expect("told"), None);
     let nobodys = clock::new_operation_id();
     assert_eq!(fixture.store.project_of_operation(nobodys, "transferOperations").await.expect("told"), None);
@@ -237,7 +247,9 @@ async fn a_job_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
         create(&fixture.store, id).await;
         set_next_run(&fixture, id, "1 minute").await;
     }
-    fixture.sql("UPDATE transfer_jobs SET job = '{\"newer\": 1}' WHERE name IN ('transferJobs/a', 'transferJobs/b')").await;
+    fixture
+        .sql("UPDATE transfer_jobs SET job = '{\"newer\": 1}' WHERE name IN ('transferJobs/a', 'transferJobs/b')")
+        .await;
     let (mut read, mut unreadable, mut after) = (Vec::new(), Vec::new(), None);
     loop {
         let page = fixture.store.due_transfer_jobs(after.as_ref(), 1).await.expect("looked");
@@ -248,7 +260,10 @@ async fn a_job_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
             break;
         }
     }
-    assert_eq!((read.as_slice(), unreadable.as_slice()), (&["c".to_owned()][..], &["p transferJobs/a".to_owned(), "p transferJobs/b".to_owned()][..]));
+    assert_eq!(
+        (read.as_slice(), unreadable.as_slice()),
+        (&["c".to_owned()][..], &["p transferJobs/a".to_owned(), "p transferJobs/b".to_owned()][..])
+    );
 }
 
 /// However many are scheduled, a look reads those that are due.
@@ -283,7 +298,9 @@ async fn what_was_deleted_long_ago_goes_a_few_at_a_time() {
     for (id, days) in [("a", 31), ("b", 32), ("young", 29), ("c", 33)] {
         let seen = create(&fixture.store, id).await;
         fixture.store.update_transfer_job(&seen, &change(&seen, JobStatus::Deleted)).await.expect("changed");
-        let age = format!("UPDATE transfer_jobs SET delete_time = now() - interval '{days} days' WHERE name = 'transferJobs/{id}'");
+        let age = format!(
+            "UPDATE transfer_jobs SET delete_time = now() - interval '{days} days' WHERE name = 'transferJobs/{id}'"
+        );
         fixture.sql(&age).await;
     }
     create(&fixture.store, "stays").await;
@@ -308,14 +325,18 @@ async fn each_change_of_a_job_is_in_the_audit_log() {
     let off = off.expect("as it was seen");
     let run = run();
     for seen in [&off, &seen] {
-        store.run_transfer_job(seen, &TransferJobRun { id: clock::new_operation_id(), ..run.clone() }).await.expect("answered");
+        store
+            .run_transfer_job(seen, &TransferJobRun { id: clock::new_operation_id(), ..run.clone() })
+            .await
+            .expect("answered");
     }
     let seen = get(store, "a").await.expect("there");
     for _ in 0..2 {
         store.update_transfer_job(&seen, &change(&seen, JobStatus::Deleted)).await.expect("answered");
     }
     let page = store.audit_log(&project("p"), None, None, 100).await.expect("read");
-    let told = |entry: &AuditEntry| (entry.verb.clone(), entry.result.clone().unwrap_or_default(), entry.operation.is_some());
+    let told =
+        |entry: &AuditEntry| (entry.verb.clone(), entry.result.clone().unwrap_or_default(), entry.operation.is_some());
     let entries: Vec<_> = page.entries.iter().rev().map(told).collect();
     let expected = [
         ("CREATE_TRANSFER_JOB", "ENABLED", false),
@@ -325,8 +346,15 @@ async fn each_change_of_a_job_is_in_the_audit_log() {
     ];
     assert_eq!(entries, expected.map(|(verb, result, operation)| (verb.to_owned(), result.to_owned(), operation)));
     for entry in &page.entries {
-        assert_eq!((entry.principal.as_str(), entry.resource.as_deref()), ("tester", Some("transferJobs/a")), "{entry:?}");
-        assert_eq!((entry.source_address.as_deref(), entry.request_id.as_deref()), (Some("127.0.0.1"), Some("request-1")));
+        assert_eq!(
+            (entry.principal.as_str(), entry.resource.as_deref()),
+            ("tester", Some("transferJobs/a")),
+            "{entry:?}"
+        );
+        assert_eq!(
+            (entry.source_address.as_deref(), entry.request_id.as_deref()),
+            (Some("127.0.0.1"), Some("request-1"))
+        );
     }
 }
 
@@ -334,7 +362,8 @@ async fn each_change_of_a_job_is_in_the_audit_log() {
 #[tokio::test]
 async fn each_role_can_do_with_jobs_what_its_process_does() {
     let fixture = Fixture::new().await;
-    let of = |role| Store::new(&fixture.database.url_as(role), PoolSettings::new("test").connections(1)).expect("a store");
+    let of =
+        |role| Store::new(&fixture.database.url_as(role), PoolSettings::new("test").connections(1)).expect("a store");
     let (api, keeper) = (of(Role::Api), of(Role::Keeper));
     let made = create(&api, "a").await;
     let changed = api.update_transfer_job(&made, &change(&made, JobStatus::Enabled)).await.expect("changed");

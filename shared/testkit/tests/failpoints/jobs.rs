@@ -4,8 +4,8 @@
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
-use operation::transfer::{PayloadFormat, StorageTransfer, TransferNotification};
 use operation::Spec;
+use operation::transfer::{PayloadFormat, StorageTransfer, TransferNotification};
 use runtime::clock;
 use testkit::{hourly, new_transfer_job, transfer};
 
@@ -23,14 +23,17 @@ pub async fn plant(lane: &Lane, case: &str) -> Result<()> {
     };
     let spec = Spec::StorageTransfer(StorageTransfer { notification: Some(notification), ..transfer() });
     let spec = serde_json::to_value(spec)?;
-    let insert = "INSERT INTO operations (id, project_id, collection, kind, target, spec, state, finish_time, error_code,
+    let insert =
+        "INSERT INTO operations (id, project_id, collection, kind, target, spec, state, finish_time, error_code,
                                           error_message)
                   SELECT $1::text::uuid, 'jobs', 'transferOperations', 'storage.transfer', $2, $3::text::jsonb, state,
                          CASE state WHEN 'FAILED' THEN now() END, CASE state WHEN 'FAILED' THEN 13 END,
                          CASE state WHEN 'FAILED' THEN 'x' END
                   FROM (SELECT $4::text) s (state)";
     let paused = clock::new_operation_id().to_string();
-    for (id, story, state) in [(&paused, "goes-on", "PAUSED"), (&clock::new_operation_id().to_string(), "told", "FAILED")] {
+    for (id, story, state) in
+        [(&paused, "goes-on", "PAUSED"), (&clock::new_operation_id().to_string(), "told", "FAILED")]
+    {
         let target = format!("transferJobs/{story}-{case}");
         lane.client.execute(insert, &[id, &target, &spec.to_string(), &state]).await?;
     }
@@ -48,7 +51,9 @@ pub async fn check(lane: &Lane, case: &str) -> Result<()> {
     let told = format!("SELECT notify_time IS NOT NULL FROM operations WHERE target = 'transferJobs/told-{case}'");
     lane.until_row(&told).await.context("the end is told")?;
     lane.stop(Role::Keeper);
-    let runs = format!("SELECT count(*) = 2 FROM operations WHERE target IN ('transferJobs/runs-{case}', 'transferJobs/goes-on-{case}')");
+    let runs = format!(
+        "SELECT count(*) = 2 FROM operations WHERE target IN ('transferJobs/runs-{case}', 'transferJobs/goes-on-{case}')"
+    );
     lane.until_row(&runs).await.context("one run, and the one that went on")?;
     lane.arm(Role::Keeper, None)
 }
