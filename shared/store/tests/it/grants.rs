@@ -85,6 +85,8 @@ const KEEPER: &[&str] = &[
     "forget_transfer_jobs",
     "to_notify",
     "notified",
+    // The columns of ends, and the entry of a run.
+    "pause",
 ];
 
 #[tokio::test]
