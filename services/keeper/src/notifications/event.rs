@@ -1,4 +1,4 @@
-//! What is said of the end of a transfer: a CloudEvent (<https://github.com/cloudevents/spec>, 1.0) in structured content mode,
+//! What is said of the end of a transfer: a `CloudEvent` (<https://github.com/cloudevents/spec>, 1.0) in structured content mode,
 //! around the vendor's `TransferOperation`, and the vendor's Pub/Sub attributes as headers
 //! (google.storagetransfer.v1.NotificationConfig).
 
@@ -52,7 +52,7 @@ const fn event_of(state: State) -> Option<NotificationEvent> {
     }
 }
 
-/// As the vendor's messages bear them. CloudEvents has no capitals in the names of its own attributes.
+/// As the vendor's messages bear them. `CloudEvents` has no capitals in the names of its own attributes.
 fn attributes(
     operation: &Operation,
     transfer: &StorageTransfer,

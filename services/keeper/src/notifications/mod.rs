@@ -77,7 +77,7 @@ async fn told(notifier: &Notifier, operation: &Operation) -> Option<OperationId>
         }
         Telling::NotAskedFor => {}
         Telling::NoSuchTopic => {
-            tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic")
+            tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic");
         }
     }
     Some(id)

@@ -291,8 +291,8 @@ async fn what_was_sent_and_not_noted_is_sent_again_with_the_same_id() {
         ("SAFEPOINT_BROKER_NAMESPACE", fixture.broker.namespace.clone()),
     ];
     let launcher = Launcher::new(folder.path(), environment);
-    let dies = ("FAILPOINTS", "keeper.notified=1*return(abort)".to_owned());
-    let mut first = launcher.launch("safepoint-keeper", 1, &[dies]).expect("started");
+    let failpoint = ("FAILPOINTS", "keeper.notified=1*return(abort)".to_owned());
+    let mut first = launcher.launch("safepoint-keeper", 1, &[failpoint]).expect("started");
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     let died = async {
         while first.ended().is_none() {
