@@ -21,12 +21,14 @@ CREATE TABLE transfer_jobs (
     CHECK (next_run_time IS NULL OR status = 'ENABLED')
 );
 
--- What the keeper looks for about once a second.
-CREATE INDEX transfer_jobs_due ON transfer_jobs (next_run_time) WHERE next_run_time IS NOT NULL;
+-- What the keeper looks for about once a second, page by page.
+CREATE INDEX transfer_jobs_due ON transfer_jobs (next_run_time, project_id, name) WHERE next_run_time IS NOT NULL;
 -- What goes after a while.
 CREATE INDEX transfer_jobs_deleted ON transfer_jobs (delete_time) WHERE delete_time IS NOT NULL;
 
 -- When somebody was told of the end of an operation whose spec asks for that; by keepers alone.
 ALTER TABLE operations ADD COLUMN notify_time timestamptz;
+-- When a keeper took it on to tell somebody. If nobody was told a while later, another may.
+ALTER TABLE operations ADD COLUMN notify_claim_time timestamptz;
 CREATE INDEX operations_to_notify ON operations (finish_time)
     WHERE kind = 'storage.transfer' AND spec ? 'notification' AND notify_time IS NULL AND finish_time IS NOT NULL;

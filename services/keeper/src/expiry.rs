@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_partition_is_due_by_its_age() {
-        let all = [Kind::PostgresExport, Kind::DemoSteps, Kind::CancelOperations];
+        let all = Kind::ALL;
         check(Some(-14.0), false, &[]);
         check(Some(-6.5), false, &[]);
         // This week: what was created on Monday may be a day old.

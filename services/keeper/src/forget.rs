@@ -1,4 +1,4 @@
-//! Forgets what lies beside operations when it is old: the keys of idempotent creates, and the audit log.
+//! Forgets what lies beside operations when it is old: the keys of idempotent creates, deleted jobs, and the audit log.
 
 use crate::TRY_AGAIN;
 use runtime::{clock, failpoint};
@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 /// A client that tries again does so within days.
 const KEYS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long a deleted job is shown, and its name taken (google.storagetransfer.v1: 30 days after its deletion).
+const DELETED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
 const EVERY: Duration = Duration::from_mins(10);
 /// As many as one statement takes.
 const BATCH: u32 = 1_000;
@@ -32,8 +34,9 @@ pub async fn forget(store: Store, audit_log_kept: Duration, shutdown: Cancellati
 
 /// Whether there may be more.
 async fn once(store: &Store, audit_log_kept: Duration) -> Result<bool, StoreError> {
-    // Neither keeps the other from its turn.
+    // None keeps the others from their turn.
     let keys = failpoint::around!("keeper.forget_keys", store.forget_create_requests(KEYS_KEPT, BATCH).await);
+    let jobs = failpoint::around!("keeper.forget_jobs", store.forget_transfer_jobs(DELETED_JOBS_KEPT, BATCH).await);
     let entries = failpoint::around!("keeper.forget_audit_log", store.forget_audit_log(audit_log_kept, BATCH).await);
-    Ok(keys?.max(entries?) >= u64::from(BATCH))
+    Ok(keys?.max(jobs?).max(entries?) >= u64::from(BATCH))
 }

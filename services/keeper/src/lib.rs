@@ -5,9 +5,11 @@ pub mod access_keys;
 pub mod counters;
 pub mod expiry;
 pub mod forget;
+pub mod notifications;
 pub mod overdue;
 pub mod partitions;
 pub mod projects;
+pub mod schedules;
 pub mod sweeper;
 pub mod tokens;
 

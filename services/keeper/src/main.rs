@@ -2,17 +2,19 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use keeper::{access_keys, counters, expiry, forget, overdue, partitions, projects, sweeper, tokens};
+use keeper::{
+    access_keys, counters, expiry, forget, notifications, overdue, partitions, projects, schedules, sweeper, tokens,
+};
 use runtime::admin::{self, Probe, Readiness};
-use runtime::broker::{BrokerSettings, Publisher};
+use runtime::broker::{BrokerSettings, Notifier, Publisher};
 use runtime::config::{Config, Secret};
 use runtime::{lifecycle, telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use store::{PoolSettings, Roles, Store};
 
-/// Takes operations back from lost workers, makes partitions ahead of time and drops old ones, migrates the database,
-/// makes tokens, and limits projects.
+/// Takes operations back from lost workers, runs transfer jobs by their schedules and tells of their ends, makes partitions
+/// ahead of time and drops old ones, migrates the database, makes tokens, and limits projects.
 #[derive(Debug, Parser)]
 #[command(name = "safepoint-keeper", version)]
 struct Settings {
@@ -87,7 +89,7 @@ struct Run {
 }
 
 /// One for each loop, so that none makes the sweeper wait.
-const CONNECTIONS: u32 = 5;
+const CONNECTIONS: u32 = 8;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
@@ -149,9 +151,10 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         namespace: command.broker_namespace,
         process: "keeper",
     };
-    let publisher = Publisher::start(broker, shutdown.clone())?;
+    let publisher = Publisher::start(broker.clone(), shutdown.clone())?;
+    let notifier = Notifier::start(broker, shutdown.clone())?;
     if let Some(address) = command.admin_listen {
-        let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone() };
+        let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone(), notifier: notifier.clone() };
         admin::serve(address, probe, shutdown.clone()).await.context("the admin listener")?;
     }
     tracing::info!("the keeper runs");
@@ -159,7 +162,9 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         sweeper::sweep(store.clone(), publisher.clone(), shutdown.clone()),
         partitions::keep_ahead(store.clone(), shutdown.clone()),
         forget::forget(store.clone(), config.retention.audit_log(), shutdown.clone()),
-        overdue::fail(store.clone(), publisher, shutdown.clone()),
+        overdue::fail(store.clone(), publisher.clone(), shutdown.clone()),
+        schedules::run(store.clone(), publisher, shutdown.clone()),
+        notifications::tell(store.clone(), notifier, shutdown.clone()),
         counters::compact(store.clone(), shutdown.clone()),
         expiry::expire(store, config.retention, shutdown),
     );
@@ -170,10 +175,11 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
 struct KeeperProbe {
     store: Store,
     publisher: Publisher,
+    notifier: Notifier,
 }
 
 impl Probe for KeeperProbe {
     async fn readiness(&self) -> Readiness {
-        Readiness::of(self.store.ping().await.is_ok(), self.publisher.is_up())
+        Readiness::of(self.store.ping().await.is_ok(), self.publisher.is_up() && self.notifier.is_up())
     }
 }

@@ -5,7 +5,7 @@
 //! nothing else.
 
 /// All points, as `<process>.<effect>`. A test runs through this table, and another holds it against the code.
-pub const POINTS: [&str; 32] = [
+pub const POINTS: [&str; 38] = [
     "api.create",
     "api.cancel",
     "api.pause",
@@ -13,6 +13,7 @@ pub const POINTS: [&str; 32] = [
     "api.retry",
     "api.delete",
     "broker.publish",
+    "broker.notify",
     "worker.register",
     "worker.renew",
     "worker.retire",
@@ -38,6 +39,11 @@ pub const POINTS: [&str; 32] = [
     "keeper.forget_audit_log",
     "keeper.forget_keys",
     "keeper.forget_labels",
+    "keeper.forget_jobs",
+    "keeper.run_job",
+    "keeper.pass_over",
+    "keeper.to_notify",
+    "keeper.notified",
 ];
 
 /// Does an effect: `failpoint::around!("worker.finish", store.finish(&ends).await)?`. The name is in [`POINTS`]; the effect is

@@ -1,1 +1,4 @@
-UPDATE operations SET notify_time = clock_timestamp() WHERE id = ANY ($1::uuid[]) AND notify_time IS NULL
+-- The broker has confirmed that somebody can be told of these ends.
+UPDATE operations o SET notify_time = clock_timestamp()
+FROM unnest($1::uuid[]) told (id)
+WHERE o.id = told.id AND o.notify_time IS NULL

@@ -47,7 +47,8 @@ pub use secrets::{AccessKey, purpose_of_access_key, purpose_of_operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};
 pub use transfer_jobs::{
-    DueTransferJob, NewTransferJob, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun,
+    DuePlace, DueTransferJob, DueTransferJobs, NewTransferJob, StoredTransferJob, TransferJobChange, TransferJobFilter,
+    TransferJobRun,
 };
 pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};

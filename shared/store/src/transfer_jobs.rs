@@ -98,6 +98,25 @@ pub struct TransferJobFilter {
     pub statuses: Vec<JobStatus>,
 }
 
+/// One page of the jobs whose time has come.
+#[derive(Debug, Clone)]
+pub struct DueTransferJobs {
+    /// The jobs.
+    pub jobs: Vec<DueTransferJob>,
+    /// Jobs that this version can't read, `project name`: a newer one may. They keep none of the others waiting.
+    pub unreadable: Vec<String>,
+    /// Where the next page goes on, if there may be one.
+    pub next: Option<DuePlace>,
+}
+
+/// A place in the list of jobs whose time has come.
+#[derive(Debug, Clone)]
+pub struct DuePlace {
+    time: OffsetDateTime,
+    project: String,
+    name: String,
+}
+
 /// A job whose time has come.
 #[derive(Debug, Clone)]
 pub struct DueTransferJob {
@@ -223,16 +242,35 @@ impl Store {
         Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 
-    /// At most `limit` jobs whose time has come.
+    /// At most `limit` jobs whose time has come, after the place where another page has ended.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due_transfer_jobs(&self, limit: u32) -> Result<Vec<DueTransferJob>, StoreError> {
-        let rows = sqlx::query(DUE_TRANSFER_JOBS).bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        let due = |row: &PgRow| {
-            Ok(DueTransferJob { job: read(row)?, now: row.try_get("now")?, latest_ended: row.try_get("latest_ended")? })
-        };
-        rows.iter().map(due).collect()
+    pub async fn due_transfer_jobs(&self, after: Option<&DuePlace>, limit: u32) -> Result<DueTransferJobs, StoreError> {
+        let query = sqlx::query(DUE_TRANSFER_JOBS)
+            .bind(i64::from(limit))
+            .bind(after.map(|place| place.time))
+            .bind(after.map_or("", |place| &place.project))
+            .bind(after.map_or("", |place| &place.name));
+        let rows = query.fetch_all(&self.pool).await?;
+        let mut page = DueTransferJobs { jobs: Vec::new(), unreadable: Vec::new(), next: None };
+        for row in &rows {
+            let place = DuePlace {
+                time: row.try_get("next_run_time")?,
+                project: row.try_get("project_id")?,
+                name: row.try_get("name")?,
+            };
+            match due(row) {
+                Ok(due) => page.jobs.push(due),
+                Err(StoreError::Unreadable { .. }) => page.unreadable.push(format!("{} {}", place.project, place.name)),
+                Err(error) => return Err(error),
+            }
+            page.next = Some(place);
+        }
+        if rows.len() < limit as usize {
+            page.next = None;
+        }
+        Ok(page)
     }
 
     /// Takes away jobs that were deleted longer ago than `age`, at most `limit`. Returns how many.
@@ -260,13 +298,21 @@ impl Store {
         project.map(Some).map_err(|_| StoreError::Unreadable { id: id.as_uuid(), what: "project_id" })
     }
 
-    /// At most `limit` ends that somebody is to be told of.
+    /// Takes on at most `limit` ends that somebody is to be told of, the oldest first. Nobody else is given them before
+    /// `claimed_for` has passed; then whoever comes is, unless they are [`notified`](Self::notified). One that this version
+    /// can't read is told by its error.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn to_notify(&self, limit: u32) -> Result<Vec<Operation>, StoreError> {
-        let rows = sqlx::query(TO_NOTIFY).bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        rows.iter().map(Operation::read).collect()
+    pub async fn to_notify(
+        &self,
+        claimed_for: Duration,
+        limit: u32,
+    ) -> Result<Vec<Result<Operation, StoreError>>, StoreError> {
+        let query = sqlx::query(TO_NOTIFY).bind(i64::from(limit)).bind(claimed_for.as_secs_f64());
+        let mut untold: Vec<_> = query.fetch_all(&self.pool).await?.iter().map(Operation::read).collect();
+        untold.sort_by_key(|read| read.as_ref().ok().and_then(|operation| operation.finish_time));
+        Ok(untold)
     }
 
     /// Notes that they were told of: not before the broker has confirmed it.
@@ -302,6 +348,10 @@ fn read(row: &PgRow) -> Result<StoredTransferJob, StoreError> {
         update_time: row.try_get("update_time")?,
         delete_time: row.try_get("delete_time")?,
     })
+}
+
+fn due(row: &PgRow) -> Result<DueTransferJob, StoreError> {
+    Ok(DueTransferJob { job: read(row)?, now: row.try_get("now")?, latest_ended: row.try_get("latest_ended")? })
 }
 
 /// A job has no id to tell it by.

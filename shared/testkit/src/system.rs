@@ -36,8 +36,9 @@ pub struct System {
     pub database: TestDatabase,
     /// The worker processes.
     pub workers: Vec<Process>,
-    /// The api's process and the keeper's.
+    /// The api's process and the keepers'.
     pub others: Vec<Process>,
+    launcher: Launcher,
     http: reqwest::Client,
     folder: TempDir,
 }
@@ -94,7 +95,18 @@ impl System {
             ready(&http, &process.admin).await;
         }
         let url = format!("http://{address}");
-        Ok(Self { url, bucket, broker_link, customer, database, workers, others, http, folder })
+        Ok(Self { url, bucket, broker_link, customer, database, workers, others, launcher, http, folder })
+    }
+
+    /// Starts one more keeper, and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn another_keeper(&mut self) {
+        let database = ("SAFEPOINT_DATABASE_URL", self.database.url_as(Role::Keeper));
+        let keeper = self.launcher.launch("safepoint-keeper", self.others.len(), &[database]).expect("a keeper");
+        ready(&self.http, &keeper.admin).await;
+        self.others.push(keeper);
     }
 
     /// Where the bucket, the configuration and the logs lie.

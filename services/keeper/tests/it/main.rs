@@ -2,4 +2,7 @@
 
 mod access_keys;
 mod expiry;
+mod forget;
+mod notifications;
+mod schedules;
 mod tokens;

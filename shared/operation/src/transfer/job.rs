@@ -1,12 +1,15 @@
 //! A transfer that is run again and again: by its schedule, or when somebody asks.
 
 use super::{Schedule, StorageTransfer};
+use crate::ProjectId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 const PREFIX: &str = "transferJobs/";
 const LONGEST: usize = 128;
+/// AMQP's, in bytes.
+const LONGEST_ROUTING_KEY: usize = 255;
 
 /// Why a text is no job's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +118,7 @@ impl FromStr for JobStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferNotification {
-    /// `projects/{project}/topics/{topic}`: the routing key is the project, a dot, and the topic.
+    /// `projects/{project}/topics/{topic}`, of the operation's own project ([`TransferNotification::routing_key`]).
     pub topic: String,
     /// Of which ends; of all where it is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,6 +131,19 @@ impl TransferNotification {
     /// Whether it asks to be told of such an end.
     pub fn wants(&self, event: NotificationEvent) -> bool {
         self.events.is_empty() || self.events.contains(&event)
+    }
+
+    /// The routing key of the messages, for operations of this project. `None` where the topic is none, or another project's:
+    /// nobody sends to those who listen for somebody else.
+    ///
+    /// Its first word is the project, with `%2E` for a dot in its name, so that `acme.#` are all topics of `acme` and none of
+    /// `acme.eu`.
+    pub fn routing_key(&self, project: &ProjectId) -> Option<String> {
+        let (of, topic) = self.topic.strip_prefix("projects/")?.split_once("/topics/")?;
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+%".contains(&byte);
+        let is_name = topic.starts_with(|first: char| first.is_ascii_alphabetic()) && topic.bytes().all(known);
+        let key = format!("{}.{topic}", of.replace('.', "%2E"));
+        (of == project.as_str() && is_name && key.len() <= LONGEST_ROUTING_KEY).then_some(key)
     }
 }
 
@@ -185,5 +201,34 @@ mod tests {
             assert_eq!(name.parse::<JobName>(), Err(InvalidJobName), "{name}");
         }
         assert_eq!(format!("{longest}a").parse::<JobName>(), Err(InvalidJobName));
+    }
+
+    #[test]
+    fn a_topic_is_of_its_own_project_and_its_key_of_no_other() {
+        let key = |topic: &str, project: &str| {
+            let (topic, events, payload) = (topic.to_owned(), Vec::new(), PayloadFormat::None);
+            TransferNotification { topic, events, payload }.routing_key(&project.parse().expect("a project"))
+        };
+        assert_eq!(key("projects/p/topics/ends", "p").as_deref(), Some("p.ends"));
+        // What would be the same key of two projects.
+        assert_eq!(key("projects/p/topics/eu.ends", "p").as_deref(), Some("p.eu.ends"));
+        assert_eq!(key("projects/p.eu/topics/ends", "p.eu").as_deref(), Some("p%2Eeu.ends"));
+        assert_eq!(key("projects/example.com:p/topics/ends", "example.com:p").as_deref(), Some("example%2Ecom:p.ends"));
+        let longest = format!("a{}", "b".repeat(LONGEST_ROUTING_KEY - 3));
+        assert!(key(&format!("projects/p/topics/{longest}"), "p").is_some());
+        for topic in [
+            "",
+            "ends",
+            "projects/q/topics/ends",
+            "projects/p/topics/",
+            "projects/p/topics/9",
+            "projects/p/topics/a/b",
+            "projects/p/topics/a b",
+            "projects/p/topics/#",
+            "projects/p/subscriptions/ends",
+            &format!("projects/p/topics/{longest}c"),
+        ] {
+            assert_eq!(key(topic, "p"), None, "{topic}");
+        }
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use time::{Date, OffsetDateTime, Time};
 
 const DAY: Duration = Duration::from_hours(24);
-/// The shortest interval (google.storagetransfer.v1.Schedule.repeat_interval).
+/// The shortest interval (`google.storagetransfer.v1.Schedule.repeat_interval`).
 const SHORTEST_INTERVAL: Duration = Duration::from_hours(1);
 /// Where only the last day is given.
 const END_OF_DAY: TimeOfDay = TimeOfDay { hours: 23, minutes: 59, seconds: 59, nanos: 0 };
+
+// As people write it: what is stored is also read by them.
+time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 
 /// A time of day (google.type.TimeOfDay), without leap seconds and without the end of the day as 24:00.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,9 +56,10 @@ pub enum InvalidSchedule {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schedule {
     /// The first day.
+    #[serde(with = "day")]
     pub start_date: Date,
     /// The last day on which it starts; the first day again: it runs once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "day::option")]
     pub end_date: Option<Date>,
     /// When on the first day. Without, it runs as soon as it is made, and then at midnight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,6 +236,17 @@ mod tests {
             assert_eq!(schedule.check(), Ok(()), "{name}");
             assert_eq!(runs(&schedule, made, 3), expect, "{name}");
         }
+    }
+
+    #[test]
+    fn it_is_stored_as_people_write_it() {
+        let stored = schedule("2026-02-27", Some("2026-03-01"), Some("13:00:00"), Some(1));
+        let json = serde_json::to_value(stored).expect("JSON");
+        assert_eq!((&json["startDate"], &json["endDate"]), (&"2026-02-27".into(), &"2026-03-01".into()));
+        assert_eq!(serde_json::from_value::<Schedule>(json).ok(), Some(stored));
+        let least = serde_json::from_str::<Schedule>(r#"{"startDate": "2026-02-27"}"#);
+        assert_eq!(least.ok(), Some(schedule("2026-02-27", None, None, None)));
+        assert!(serde_json::from_str::<Schedule>(r#"{"startDate": "2026-02-30"}"#).is_err(), "there is no such day");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Hints over AMQP. A hint says "look at operation X"; the row decides (rule 0). Every promise holds without the
-//! broker, slower.
+//! broker, slower. Notifications, to people outside, are the one thing that is sent for its own sake: they wait in our
+//! database until the broker has them.
 //!
 //! lapin's own recovery gives up after some tries and forgets channels; ours reconnects for ever, with a connection
 //! for publishing and one for consuming, so that a publisher held back by the broker does not hold back a cancel.
@@ -8,6 +9,7 @@ mod bell;
 mod changes;
 mod link;
 mod listener;
+mod notifier;
 mod publisher;
 mod tls;
 
@@ -15,6 +17,7 @@ pub use bell::Bell;
 pub use changes::Changes;
 pub use link::BrokerUrlError;
 pub use listener::{Control, Listener};
+pub use notifier::{NotConfirmed, Notification, Notifier};
 pub use publisher::Publisher;
 
 use crate::config::Secret;
@@ -49,6 +52,11 @@ impl BrokerSettings {
     /// "These operations have changed": to every api that listens.
     pub(crate) fn changed_exchange(&self) -> String {
         format!("{}.changed.v1", self.namespace)
+    }
+
+    /// What people outside are told: topic. They bind queues to it, so its name stays.
+    pub fn notifications_exchange(&self) -> String {
+        format!("{}.notifications", self.namespace)
     }
 }
 

@@ -143,7 +143,7 @@ async fn session(
 }
 
 /// What the connection says of itself.
-fn heed(event: Option<Event>, up: &watch::Sender<bool>) -> Result<(), SessionEnd> {
+pub(super) fn heed(event: Option<Event>, up: &watch::Sender<bool>) -> Result<(), SessionEnd> {
     match event {
         Some(Event::Error(error)) => return Err(error.into()),
         Some(Event::ConnectionBlocked(_)) => {

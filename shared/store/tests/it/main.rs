@@ -16,4 +16,6 @@ mod secrets;
 mod statements;
 mod sweeps;
 mod tls;
+mod to_notify;
+mod transfer_jobs;
 mod transitions;

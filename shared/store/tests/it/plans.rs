@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 14] = [
+const BY_ID: [(&str, &[&str]); 18] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -21,10 +21,14 @@ const BY_ID: [(&str, &[&str]); 14] = [
     ("changed", &["_pkey"]),
     ("project_of_operation", &["_pkey"]),
     ("notified", &["_pkey"]),
+    ("get_transfer_job", &["transfer_jobs_pkey"]),
+    ("update_transfer_job", &["transfer_jobs_pkey"]),
+    ("run_transfer_job", &["transfer_jobs_pkey"]),
+    ("skip_transfer_job", &["transfer_jobs_pkey"]),
 ];
 
 /// What looks for rows that wait or run.
-const BY_STATE: [(&str, &[&str]); 10] = [
+const BY_STATE: [(&str, &[&str]); 13] = [
     ("waiting", &["_kind_project_id_priority_id_idx"]),
     ("claim", &["_kind_project_id_priority_id_idx", "_project_id_idx", "_pkey"]),
     ("renew", &["_worker_id_idx"]),
@@ -43,7 +47,10 @@ const BY_STATE: [(&str, &[&str]); 10] = [
             "operation_moves",
         ],
     ),
-    ("to_notify", &["_finish_time_idx"]),
+    ("to_notify", &["_finish_time_idx", "_pkey"]),
+    ("list_transfer_jobs", &["transfer_jobs_pkey"]),
+    ("due_transfer_jobs", &["transfer_jobs_due", "_pkey"]),
+    ("forget_transfer_jobs", &["transfer_jobs_deleted", "transfer_jobs_pkey"]),
     ("expire", &["_kind_finish_time_idx", "_pkey", "operation_labels_by_operation"]),
 ];
 
@@ -76,8 +83,8 @@ async fn each_statement_has_its_index() {
     }
 }
 
-/// The indexes by which the plan reads operations and their counts, or the table where it reads all of it. Planned as the product's
-/// connections do.
+/// The indexes by which the plan reads operations, their counts, and jobs, or the table where it reads all of it. Planned as the
+/// product's connections do.
 async fn indexes(fixture: &Fixture, name: &str) -> Vec<String> {
     let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
     let client = fixture.database.client().await;
@@ -115,5 +122,5 @@ fn scanned(line: &str) -> Option<String> {
     }
     let (_, of) = line.split_once("Scan using ").or_else(|| line.split_once("Scan on "))?;
     let name = of.split_whitespace().next()?;
-    name.starts_with("operation").then(|| name.to_owned())
+    ["operation", "transfer_jobs"].iter().any(|ours| name.starts_with(ours)).then(|| name.to_owned())
 }

@@ -5,6 +5,7 @@
 
 mod cases;
 mod checks;
+mod jobs;
 mod lane;
 mod old;
 mod stories;
@@ -62,6 +63,9 @@ async fn run(lane: &Lane, case: &Case, name: &str) -> Result<()> {
     }
     let logged = lane.logged(case.role)?;
     lane.stop(case.role);
+    if case.keeps_house() {
+        jobs::plant(lane, name).await?;
+    }
     if case.role == Role::Api {
         lane.arm(case.role, Some(case.failpoints()))?;
     }
@@ -73,6 +77,7 @@ async fn run(lane: &Lane, case: &Case, name: &str) -> Result<()> {
     checks::exports(lane, case, name, &export)?;
     if case.keeps_house() {
         old::check(lane).await?;
+        jobs::check(lane, name).await?;
     }
     Ok(())
 }

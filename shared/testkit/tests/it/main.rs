@@ -4,6 +4,7 @@ mod canary;
 mod cancel;
 mod crash;
 mod export;
+mod schedule;
 mod schemathesis;
 mod sdk;
 mod telemetry;
