@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they call")]
 
 mod cloud;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod folders;
 mod http;
 mod moto;

