@@ -156,3 +156,44 @@ pub fn make_tree(world: &World, files: usize, large: usize) {
         age(&path, OLD);
     }
 }
+
+/// By hand, with `TRANSFER_BENCH` naming a folder on a tmpfs: how quick it is beside `rsync -a` and `cp -a`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn beside_rsync_and_cp() {
+    let Ok(place) = std::env::var("TRANSFER_BENCH") else { return };
+    let world = World::within(tempfile::tempdir_in(place).unwrap()).await;
+    let files = std::env::var("TRANSFER_FILES").map_or(10_000, |files| files.parse().unwrap());
+    let large: usize = std::env::var("TRANSFER_LARGE").map_or(0, |large| large.parse().unwrap());
+    for number in 0..if large > 0 { 0 } else { files } {
+        world.put(&format!("{}/{number}", number / 100), &content(number, 1024 + number * 7919 % 15_360));
+    }
+    for number in 0..if large > 0 { 5 } else { 0 } {
+        let block = content(number, 1024 * 1024);
+        let mut file = fs::File::create(world.source().join(number.to_string())).unwrap();
+        for _ in 0..large {
+            std::io::Write::write_all(&mut file, &block).unwrap();
+        }
+    }
+    let by = |program: &str| {
+        let mut command = std::process::Command::new(program);
+        command.arg("-a").arg(format!("{}/.", world.source().display())).arg(world.sink());
+        let begun = std::time::Instant::now();
+        assert!(command.status().unwrap().success());
+        begun.elapsed()
+    };
+    for _ in 0..5 {
+        let run = world.transfer().await;
+        let begun = std::time::Instant::now();
+        run.succeeds().await;
+        let ours = begun.elapsed();
+        fs::remove_dir_all(world.sink()).unwrap();
+        let rsync = by("rsync");
+        fs::remove_dir_all(world.sink()).unwrap();
+        fs::create_dir(world.sink()).unwrap();
+        let cp = by("cp");
+        fs::remove_dir_all(world.sink()).unwrap();
+        let times = rsync.as_secs_f64() / ours.as_secs_f64();
+        println!("ours {ours:?}, rsync {rsync:?}, cp {cp:?}: {times:.2} times rsync");
+    }
+}

@@ -114,7 +114,7 @@ fn bytes_in(folder: &Path) -> u64 {
 /// Each object is copied once and counted once, however often the operation is paused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_resumed_transfer_goes_on_where_it_was_paused() {
-    let world = World::new().await.slowly(3 * 1024 * KIB as u64);
+    let world = World::new().await.slowly(1024 * KIB as u64);
     let count: usize = 120;
     for number in 0..count {
         world.put(&format!("{}/{number}", number % 5), &content(number, 8 * KIB));

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use store::{Claimed, Ending, Finished, NewOperation};
+use store::{Claimed, Ending, Finished, NewOperation, Requester};
 use tempfile::TempDir;
 use testkit::{TestDatabase, eventually};
 use tokio::task::JoinHandle;
@@ -156,6 +156,10 @@ impl World {
 
     /// Writes an end, as the runner does.
     pub async fn finish(&self, run: &Run, ending: Ending) {
+        if matches!(ending, Ending::Cancelled) {
+            let requester = Requester { by: testkit::actor("me"), reason: None, mode: CancelMode::Now };
+            self.store.store().cancel(&at(run.attempt.fence.id), &requester).await.unwrap();
+        }
         let position = run.attempt.position().clone();
         let finished = Finished {
             fence: run.attempt.fence,

@@ -52,19 +52,20 @@ impl CloudPlace {
     /// What a request for one object means that failed.
     pub fn miss(&self, error: &Error, writes: bool) -> Miss {
         tracing::warn!(bucket = self.bucket, %error, "a request to a bucket's store failed");
-        match error {
-            Error::NotFound { .. } if writes => Miss::All(Failure::fatal(
-                Code::NotFound,
-                format!("the bucket {} is not there in its store", self.bucket),
-            )),
-            Error::NotFound { .. } => Miss::object(Code::NotFound, "it is not there any more"),
-            Error::Precondition { .. } => {
-                Miss::object(Code::FailedPrecondition, "it was changed after it was listed")
+        let bucket = &self.bucket;
+        match refusal(error) {
+            Some(404) if writes => {
+                let message = format!("the bucket {bucket} is not there in its store");
+                Miss::All(Failure::fatal(Code::NotFound, message))
             }
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            Some(404) => Miss::object(Code::NotFound, "it is not there any more"),
+            Some(412) => Miss::object(Code::FailedPrecondition, "it was changed after it was listed"),
+            Some(401 | 403) => {
                 Miss::object(Code::PermissionDenied, "the store refuses it with the worker's credentials")
             }
-            _ => Miss::All(Failure::passing(format!("the bucket {} could not be reached", self.bucket))),
+            Some(400) => Miss::object(Code::InvalidArgument, "the store does not take it"),
+            Some(507) => Miss::All(Failure::fatal(Code::ResourceExhausted, format!("the bucket {bucket} is full"))),
+            _ => Miss::All(Failure::passing(format!("the bucket {bucket} could not be reached"))),
         }
     }
 
@@ -72,16 +73,13 @@ impl CloudPlace {
     pub fn failure(&self, error: &Error) -> Failure {
         tracing::warn!(bucket = self.bucket, %error, "a bucket could not be listed");
         let bucket = &self.bucket;
-        match error {
-            Error::NotFound { .. } => {
-                Failure::fatal(Code::NotFound, format!("the bucket {bucket} is not there in its store"))
-            }
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Failure::fatal(
-                Code::PermissionDenied,
-                format!("the bucket {bucket} refuses to be listed with the worker's credentials"),
-            ),
-            _ => Failure::passing(format!("the bucket {bucket} could not be listed")),
-        }
+        let (code, what) = match refusal(error) {
+            Some(404) => (Code::NotFound, "is not there in its store"),
+            Some(401 | 403) => (Code::PermissionDenied, "refuses to be listed with the worker's credentials"),
+            Some(400) => (Code::FailedPrecondition, "is not configured well: tell the operator"),
+            _ => return Failure::passing(format!("the bucket {bucket} could not be listed")),
+        };
+        Failure::fatal(code, format!("the bucket {bucket} {what}"))
     }
 
     /// Deletes an object; one that is not there counts as deleted.
@@ -106,6 +104,21 @@ impl CloudPlace {
             Err(error) => Err(self.miss(&error, false)),
         }
     }
+}
+
+/// The status by which a store refused a request. The crate tells it for some requests, and buries it for others.
+fn refusal(error: &Error) -> Option<u16> {
+    match error {
+        Error::NotFound { .. } => return Some(404),
+        Error::Precondition { .. } => return Some(412),
+        Error::Unauthenticated { .. } => return Some(401),
+        Error::PermissionDenied { .. } => return Some(403),
+        _ => {}
+    }
+    // The type that knows it can't be named outside of the crate; a test holds its words.
+    let told = error.to_string();
+    let (_, status) = told.split_once("non-2xx status code: ")?;
+    status.get(..3)?.parse().ok()
 }
 
 /// The memory of all that streams for one operation.

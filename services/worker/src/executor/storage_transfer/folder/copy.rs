@@ -113,9 +113,6 @@ impl<'a> Copier<'a> {
         let mut by_kernel = true;
         loop {
             self.halt.within_object()?;
-            if let Some(throttle) = self.throttle {
-                throttle.block(piece, self.halt)?;
-            }
             let count = if by_kernel {
                 match copy_file_range(from, None, to, None, usize::try_from(piece).unwrap_or(SMALL)) {
                     Ok(count) => count as u64,
@@ -133,6 +130,9 @@ impl<'a> Copier<'a> {
                 return Ok(copied);
             }
             copied += count;
+            if let Some(throttle) = self.throttle {
+                throttle.block(count, self.halt)?;
+            }
         }
     }
 
