@@ -273,7 +273,11 @@ impl Store {
     pub async fn ended(&self, operations: &[OperationId]) -> Result<Vec<OperationId>, StoreError> {
         let ids: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
         let rows = sqlx::query(ENDED).bind(ids).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok(OperationId::from_uuid(row.try_get("id")?))).collect()
+        let ended = |row: &PgRow| {
+            let id = OperationId::from_uuid(row.try_get("id")?);
+            Ok(row.try_get::<bool, _>("done")?.then_some(id))
+        };
+        rows.iter().filter_map(|row| ended(row).transpose()).collect()
     }
 
     /// Gives back what the worker owns by the row but does not know of: claims whose answer was lost. No claim of

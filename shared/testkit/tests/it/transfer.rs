@@ -1,6 +1,8 @@
 //! Workers that die in mid-transfer.
 
-use operation::transfer::{BucketPath, StorageTransfer, TransferConditions, TransferOptions, TransferSink, TransferSource};
+use operation::transfer::{
+    BucketPath, StorageTransfer, TransferConditions, TransferOptions, TransferSink, TransferSource,
+};
 use operation::{RetryPolicy, Spec};
 use runtime::clock;
 use std::fs;
@@ -74,7 +76,8 @@ async fn a_killed_workers_transfer_is_taken_over_and_is_whole() {
     .await;
     let done = system.until(&name, "done", |operation| operation["done"] == true).await;
     assert_eq!((&done["state"], &done["failures"]), (&"SUCCEEDED".into(), &1.into()), "{done}");
-    let told = |name: &str| done["response"][name].as_str().and_then(|count| count.parse::<usize>().ok()).expect("a count");
+    let told =
+        |name: &str| done["response"][name].as_str().and_then(|count| count.parse::<usize>().ok()).expect("a count");
     assert_eq!(told("objectsCopied") + told("objectsSkipped"), FILES, "{done}");
     assert_eq!(count(&sink), FILES, "nothing of the dead attempt is left");
     for number in 0..FILES {

@@ -178,18 +178,16 @@ async fn delete_from_source(
         sync(context).await?;
     }
     let deleted = match &context.source {
-        Source::Cloud(place) => {
-            match place.tag(&entry.key).await {
-                Ok(tag) if tag.is_some() && tag != entry.tag => {
-                    Err(Miss::object(Code::FailedPrecondition, "it was changed after it was copied, and so not deleted"))
-                }
-                Ok(_) => match context.halt.before_effect() {
-                    Ok(()) => place.delete(&entry.key).await,
-                    Err(halted) => Err(halted.into()),
-                },
-                Err(miss) => Err(miss),
+        Source::Cloud(place) => match place.tag(&entry.key).await {
+            Ok(tag) if tag.is_some() && tag != entry.tag => {
+                Err(Miss::object(Code::FailedPrecondition, "it was changed after it was copied, and so not deleted"))
             }
-        }
+            Ok(_) => match context.halt.before_effect() {
+                Ok(()) => place.delete(&entry.key).await,
+                Err(halted) => Err(halted.into()),
+            },
+            Err(miss) => Err(miss),
+        },
         Source::Folder(_) => {
             let (context, entry) = (context.clone(), entry.clone());
             blocking(move || {

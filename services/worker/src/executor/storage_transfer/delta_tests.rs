@@ -144,7 +144,11 @@ fn what_is_no_object_in_the_sink_is_like_nothing() {
 }
 
 /// The same by a look at all at once.
-fn model(source: &BTreeMap<String, (u64, i64)>, sink: &BTreeMap<String, (u64, i64)>, of: &TransferOptions) -> Vec<String> {
+fn model(
+    source: &BTreeMap<String, (u64, i64)>,
+    sink: &BTreeMap<String, (u64, i64)>,
+    of: &TransferOptions,
+) -> Vec<String> {
     let mut keys: Vec<_> = source.keys().chain(sink.keys()).collect();
     keys.sort();
     keys.dedup();

@@ -264,11 +264,7 @@ impl Drop for Engine<'_> {
     }
 }
 
-async fn carry_out(
-    context: Arc<Context>,
-    batch: Batch,
-    notes: mpsc::UnboundedSender<Note>,
-) -> Result<Report, Ended> {
+async fn carry_out(context: Arc<Context>, batch: Batch, notes: mpsc::UnboundedSender<Note>) -> Result<Report, Ended> {
     if !context.on_threads() {
         return Ok(batch::run(&context, batch, &notes).await);
     }

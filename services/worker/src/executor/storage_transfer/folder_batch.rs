@@ -16,14 +16,8 @@ pub fn run(context: &Context, batch: Batch) -> Report {
         report.failure = Some(Failure::fatal(Code::Internal, "threads copy between folders alone"));
         return report;
     };
-    let mut copier = Copier::new(
-        source,
-        sink.root.as_fd(),
-        &sink.temporary,
-        sink.umask,
-        &context.halt,
-        context.throttle.as_ref(),
-    );
+    let mut copier =
+        Copier::new(source, sink.root.as_fd(), &sink.temporary, sink.umask, &context.halt, context.throttle.as_ref());
     // What is in the sink, and to be deleted from the source.
     let mut moved = Vec::new();
     for decision in &batch.decisions {

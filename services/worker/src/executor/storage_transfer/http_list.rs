@@ -68,7 +68,9 @@ pub async fn open(
     };
     let fetched = halt.or_halt(fetched).await?;
     let of_list = |miss| match miss {
-        Miss::Object(Code::Unavailable, details) => Miss::All(Failure::passing(format!("The list of URLs: {details}."))),
+        Miss::Object(Code::Unavailable, details) => {
+            Miss::All(Failure::passing(format!("The list of URLs: {details}.")))
+        }
         Miss::Object(code, details) => Miss::All(Failure::fatal(code, format!("The list of URLs: {details}."))),
         other => other,
     };
@@ -123,7 +125,8 @@ impl Clients {
 
     /// The client of a host, judged once in this attempt.
     async fn client(&self, url: &Url) -> Result<Client, Miss> {
-        let (Some(host), Some(port), Some(project)) = (url.host_str(), url.port_or_known_default(), &self.project) else {
+        let (Some(host), Some(port), Some(project)) = (url.host_str(), url.port_or_known_default(), &self.project)
+        else {
             return Err(Miss::object(Code::InvalidArgument, "its URL has no host"));
         };
         let mut known = self.known.lock().await;
@@ -181,7 +184,8 @@ fn read(text: &[u8]) -> Result<Read, String> {
     let mut urls = HashMap::new();
     let mut items = BTreeMap::new();
     for (number, line) in lines {
-        let (url, entry) = line_of(line).map_err(|problem| format!("Line {} of the list of URLs: {problem}.", number + 1))?;
+        let (url, entry) =
+            line_of(line).map_err(|problem| format!("Line {} of the list of URLs: {problem}.", number + 1))?;
         let key = entry.key.clone();
         let item = match objection_to_path(&key) {
             Some(objection) => broken(&key, objection),
@@ -223,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_list_is_read_and_sorted_by_what_its_objects_will_be_called() {
-        let list = "TsvHttpData-1.0\nhttps://b.test/x/y.txt\t7\t1B2M2Y8AsgTpgAmY7PhCfg==\r\nhttp://a.test:8080/z?q=1\t0\n\n";
+        let list =
+            "TsvHttpData-1.0\nhttps://b.test/x/y.txt\t7\t1B2M2Y8AsgTpgAmY7PhCfg==\r\nhttp://a.test:8080/z?q=1\t0\n\n";
         let (urls, items) = read(list.as_bytes()).unwrap();
         let keys: Vec<_> = items.iter().map(SourceItem::key).collect();
         assert_eq!(keys, ["a.test/z", "b.test/x/y.txt"]);

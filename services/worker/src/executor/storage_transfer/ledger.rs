@@ -154,7 +154,11 @@ impl Ledger {
             + of.objects_deleted_from_sink
             + of.objects_failed_to_delete_from_sink;
         let open: u64 = self.open.values().map(|(_, objects)| objects).sum();
-        Progress { items_done, items_total: self.listed.then_some(items_done + open), bytes_done: of.bytes_copied_to_sink }
+        Progress {
+            items_done,
+            items_total: self.listed.then_some(items_done + open),
+            bytes_done: of.bytes_copied_to_sink,
+        }
     }
 
     /// The most frequent error, and how many there are in all.

@@ -121,11 +121,7 @@ pub fn cloud_of_sink(place: CloudPlace, after: Option<String>) -> Listing<SinkIt
     })
 }
 
-fn pages<T: Send + 'static>(
-    place: CloudPlace,
-    after: Option<String>,
-    item: fn(Listed) -> Option<T>,
-) -> Listing<T> {
+fn pages<T: Send + 'static>(place: CloudPlace, after: Option<String>, item: fn(Listed) -> Option<T>) -> Listing<T> {
     let (send, listing) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let mut pages = Pages::new(place, after);

@@ -154,6 +154,9 @@ fn conclude(ledger: &Ledger) -> Result<Value, Failure> {
         1 => format!("1 of {all} objects was not transferred"),
         failed => format!("{failed} of {all} objects were not transferred"),
     };
-    let first = worst.examples.first().map_or_else(String::new, |first| format!("; the first: {}: {}", first.url, first.details));
+    let first = worst
+        .examples
+        .first()
+        .map_or_else(String::new, |first| format!("; the first: {}: {}", first.url, first.details));
     Err(Failure::fatal(Code::by_name(&worst.code).unwrap_or(Code::Unknown), format!("{what}{first}.")))
 }

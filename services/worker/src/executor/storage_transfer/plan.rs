@@ -119,9 +119,8 @@ impl Plan {
         (self.effects, self.bytes) = (0, 0);
         let decisions = std::mem::take(&mut self.batch);
         let to = decisions.iter().rev().find_map(Decision::key);
-        let objects = decisions.iter().filter(|decision| {
-            !matches!(decision, Decision::Folder(_) | Decision::Unlisted(_))
-        });
+        let objects =
+            decisions.iter().filter(|decision| !matches!(decision, Decision::Folder(_) | Decision::Unlisted(_)));
         let id = ledger.begin(to, objects.count() as u64);
         Batch { id, decisions }
     }

@@ -82,8 +82,7 @@ impl Reader {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Miss::object(Code::FailedPrecondition, "it is no file any more"));
         }
-        let about =
-            About { size: size(&stat), modified: Some(changed(&stat)), mode: Some(stat.st_mode & 0o777) };
+        let about = About { size: size(&stat), modified: Some(changed(&stat)), mode: Some(stat.st_mode & 0o777) };
         Ok(Self { about, bytes: Bytestream::File(Arc::new(file), stat) })
     }
 
@@ -135,9 +134,7 @@ impl Reader {
 }
 
 /// Does something with files on a thread.
-pub async fn blocking<T: Send + 'static>(
-    step: impl FnOnce() -> Result<T, Miss> + Send + 'static,
-) -> Result<T, Miss> {
+pub async fn blocking<T: Send + 'static>(step: impl FnOnce() -> Result<T, Miss> + Send + 'static) -> Result<T, Miss> {
     spawn_blocking(step).await.unwrap_or_else(|_| Err(died()))
 }
 

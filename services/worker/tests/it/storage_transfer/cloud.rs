@@ -71,10 +71,10 @@ async fn what_changed_goes_and_what_is_unique_is_deleted() {
     let counters = world.begin(spec).await.succeeds().await;
     assert_eq!((counters.objects_copied_to_sink, counters.objects_deleted_from_sink), (1, 1));
     let there = moto.objects("prefix/deep/er").await;
-    assert_eq!(there.into_iter().collect::<Vec<_>>(), [
-        ("changed".to_owned(), b"after".to_vec()),
-        ("folder/same".to_owned(), b"before".to_vec())
-    ]);
+    assert_eq!(
+        there.into_iter().collect::<Vec<_>>(),
+        [("changed".to_owned(), b"after".to_vec()), ("folder/same".to_owned(), b"before".to_vec())]
+    );
     // A file that is newer than the object may be another; one that is older is not.
     age(&world.source().join("changed"), Duration::from_secs(4_000_000_000));
     let counters = world.begin(into_s3(&world)).await.succeeds().await;

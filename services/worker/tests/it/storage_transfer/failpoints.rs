@@ -39,7 +39,8 @@ async fn to_the_end(world: &World, mut run: Run) -> (u64, u64, u32) {
 #[tokio::test]
 async fn a_batch_that_fails_or_is_unheard_is_made_up_for() {
     for action in ["error", "lost", "delay-300"] {
-        with_failpoints("a_batch_fails_or_is_unheard", &format!("worker.transfer_batch=1*off->1*return({action})")).await;
+        with_failpoints("a_batch_fails_or_is_unheard", &format!("worker.transfer_batch=1*off->1*return({action})"))
+            .await;
     }
 }
 

@@ -30,7 +30,11 @@ async fn a_tree_is_copied_as_it_is_and_then_nothing() {
     is_tidy(&world.sink());
     for key in whole(&world.source()) {
         let (one, other) = (world.source().join(&key).metadata().unwrap(), world.sink().join(&key).metadata().unwrap());
-        assert_eq!((one.mtime(), one.mtime_nsec(), one.mode()), (other.mtime(), other.mtime_nsec(), other.mode()), "{key}");
+        assert_eq!(
+            (one.mtime(), one.mtime_nsec(), one.mode()),
+            (other.mtime(), other.mtime_nsec(), other.mode()),
+            "{key}"
+        );
     }
     let all = (SIZES.len() + odd.len()) as u64;
     let bytes: u64 = sums(&world.source()).values().map(|(size, _)| size).sum();
@@ -45,7 +49,10 @@ async fn a_tree_is_copied_as_it_is_and_then_nothing() {
 
     let counters = world.transfer().await.succeeds().await;
     assert_eq!((counters.objects_copied_to_sink, counters.objects_found_from_source), (0, 0));
-    assert_eq!((counters.objects_from_source_skipped_by_sync, counters.bytes_from_source_skipped_by_sync), (all, bytes));
+    assert_eq!(
+        (counters.objects_from_source_skipped_by_sync, counters.bytes_from_source_skipped_by_sync),
+        (all, bytes)
+    );
 }
 
 #[tokio::test]

@@ -39,7 +39,9 @@ impl Moto {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(python);
-        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]).envs(environment.iter().copied());
+        command
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            .envs(environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let moto = Self { child, endpoint: format!("http://{address}") };
         eventually("moto answers", PATIENCE, || async { TcpStream::connect(&address).ok() }).await;
@@ -75,7 +77,8 @@ impl Moto {
     }
 
     pub fn store(&self) -> AmazonS3 {
-        let builder = AmazonS3Builder::new().with_endpoint(&self.endpoint).with_allow_http(true).with_bucket_name("data");
+        let builder =
+            AmazonS3Builder::new().with_endpoint(&self.endpoint).with_allow_http(true).with_bucket_name("data");
         builder.with_region("us-east-1").with_access_key_id("test").with_secret_access_key("test").build().unwrap()
     }
 

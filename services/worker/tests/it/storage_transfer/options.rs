@@ -10,7 +10,8 @@ async fn world() -> World {
     for (key, content) in [("differs", "new"), ("folder/same", "same"), ("missing", "new")] {
         world.put(key, content.as_bytes());
     }
-    for (key, content) in [("differs", "old one"), ("folder/same", "same"), ("folder/unique", "unique"), ("unique", "")] {
+    for (key, content) in [("differs", "old one"), ("folder/same", "same"), ("folder/unique", "unique"), ("unique", "")]
+    {
         put(&world.sink().join(key), content.as_bytes(), OLD);
     }
     world

@@ -40,7 +40,9 @@ async fn links_are_not_followed_on_either_side() {
     assert!(world.sink().join("replaced").symlink_metadata().unwrap().is_file());
     assert!(!world.sink().join("link").exists() && !world.sink().join("linked").exists());
 
-    for (source, sink) in [("linked", "sink"), ("source/linked", "sink"), ("source", "sink/out"), ("source", "sink/out/x")] {
+    for (source, sink) in
+        [("linked", "sink"), ("source/linked", "sink"), ("source", "sink/out"), ("source", "sink/out/x")]
+    {
         let mut spec = world.spec();
         spec.source = TransferSource::Folder(folder(&world.folder.path().join(source)));
         spec.sink = TransferSink::Folder(folder(&world.folder.path().join(sink)));

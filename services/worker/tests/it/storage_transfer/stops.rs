@@ -1,7 +1,7 @@
 //! Transfers that are stopped, die, and go on.
 
-use super::world::{PATIENCE, World, cancelled, content, files, is_tidy, put, stopped, sums, until_there, whole};
 use super::world::{OLD, Run};
+use super::world::{PATIENCE, World, cancelled, content, files, is_tidy, put, stopped, sums, until_there, whole};
 use operation::transfer::TransferPosition;
 use operation::{CancelMode, CleanupStatus};
 use runtime::clock;
@@ -53,7 +53,8 @@ async fn a_patient_cancel_lets_the_current_object_come_to_its_end() {
     }
     let run = world.transfer().await;
     let task = run.start();
-    let under_way = || files(&world.sink()).into_keys().any(|key| key.starts_with(".safepoint-") && key.ends_with("/2"));
+    let under_way =
+        || files(&world.sink()).into_keys().any(|key| key.starts_with(".safepoint-") && key.ends_with("/2"));
     eventually("the third file is under way", PATIENCE, || async { under_way().then_some(()) }).await;
     run.cancel(CancelMode::AfterCurrentItem);
     cancelled(task).await;
@@ -186,8 +187,7 @@ async fn what_a_dead_worker_left_is_removed_and_its_objects_are_not_copied_again
     assert_eq!((counters.objects_copied_to_sink, counters.objects_from_source_skipped_by_sync), (5, 1));
     assert_eq!(counters.objects_found_from_source, 5);
     let left: Vec<_> = files(&world.sink()).into_keys().filter(|key| key.starts_with('.')).collect();
-    let mut expect =
-        [format!(".safepoint-{}.1/0", running.attempt.fence.id), format!(".safepoint-{unknown}.7/0")];
+    let mut expect = [format!(".safepoint-{}.1/0", running.attempt.fence.id), format!(".safepoint-{unknown}.7/0")];
     expect.sort();
     assert_eq!(left, expect);
     for number in 0..6 {

@@ -146,7 +146,8 @@ impl World {
         }
         let client = self.store.client().await;
         let id = run.attempt.fence.id.as_uuid();
-        let swept = "UPDATE operations SET state = 'PENDING', worker_id = NULL, nonce = NULL, failures = 1 WHERE id = $1";
+        let swept =
+            "UPDATE operations SET state = 'PENDING', worker_id = NULL, nonce = NULL, failures = 1 WHERE id = $1";
         client.execute(swept, &[&id]).await.unwrap();
         let terms = LeaseTerms::new(Duration::from_mins(1), Duration::from_mins(10)).unwrap();
         let worker = WorkerId::from_uuid(Uuid::new_v4());

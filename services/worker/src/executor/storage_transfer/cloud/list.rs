@@ -56,15 +56,24 @@ impl Pages {
                 At::Token(token) => (None, Some(token.clone())),
                 At::End => return Ok(None),
             };
-            let options =
-                PaginatedListOptions { offset, page_token, max_keys: Some(self.size), ..PaginatedListOptions::default() };
+            let options = PaginatedListOptions {
+                offset,
+                page_token,
+                max_keys: Some(self.size),
+                ..PaginatedListOptions::default()
+            };
             let prefix = (!self.place.prefix.is_empty()).then_some(self.place.prefix.as_str());
             match self.place.store.pages.list_paginated(prefix, options).await {
                 Ok(page) => {
                     self.at = page.page_token.map_or(At::End, At::Token);
                     self.size = (self.size * 2).min(MOST);
                     let objects = page.result.objects;
-                    return Ok(Some(objects.into_iter().filter_map(|meta| self.listed(meta).transpose()).collect::<Result<_, _>>()?));
+                    return Ok(Some(
+                        objects
+                            .into_iter()
+                            .filter_map(|meta| self.listed(meta).transpose())
+                            .collect::<Result<_, _>>()?,
+                    ));
                 }
                 Err(Error::InvalidPath { source }) => {
                     if self.size > 1 {
@@ -90,7 +99,8 @@ impl Pages {
         {
             let marker = format!("{key}/");
             if marker.as_str() <= last.as_str() && marker != *last {
-                let message = format!("the store of the bucket {} does not list in the order of names", self.place.bucket);
+                let message =
+                    format!("the store of the bucket {} does not list in the order of names", self.place.bucket);
                 return Err(Failure::fatal(Code::FailedPrecondition, message));
             }
             let listed = Listed::Broken(broken(&marker));
@@ -101,10 +111,8 @@ impl Pages {
         if key.split('/').any(is_unfinished) {
             return Ok(None);
         }
-        let modified = Stamp {
-            seconds: meta.last_modified.timestamp(),
-            nanos: meta.last_modified.timestamp_subsec_nanos(),
-        };
+        let modified =
+            Stamp { seconds: meta.last_modified.timestamp(), nanos: meta.last_modified.timestamp_subsec_nanos() };
         Ok(Some(Listed::Object(Entry {
             key: key.to_owned(),
             size: meta.size,

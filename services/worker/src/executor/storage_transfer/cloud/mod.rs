@@ -44,7 +44,8 @@ impl CloudPlace {
         }
         // Parsing takes slashes away at both ends.
         Path::parse(&full).ok().filter(|path| path.as_ref() == full).ok_or_else(|| {
-            let details = "its name begins or ends with a slash, has two in a row, a segment . or .., or a control character";
+            let details =
+                "its name begins or ends with a slash, has two in a row, a segment . or .., or a control character";
             Miss::object(Code::InvalidArgument, details)
         })
     }

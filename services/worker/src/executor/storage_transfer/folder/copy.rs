@@ -204,13 +204,7 @@ pub fn finish(to: &OwnedFd, modified: Option<Stamp>, mode: Option<Mode>) -> rust
 }
 
 /// Renames a temporary file into its place: the one step that makes it visible.
-pub fn publish(
-    sink: &mut Folders<'_>,
-    temporary: &Temporary,
-    file: &str,
-    key: &str,
-    halt: &Halt,
-) -> Result<(), Miss> {
+pub fn publish(sink: &mut Folders<'_>, temporary: &Temporary, file: &str, key: &str, halt: &Halt) -> Result<(), Miss> {
     halt.before_effect()?;
     let (folder, name) = sink.of(key).map_err(of_sink)?;
     // Nothing may come between this look and the rename.
@@ -229,12 +223,7 @@ pub fn delete_from_sink(sink: &mut Folders<'_>, key: &str, halt: &Halt) -> Resul
 }
 
 /// Deletes a file from the source, unless it was changed since it was copied.
-pub fn delete_from_source(
-    source: &mut Folders<'_>,
-    key: &str,
-    copied: Option<Stamp>,
-    halt: &Halt,
-) -> Result<(), Miss> {
+pub fn delete_from_source(source: &mut Folders<'_>, key: &str, copied: Option<Stamp>, halt: &Halt) -> Result<(), Miss> {
     let (folder, name) = source.of(key).map_err(of_source)?;
     let now: Stat = match look(folder, name.as_bytes()) {
         Err(Errno::NOENT) => return Ok(()),

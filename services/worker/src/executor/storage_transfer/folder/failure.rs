@@ -59,10 +59,9 @@ pub fn of_root(what: &str, configured: bool, error: Errno) -> Failure {
             format!("{what} lies in a folder that is configured and not there: tell the operator"),
         ),
         Errno::NOENT => Failure::fatal(Code::NotFound, format!("{what} is not there")),
-        Errno::LOOP | Errno::NOTDIR => Failure::fatal(
-            Code::FailedPrecondition,
-            format!("{what} is no folder, or a symbolic link leads to it"),
-        ),
+        Errno::LOOP | Errno::NOTDIR => {
+            Failure::fatal(Code::FailedPrecondition, format!("{what} is no folder, or a symbolic link leads to it"))
+        }
         Errno::ACCESS | Errno::PERM | Errno::ROFS => {
             Failure::fatal(Code::PermissionDenied, format!("the worker may not use {what}"))
         }
