@@ -7,6 +7,7 @@ mod cloud;
 mod failpoints;
 mod folders;
 mod http;
+mod measures;
 mod moto;
 mod options;
 mod refusals;

@@ -205,9 +205,8 @@ impl<'a> Engine<'a> {
         let mut failed = None;
         while !self.running.is_empty() {
             // Safe to drop, and so is its report within.
-            match timeout(PULSE, self.running.join_next()).await {
-                Ok(Some(Ok(Ok(report)))) => failed = self.absorb(report).err().or(failed),
-                Ok(Some(Ok(Err(_)) | Err(_)) | None) | Err(_) => {}
+            if let Ok(Some(Ok(Ok(report)))) = timeout(PULSE, self.running.join_next()).await {
+                failed = self.absorb(report).err().or(failed);
             }
             while let Ok(note) = self.notes.1.try_recv() {
                 self.hear_last(note);
@@ -268,7 +267,7 @@ async fn carry_out(context: Arc<Context>, batch: Batch, notes: mpsc::UnboundedSe
     if !context.on_threads() {
         return Ok(batch::run(&context, batch, &notes).await);
     }
-    spawn_blocking(move || folder_batch::run(&context, batch)).await.map_err(|_| died().into())
+    spawn_blocking(move || folder_batch::run(&context, &batch)).await.map_err(|_| died().into())
 }
 
 fn died() -> Failure {

@@ -10,7 +10,7 @@ use operation::{Code, Failure};
 use rustix::fd::AsFd;
 
 /// Carries a batch out, to its end or to a stop.
-pub fn run(context: &Context, batch: Batch) -> Report {
+pub fn run(context: &Context, batch: &Batch) -> Report {
     let mut report = Report::new(batch.id);
     let Some((source, sink)) = context.folders() else {
         report.failure = Some(Failure::fatal(Code::Internal, "threads copy between folders alone"));
@@ -25,12 +25,11 @@ pub fn run(context: &Context, batch: Batch) -> Report {
             return settle(report, context, &mut copier, moved);
         }
         match carry_out(decision, &mut copier, &mut report) {
-            Ok(None) => {}
             Ok(Some(entry)) if context.moves() => {
-                let copied = copier.stamp_in_sink(entry);
-                moved.push((entry.clone(), copied));
+                let stamp = copier.stamp_in_sink(entry);
+                moved.push((entry.clone(), stamp));
             }
-            Ok(Some(_)) => {}
+            Ok(_) => {}
             Err(Miss::Halted) => return settle(report, context, &mut copier, moved),
             Err(Miss::All(failure)) => {
                 report.failure = Some(failure);

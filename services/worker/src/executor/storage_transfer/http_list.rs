@@ -26,7 +26,7 @@ const LOOKUP_WITHIN: Duration = Duration::from_secs(10);
 /// So does who listens.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// The longest silence in an answer.
-const READ_WITHIN: Duration = Duration::from_secs(60);
+const READ_WITHIN: Duration = Duration::from_mins(1);
 
 /// The objects of a list, by their keys.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ pub async fn open(
             Miss::All(Failure::passing(format!("The list of URLs: {details}.")))
         }
         Miss::Object(code, details) => Miss::All(Failure::fatal(code, format!("The list of URLs: {details}."))),
-        other => other,
+        miss @ (Miss::All(_) | Miss::Halted) => miss,
     };
     let text = fetched.map_err(of_list)?;
     let (urls, items) = read(&text).map_err(|message| Miss::All(Failure::fatal(Code::InvalidArgument, message)))?;

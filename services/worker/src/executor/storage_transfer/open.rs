@@ -20,7 +20,7 @@ use operation::transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
 use rustix::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use store::Store;
 
@@ -138,9 +138,8 @@ async fn open_sink(
 }
 
 /// A folder twice: to work in, and to be listed.
-fn open_folder(configured: &PathBuf, beneath: &PathBuf, create: bool, name: &str) -> Result<(OwnedFd, OwnedFd), Miss> {
-    let nothing = PathBuf::new();
-    open_root(configured, &nothing, false).map_err(|error| Miss::All(failure::of_root(name, true, error)))?;
+fn open_folder(configured: &Path, beneath: &Path, create: bool, name: &str) -> Result<(OwnedFd, OwnedFd), Miss> {
+    open_root(configured, Path::new(""), false).map_err(|error| Miss::All(failure::of_root(name, true, error)))?;
     let open = |create| open_root(configured, beneath, create);
     let opened = open(create).and_then(|root| Ok((root, open(false)?)));
     opened.map_err(|error| Miss::All(failure::of_root(name, false, error)))

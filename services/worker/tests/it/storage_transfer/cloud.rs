@@ -131,7 +131,7 @@ async fn cancels_at_any_moment_leave_no_upload_open() {
             assert_eq!(source[key.strip_prefix("deep/er/").unwrap()].0, bytes.len() as u64, "round {round}");
         }
         assert_eq!(run.counters().objects_copied_to_sink, there.len() as u64 - before, "round {round}: {ended:?}");
-        world.finish(&run, if ended.is_err() { Ending::Cancelled } else { Ending::Succeeded(ended.unwrap()) }).await;
+        world.finish(&run, ended.map_or(Ending::Cancelled, Ending::Succeeded)).await;
         if there.len() == source.len() {
             moto.curl(&["-X", "DELETE"], "/prefix/deep/er/large-0");
         }

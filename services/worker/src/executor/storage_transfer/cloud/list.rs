@@ -130,8 +130,9 @@ fn broken(key: &str) -> Broken {
 }
 
 fn name_in(error: &path::Error) -> Option<String> {
-    match error {
-        path::Error::EmptySegment { path } | path::Error::BadSegment { path, .. } => Some(path.clone()),
-        _ => None,
+    if let path::Error::EmptySegment { path } | path::Error::BadSegment { path, .. } = error {
+        Some(path.clone())
+    } else {
+        None
     }
 }

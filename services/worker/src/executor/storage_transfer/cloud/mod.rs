@@ -61,7 +61,7 @@ impl CloudPlace {
             }
             Some(404) => Miss::object(Code::NotFound, "it is not there any more"),
             Some(412) => Miss::object(Code::FailedPrecondition, "it was changed after it was listed"),
-            Some(401 | 403) => {
+            Some(403 | 401) => {
                 Miss::object(Code::PermissionDenied, "the store refuses it with the worker's credentials")
             }
             Some(400) => Miss::object(Code::InvalidArgument, "the store does not take it"),
@@ -76,7 +76,7 @@ impl CloudPlace {
         let bucket = &self.bucket;
         let (code, what) = match refusal(error) {
             Some(404) => (Code::NotFound, "is not there in its store"),
-            Some(401 | 403) => (Code::PermissionDenied, "refuses to be listed with the worker's credentials"),
+            Some(403 | 401) => (Code::PermissionDenied, "refuses to be listed with the worker's credentials"),
             Some(400) => (Code::FailedPrecondition, "is not configured well: tell the operator"),
             _ => return Failure::passing(format!("the bucket {bucket} could not be listed")),
         };
@@ -109,12 +109,12 @@ impl CloudPlace {
 
 /// The status by which a store refused a request. The crate tells it for some requests, and buries it for others.
 fn refusal(error: &Error) -> Option<u16> {
-    match error {
-        Error::NotFound { .. } => return Some(404),
-        Error::Precondition { .. } => return Some(412),
-        Error::Unauthenticated { .. } => return Some(401),
-        Error::PermissionDenied { .. } => return Some(403),
-        _ => {}
+    if matches!(error, Error::NotFound { .. }) {
+        return Some(404);
+    } else if matches!(error, Error::Precondition { .. }) {
+        return Some(412);
+    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
+        return Some(403);
     }
     // The type that knows it can't be named outside of the crate; a test holds its words.
     let told = error.to_string();

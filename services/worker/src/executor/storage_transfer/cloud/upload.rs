@@ -110,13 +110,11 @@ impl<'a> Upload<'a> {
         if let Ok(answer) = self.halt.or_halt(&mut request).await {
             return Ok(answer);
         }
-        match timeout(ANSWERED_WITHIN, request).await {
-            Ok(answer) => Ok(answer),
-            Err(_) => {
-                let _ = self.notes.send(Note::Unknown(self.path.to_string()));
-                Err(Miss::Halted)
-            }
+        if let Ok(answer) = timeout(ANSWERED_WITHIN, request).await {
+            return Ok(answer);
         }
+        let _ = self.notes.send(Note::Unknown(self.path.to_string()));
+        Err(Miss::Halted)
     }
 
     /// Makes it visible.
@@ -139,7 +137,7 @@ impl<'a> Upload<'a> {
             Refused::ByStore(Error::NotFound { .. }) => {
                 Miss::All(operation::Failure::passing("an upload was gone when it was to be completed"))
             }
-            error => self.refused(error),
+            error @ (Refused::ByStore(_) | Refused::Otherwise(_)) => self.refused(error),
         })?;
         self.open = None;
         let _ = self.notes.send(Note::Over(self.noted(&id)));

@@ -161,14 +161,14 @@ fn read(folder: &OwnedFd) -> Result<Names> {
         if name == b"." || name == b".." {
             continue;
         }
-        let kind = match entry.file_type() {
-            FileType::Unknown => match look(folder.as_fd(), name) {
+        let mut kind = entry.file_type();
+        if kind == FileType::Unknown {
+            kind = match look(folder.as_fd(), name) {
                 Ok(stat) => FileType::from_raw_mode(stat.st_mode),
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(error),
-            },
-            told => told,
-        };
+            };
+        }
         let kind = match kind {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Folder,
