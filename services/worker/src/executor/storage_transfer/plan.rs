@@ -145,3 +145,77 @@ async fn fill<T>((listing, side): &mut (Listing<T>, Side<T>)) -> Result<(), Fail
     side.items.extend(items);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conditions::Conditions;
+    use super::super::delta::SinkKind;
+    use super::super::entry::{Entry, Stamp};
+    use super::super::list::known;
+    use super::*;
+    use operation::transfer::{DeleteOption, TransferConditions, TransferOptions, TransferPosition, TransferSpan};
+    use tokio::sync::mpsc;
+
+    const BEGAN: Stamp = Stamp { seconds: 0, nanos: 0 };
+
+    fn entry(key: &str) -> Entry {
+        Entry { key: key.to_owned(), size: 1, modified: None, tag: None, md5: None, mode: None }
+    }
+
+    fn objects(keys: &[&str]) -> Listing<SourceItem> {
+        known(keys.iter().map(|key| SourceItem::Object(entry(key))).collect())
+    }
+
+    fn plan(source: Listing<SourceItem>, sink: Listing<SinkItem>) -> Plan {
+        let options = TransferOptions { delete: Some(DeleteOption::UniqueInSink), ..TransferOptions::default() };
+        let conditions = Conditions::new(&TransferConditions::default(), BEGAN).unwrap();
+        let cut = Cut { effects: 3, bytes: 100 };
+        Plan::new(Delta::new(conditions, &options, SinkKind::Folder), cut, source, sink)
+    }
+
+    /// A listing whose lister has told of these and died.
+    fn died<T>(items: Vec<T>) -> Listing<T> {
+        let (send, listing) = mpsc::channel(1);
+        assert!(send.try_send(Ok(items)).is_ok());
+        listing
+    }
+
+    fn ended<T>() -> Listing<T> {
+        let (send, listing) = mpsc::channel(1);
+        assert!(send.try_send(Ok(Vec::new())).is_ok());
+        listing
+    }
+
+    async fn batches(mut plan: Plan, ledger: &mut Ledger) -> Result<Vec<Vec<String>>, Failure> {
+        let mut batches = Vec::new();
+        while let Some(batch) = plan.next(ledger).await? {
+            batches.push(batch.decisions.iter().filter_map(Decision::key).map(ToOwned::to_owned).collect());
+        }
+        Ok(batches)
+    }
+
+    /// What it did not tell of must not be deleted from the sink.
+    #[tokio::test]
+    async fn a_listing_that_breaks_off_is_no_end() {
+        let there = || ["a", "b"].map(|key| SinkItem { entry: entry(key), is_object: true }).into();
+        let ledger = || Ledger::new(TransferPosition::default());
+        let broken = plan(died(vec![SourceItem::Object(entry("a"))]), died(there()));
+        let failure = batches(broken, &mut ledger()).await.unwrap_err();
+        assert_eq!((failure.code, failure.retryable), (Code::Internal, true));
+        let broken = plan(objects(&["a"]), died(there()));
+        assert!(batches(broken, &mut ledger()).await.is_err());
+        assert_eq!(batches(plan(objects(&["a"]), ended()), &mut ledger()).await.unwrap(), [["a"]]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_lies_in_one_span() {
+        let span = |after: &str, to: &str| TransferSpan { after: after.to_owned(), to: to.to_owned() };
+        let pending = vec![span("a", "c"), span("d", "e")];
+        let position = TransferPosition { cursor: Some("f".to_owned()), pending, ..TransferPosition::default() };
+        let mut ledger = Ledger::new(position);
+        let source = objects(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]);
+        let batches = batches(plan(source, ended()), &mut ledger).await.unwrap();
+        assert_eq!(batches, [vec!["b", "c"], vec!["e"], vec!["g", "h", "i"], vec!["j"]]);
+        assert_eq!(ledger.progress().items_total, Some(7));
+    }
+}

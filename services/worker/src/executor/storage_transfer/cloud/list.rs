@@ -136,3 +136,55 @@ fn name_in(error: &path::Error) -> Option<String> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::sink::CloudStore;
+    use object_store::ObjectStoreExt;
+    use object_store::aws::AmazonS3Builder;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use std::sync::Arc;
+
+    /// A listing of the prefix `in/`, which makes no request.
+    fn pages() -> Pages {
+        let builder = AmazonS3Builder::new().with_bucket_name("b").with_region("r");
+        let store = Arc::new(builder.with_access_key_id("k").with_secret_access_key("s").build().unwrap());
+        let store = CloudStore { objects: store.clone(), uploads: store.clone(), pages: store };
+        Pages::new(CloudPlace { bucket: "b".to_owned(), store, prefix: "in/".to_owned() }, None)
+    }
+
+    async fn told(names: &[&str]) -> Result<Vec<String>, Failure> {
+        let memory = InMemory::new();
+        let mut pages = pages();
+        let mut told = Vec::new();
+        for name in names {
+            let location = Path::parse(name).unwrap();
+            memory.put(&location, "x".into()).await.unwrap();
+            match pages.listed(memory.head(&location).await.unwrap())? {
+                Some(Listed::Object(entry)) => told.push(entry.key),
+                Some(Listed::Broken(broken)) => told.push(format!("broken {}", broken.key)),
+                None => {}
+            }
+        }
+        Ok(told)
+    }
+
+    /// The merge stands on it: out of order, what is in the sink alone and what is not could not be told apart.
+    #[tokio::test]
+    async fn a_store_that_does_not_list_in_order_is_refused() {
+        assert_eq!(told(&["in/a", "in/a/b", "in/b"]).await.unwrap(), ["a", "a/b", "b"]);
+        let failure = told(&["in/b", "in/a"]).await.unwrap_err();
+        assert_eq!((failure.code, failure.retryable), (Code::FailedPrecondition, false));
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_place_of_a_folder_is_told_as_what_it_is() {
+        // The store says `in/`, `in/a-b`, `in/a/`, `in/a/c`, and the crate takes the last slash.
+        let names = ["in", "in/a-b", "in/a", "in/a/c"];
+        assert_eq!(told(&names).await.unwrap(), ["a-b", "broken a/", "a/c"]);
+        let hidden = ".safepoint-0190a000-0000-7000-8000-000000000000.1/0";
+        assert_eq!(told(&[&format!("in/{hidden}"), "in/a"]).await.unwrap(), ["a"]);
+    }
+}

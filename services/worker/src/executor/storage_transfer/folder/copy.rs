@@ -252,3 +252,47 @@ pub fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::Attempt;
+    use crate::executor::storage_transfer::folder::open_root;
+    use crate::lease_clock::LeaseClock;
+    use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
+    use std::fs;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+    use uuid::Uuid;
+
+    /// INV-10: a worker that was frozen between its last look at the stop and the rename wakes with a whole file in hand.
+    #[test]
+    fn nothing_becomes_visible_or_goes_without_the_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = || open_root(folder.path(), Path::new(""), false).unwrap();
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let fence = Fence {
+            id: OperationId::from_uuid(Uuid::nil()),
+            attempt: AttemptNumber(1),
+            nonce: Nonce::from_uuid(Uuid::nil()),
+        };
+        let clock = LeaseClock::new(worker);
+        let halt = Halt::new(Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker))));
+        let temporary = Temporary::create(root(), fence).unwrap();
+        let whole = root();
+        let mut folders = Folders::new(whole.as_fd(), true);
+        drop(create(&temporary, "0", Mode::RWXU).unwrap());
+        fs::write(folder.path().join("there"), "x").unwrap();
+        assert!(matches!(publish(&mut folders, &temporary, "0", "new/object", &halt), Err(Miss::Halted)));
+        assert!(matches!(delete_from_sink(&mut folders, "there", &halt), Err(Miss::Halted)));
+        assert!(matches!(delete_from_source(&mut folders, "there", None, &halt), Err(Miss::Halted)));
+        assert!(folder.path().join("there").exists() && !folder.path().join("new").exists());
+        clock.begin(worker, Instant::now() + Duration::from_hours(1));
+        publish(&mut folders, &temporary, "0", "new/object", &halt).unwrap();
+        delete_from_sink(&mut folders, "there", &halt).unwrap();
+        assert!(!folder.path().join("there").exists() && folder.path().join("new/object").exists());
+        drop(temporary);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "and the temporary folder is gone");
+    }
+}
