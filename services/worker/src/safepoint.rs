@@ -70,6 +70,11 @@ impl Safepoint {
         self.attempt.lease()
     }
 
+    /// The attempt, for parts of an executor that run apart from it and look at the stop themselves.
+    pub(crate) fn attempt(&self) -> &Arc<Attempt> {
+        &self.attempt
+    }
+
     /// What the attempt before this one stored.
     ///
     /// # Errors

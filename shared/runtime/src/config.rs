@@ -272,11 +272,20 @@ pub struct WorkerConfig {
     pub drain_seconds: u64,
     /// Whether the kind `demo.steps` may be created and run. Off in production.
     pub demo_steps: bool,
+    /// How many bytes a second one transfer copies at most; as many as it can if absent.
+    pub transfer_bytes_per_second: Option<u64>,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { slots: 16, renew_every_seconds: 2.0, lease_ttl_seconds: 10.0, drain_seconds: 25, demo_steps: false }
+        Self {
+            slots: 16,
+            renew_every_seconds: 2.0,
+            lease_ttl_seconds: 10.0,
+            drain_seconds: 25,
+            demo_steps: false,
+            transfer_bytes_per_second: None,
+        }
     }
 }
 

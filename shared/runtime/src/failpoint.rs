@@ -5,7 +5,7 @@
 //! nothing else.
 
 /// All points, as `<process>.<effect>`. A test runs through this table, and another holds it against the code.
-pub const POINTS: [&str; 38] = [
+pub const POINTS: [&str; 41] = [
     "api.create",
     "api.cancel",
     "api.pause",
@@ -29,6 +29,9 @@ pub const POINTS: [&str; 38] = [
     "worker.export_part",
     "worker.export_publish",
     "worker.export_abort",
+    "worker.transfer_batch",
+    "worker.transfer_put",
+    "worker.transfer_complete",
     "keeper.sweep",
     "keeper.bury",
     "keeper.fail_overdue",

@@ -17,6 +17,7 @@ pub(crate) const CLAIM: &str = include_str!("../sql/claim.sql");
 pub(crate) const CHECKPOINT: &str = include_str!("../sql/checkpoint.sql");
 pub(crate) const COMMIT_POINT: &str = include_str!("../sql/commit_point.sql");
 pub(crate) const FINISH: &str = include_str!("../sql/finish.sql");
+pub(crate) const ENDED: &str = include_str!("../sql/ended.sql");
 pub(crate) const RECONCILE: &str = include_str!("../sql/reconcile.sql");
 
 /// An operation that a worker has just claimed.
@@ -267,6 +268,20 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(settled).collect()
+    }
+
+    /// Which of these operations have ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ended(&self, operations: &[OperationId]) -> Result<Vec<OperationId>, StoreError> {
+        let ids: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
+        let rows = sqlx::query(ENDED).bind(ids).fetch_all(&self.pool).await?;
+        let ended = |row: &PgRow| {
+            let id = OperationId::from_uuid(row.try_get("id")?);
+            Ok(row.try_get::<bool, _>("done")?.then_some(id))
+        };
+        rows.iter().filter_map(|row| ended(row).transpose()).collect()
     }
 
     /// Gives back what the worker owns by the row but does not know of: claims whose answer was lost. No claim of

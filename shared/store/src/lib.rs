@@ -70,6 +70,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("commit_point", attempts::COMMIT_POINT),
     ("finish", attempts::FINISH),
     ("reconcile", attempts::RECONCILE),
+    ("ended", attempts::ENDED),
     ("register", workers::REGISTER),
     ("renew", workers::RENEW),
     ("requests", workers::REQUESTS),

@@ -4,6 +4,7 @@ pub mod cancel_operations;
 pub mod demo_steps;
 pub mod postgres_export;
 pub mod sink;
+pub mod storage_transfer;
 
 use crate::safepoint::{Ended, Safepoint};
 use cancel_operations::Desk;
@@ -60,8 +61,8 @@ pub async fn run(
             let cluster = config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
             postgres_export::run(spec, cluster, bucket, safepoint).await
         }
-        Spec::StorageTransfer(_) => {
-            Err(Failure::fatal(Code::Unimplemented, "transfers are not implemented yet").into())
+        Spec::StorageTransfer(spec) => {
+            storage_transfer::run(spec, project, &executors.config, &executors.desk.store, safepoint).await
         }
         Spec::DemoSteps(spec) => {
             let named = spec.bucket.as_ref();
@@ -76,7 +77,7 @@ pub async fn run(
 pub const fn safe_point_bound(kind: Kind) -> Duration {
     match kind {
         Kind::PostgresExport => postgres_export::SAFE_POINT_BOUND,
-        Kind::StorageTransfer => Duration::from_secs(1),
+        Kind::StorageTransfer => storage_transfer::SAFE_POINT_BOUND,
         Kind::DemoSteps => demo_steps::SAFE_POINT_BOUND,
         Kind::CancelOperations => cancel_operations::SAFE_POINT_BOUND,
     }

@@ -7,3 +7,4 @@ mod demo_steps;
 mod fixture;
 mod life;
 mod postgres_export;
+mod storage_transfer;

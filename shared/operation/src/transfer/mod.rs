@@ -8,7 +8,7 @@ mod spec;
 pub use job::{
     InvalidJobName, JobName, JobStatus, NotificationEvent, PayloadFormat, TransferJob, TransferNotification,
 };
-pub use progress::{ErrorExample, ErrorSummary, TransferCounters, TransferPosition, TransferUpload};
+pub use progress::{ErrorExample, ErrorSummary, TransferCounters, TransferPosition, TransferSpan, TransferUpload};
 pub use schedule::{InvalidSchedule, Schedule, TimeOfDay};
 pub use spec::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,

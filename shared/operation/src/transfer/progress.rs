@@ -10,10 +10,14 @@ const MOST_EXAMPLES: usize = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TransferPosition {
-    /// The name of the last object of the listing, in the order of bytes, before and with which all is done.
+    /// The name of the last object of the listing, in the order of bytes, before and with which all is done, but for what
+    /// is `pending`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// What was counted up to here; with what was done beyond the cursor.
+    /// Where, before the cursor, something is not done: as many spans as objects are copied at a time, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<TransferSpan>,
+    /// What was counted: everything up to the cursor that is not pending, once.
     pub counters: TransferCounters,
     /// What went wrong, by code.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -37,6 +41,22 @@ impl TransferPosition {
         if summary.examples.len() < MOST_EXAMPLES {
             summary.examples.push(ErrorExample { url, details });
         }
+    }
+}
+
+/// A span of names, in the order of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferSpan {
+    /// The name that it begins after; empty for the beginning.
+    pub after: String,
+    /// The last name in it.
+    pub to: String,
+}
+
+impl TransferSpan {
+    /// Whether a name lies in it.
+    pub fn holds(&self, name: &str) -> bool {
+        self.after.as_str() < name && name <= self.to.as_str()
     }
 }
 
@@ -93,6 +113,30 @@ pub struct TransferCounters {
     pub directories_found_from_source: u64,
     pub directories_failed_to_list_from_source: u64,
     pub directories_successfully_listed_from_source: u64,
+}
+
+impl std::ops::AddAssign for TransferCounters {
+    fn add_assign(&mut self, more: Self) {
+        self.objects_found_from_source += more.objects_found_from_source;
+        self.bytes_found_from_source += more.bytes_found_from_source;
+        self.objects_found_only_from_sink += more.objects_found_only_from_sink;
+        self.bytes_found_only_from_sink += more.bytes_found_only_from_sink;
+        self.objects_from_source_skipped_by_sync += more.objects_from_source_skipped_by_sync;
+        self.bytes_from_source_skipped_by_sync += more.bytes_from_source_skipped_by_sync;
+        self.objects_copied_to_sink += more.objects_copied_to_sink;
+        self.bytes_copied_to_sink += more.bytes_copied_to_sink;
+        self.objects_deleted_from_source += more.objects_deleted_from_source;
+        self.bytes_deleted_from_source += more.bytes_deleted_from_source;
+        self.objects_deleted_from_sink += more.objects_deleted_from_sink;
+        self.bytes_deleted_from_sink += more.bytes_deleted_from_sink;
+        self.objects_from_source_failed += more.objects_from_source_failed;
+        self.bytes_from_source_failed += more.bytes_from_source_failed;
+        self.objects_failed_to_delete_from_sink += more.objects_failed_to_delete_from_sink;
+        self.bytes_failed_to_delete_from_sink += more.bytes_failed_to_delete_from_sink;
+        self.directories_found_from_source += more.directories_found_from_source;
+        self.directories_failed_to_list_from_source += more.directories_failed_to_list_from_source;
+        self.directories_successfully_listed_from_source += more.directories_successfully_listed_from_source;
+    }
 }
 
 #[cfg(test)]

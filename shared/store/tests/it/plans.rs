@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 18] = [
+const BY_ID: [(&str, &[&str]); 19] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -19,6 +19,7 @@ const BY_ID: [(&str, &[&str]); 18] = [
     ("finish", &["_pkey"]),
     ("requests", &["_pkey"]),
     ("changed", &["_pkey"]),
+    ("ended", &["_pkey"]),
     ("project_of_operation", &["_pkey"]),
     ("notified", &["_pkey"]),
     ("get_transfer_job", &["transfer_jobs_pkey"]),

@@ -31,8 +31,10 @@ const LEFT_OUT: [(&str, &str); 3] = [
     ("worker.export_abort", "twice"),
 ];
 
-/// Only a sink in a cloud stores before its next step: `postgres_export: cloud` of the worker's tests has it.
-const ELSEWHERE: [&str; 1] = ["worker.save"];
+/// Only a sink in a cloud stores before its next step: `postgres_export: cloud` of the worker's tests has it. Transfers are
+/// tried in `storage_transfer: failpoints` there.
+const ELSEWHERE: [&str; 4] =
+    ["worker.save", "worker.transfer_batch", "worker.transfer_put", "worker.transfer_complete"];
 
 impl Case {
     /// All of them, or those whose name holds `FAILPOINT_ONLY`.

@@ -9,3 +9,5 @@ mod schemathesis;
 mod sdk;
 mod telemetry;
 mod tidy;
+#[cfg(feature = "failpoints")]
+mod transfer;

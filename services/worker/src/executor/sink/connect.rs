@@ -3,6 +3,7 @@
 use super::ObjectName;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
@@ -13,13 +14,28 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// A store that takes uploads in parts, by the two interfaces it has.
+/// A store that takes uploads in parts, by the interfaces it has.
 #[derive(Clone)]
-pub(super) struct CloudStore {
+pub struct CloudStore {
     /// Whole objects.
-    pub(super) objects: Arc<dyn ObjectStore>,
+    pub objects: Arc<dyn ObjectStore>,
     /// Uploads in parts.
-    pub(super) uploads: Arc<dyn MultipartStore>,
+    pub uploads: Arc<dyn MultipartStore>,
+    /// Listings, a page at a time.
+    pub pages: Arc<dyn PaginatedListStore>,
+}
+
+/// What a bucket's URL names.
+pub enum Root {
+    /// A folder on this machine, or one mounted on all workers.
+    Folder(PathBuf),
+    /// S3, GCS or what speaks their language.
+    Cloud {
+        /// The store.
+        store: CloudStore,
+        /// What stands before the names of all objects of the bucket there.
+        prefix: Path,
+    },
 }
 
 /// Where an object goes.
@@ -46,9 +62,25 @@ const REQUEST_TIMEOUT: &str = "64 seconds";
 
 /// Finds the place of an object. Makes no request.
 pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Failure> {
+    let (store, prefix) = match root(bucket)? {
+        Root::Folder(folder) => return Ok(Place::Folder(folder)),
+        Root::Cloud { store, prefix } => (store, prefix),
+    };
+    let full =
+        if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
+    let path = Path::parse(full)
+        .map_err(|_| Failure::fatal(Code::InvalidArgument, "the object's name is not valid in this bucket"))?;
+    Ok(Place::Cloud { store, path })
+}
+
+/// Finds the place of a bucket. Makes no request.
+///
+/// # Errors
+/// The bucket is not configured well.
+pub fn root(bucket: &Bucket) -> Result<Root, Failure> {
     let url = Url::parse(&bucket.url).map_err(|_| misconfigured(bucket))?;
     if url.scheme() == "file" {
-        return Ok(Place::Folder(url.to_file_path().map_err(|()| misconfigured(bucket))?));
+        return Ok(Root::Folder(url.to_file_path().map_err(|()| misconfigured(bucket))?));
     }
     let store = match url.scheme() {
         "s3" | "s3a" => s3(bucket, &url),
@@ -60,11 +92,7 @@ pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Fai
         misconfigured(bucket)
     })?;
     let prefix = Path::from_url_path(url.path()).map_err(|_| misconfigured(bucket))?;
-    let full =
-        if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
-    let path = Path::parse(full)
-        .map_err(|_| Failure::fatal(Code::InvalidArgument, "the object's name is not valid in this bucket"))?;
-    Ok(Place::Cloud { store, path })
+    Ok(Root::Cloud { store, prefix })
 }
 
 fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
@@ -83,7 +111,7 @@ fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
         builder = builder.with_config(timeout, REQUEST_TIMEOUT);
     }
     let store = Arc::new(builder.build()?);
-    Ok(CloudStore { objects: store.clone(), uploads: store })
+    Ok(CloudStore { objects: store.clone(), uploads: store.clone(), pages: store })
 }
 
 fn gcs(url: &Url) -> object_store::Result<CloudStore> {
@@ -93,7 +121,7 @@ fn gcs(url: &Url) -> object_store::Result<CloudStore> {
         builder = builder.with_config(timeout, REQUEST_TIMEOUT);
     }
     let store = Arc::new(builder.build()?);
-    Ok(CloudStore { objects: store.clone(), uploads: store })
+    Ok(CloudStore { objects: store.clone(), uploads: store.clone(), pages: store })
 }
 
 fn misconfigured(bucket: &Bucket) -> Failure {

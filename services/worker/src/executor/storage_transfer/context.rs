@@ -1,0 +1,119 @@
+//! What all batches of one attempt work with.
+
+use super::cloud::{Budget, CloudPlace};
+use super::folder::temporary::Temporary;
+use super::halt::Halt;
+use super::http_list::HttpSource;
+use super::throttle::Throttle;
+use operation::transfer::DeleteOption;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, syncfs};
+use std::io;
+
+/// Objects that stream at a time, within their budget of memory.
+const STREAMS: usize = 16;
+/// Batches that threads copy at a time: as many as there are processors, and in these bounds.
+const THREADS: (usize, usize) = (2, 8);
+
+/// Where objects come from.
+pub enum Source {
+    /// A folder.
+    Folder(OwnedFd),
+    /// A part of a bucket in a store.
+    Cloud(CloudPlace),
+    /// URLs.
+    Http(HttpSource),
+}
+
+/// Where objects go.
+pub enum Sink {
+    /// A folder, and where in it files are that are not whole.
+    Folder(FolderSink),
+    /// A part of a bucket in a store.
+    Cloud(CloudPlace),
+}
+
+/// A folder that objects go into.
+pub struct FolderSink {
+    /// The folder.
+    pub root: OwnedFd,
+    /// Where files are that are not whole.
+    pub temporary: Temporary,
+    /// What the process takes from the rights of what it makes.
+    pub umask: Mode,
+}
+
+/// What all batches of one attempt work with.
+pub struct Context {
+    /// Where objects come from.
+    pub source: Source,
+    /// Where they go.
+    pub sink: Sink,
+    /// What stands before the keys of the source where the user is told of them.
+    pub source_name: String,
+    /// The same of the sink.
+    pub sink_name: String,
+    /// What is deleted.
+    pub delete: Option<DeleteOption>,
+    /// How many batches are on their way at a time.
+    pub at_a_time: usize,
+    /// The memory of what streams.
+    pub budget: Budget,
+    /// The operator's limit.
+    pub throttle: Option<Throttle>,
+    /// The stop.
+    pub halt: Halt,
+}
+
+impl Context {
+    /// How many batches there may be on their way between these.
+    pub fn at_a_time(source: &Source, sink: &Sink) -> usize {
+        if !matches!((source, sink), (Source::Folder(_), Sink::Folder(_))) {
+            return STREAMS;
+        }
+        std::thread::available_parallelism().map_or(THREADS.0, |count| count.get().clamp(THREADS.0, THREADS.1))
+    }
+
+    /// Whether batches are carried out by threads: from folder to folder.
+    pub fn on_threads(&self) -> bool {
+        self.folders().is_some()
+    }
+
+    /// The two folders, where both sides are.
+    pub fn folders(&self) -> Option<(BorrowedFd<'_>, &FolderSink)> {
+        match (&self.source, &self.sink) {
+            (Source::Folder(source), Sink::Folder(sink)) => Some((source.as_fd(), sink)),
+            (Source::Folder(_) | Source::Cloud(_) | Source::Http(_), _) => None,
+        }
+    }
+
+    /// Whether objects are deleted from the source once they are in the sink.
+    pub fn moves(&self) -> bool {
+        self.delete == Some(DeleteOption::FromSourceAfterTransfer)
+    }
+
+    /// Whether what was written must be synced to be durable.
+    pub const fn syncs(&self) -> bool {
+        matches!(self.sink, Sink::Folder(_))
+    }
+
+    /// Makes all that was written durable, with the names.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sync(&self) -> io::Result<()> {
+        match &self.sink {
+            Sink::Folder(sink) => Ok(syncfs(&sink.root)?),
+            Sink::Cloud(_) => Ok(()),
+        }
+    }
+}
+
+/// What this process takes from the rights of what it makes. It can't be asked for without being set, but by `/proc`.
+pub fn umask() -> Mode {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let told = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let bits = told.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    // All of it: then each file is given its rights expressly.
+    Mode::from_raw_mode(bits.unwrap_or(0o777))
+}

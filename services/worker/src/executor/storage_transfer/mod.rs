@@ -1,0 +1,162 @@
+//! `storage.transfer`: makes a sink hold what a source holds.
+//!
+//! Both sides are listed in the order of names ([`list`]) and merged into decisions ([`delta`]), which go in batches
+//! ([`plan`]) to those who carry them out ([`engine`]): threads from folder to folder ([`folder_batch`]), streams otherwise
+//! ([`batch`]). What is done is kept in a [`ledger`], which is the checkpoint.
+//!
+//! Each object appears in the sink whole or not at all, and stays there whatever becomes of the operation: a stop takes
+//! back what is not whole alone. The fence holds at the sink: the lease is looked at right before each rename and each
+//! request that makes an object visible, and whoever takes over first removes the folder of temporary files, and aborts
+//! the uploads, of the attempts before.
+
+mod batch;
+mod cloud;
+mod conditions;
+mod context;
+mod delta;
+mod engine;
+mod entry;
+mod folder;
+mod folder_batch;
+mod halt;
+mod http_list;
+mod ledger;
+mod list;
+mod open;
+mod place;
+mod plan;
+mod reader;
+mod report;
+mod throttle;
+mod writer;
+
+use super::sink::PULSE;
+use crate::safepoint::{Ended, Safepoint};
+use context::{Context, Sink};
+use delta::Delta;
+use engine::Engine;
+use ledger::Ledger;
+use open::{Opened, open};
+use operation::transfer::{StorageTransfer, TransferCounters, TransferPosition};
+use operation::{Cleanup, CleanupStatus, Code, Failure, ProjectId};
+use plan::{Cut, Plan};
+use runtime::config::Config;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+
+/// The longest this executor goes from one safe point to the next: it only waits, with a pulse, for those who copy. They
+/// look at the stop themselves, between two files and between two pieces of 16 MiB.
+pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
+
+/// Batches of threads: a millisecond or two each.
+const OF_THREADS: Cut = Cut { effects: 64, bytes: 8 * 1024 * 1024 };
+/// Streams take one object at a time.
+const OF_STREAMS: Cut = Cut { effects: 1, bytes: 0 };
+
+/// Transfers.
+///
+/// # Errors
+/// [`Ended`]: nothing that is not whole is in the sink, or the receipt names it.
+pub async fn run(
+    spec: &StorageTransfer,
+    project: &ProjectId,
+    config: &Config,
+    store: &Store,
+    cx: &Safepoint,
+) -> Result<Value, Ended> {
+    let position: TransferPosition = cx.checkpoint()?.unwrap_or_default();
+    let mut ledger = Ledger::new(position);
+    let opened = match open(spec, project, config, store, &mut ledger, cx).await {
+        Ok(opened) => opened,
+        Err((place, ended)) => return Err(not_begun(ledger, place, ended, cx)),
+    };
+    let Opened { context, conditions, source, sink, in_folder } = opened;
+    if in_folder && ledger.is_new() {
+        let root = TransferCounters {
+            directories_found_from_source: 1,
+            directories_successfully_listed_from_source: 1,
+            ..TransferCounters::default()
+        };
+        ledger.count(root);
+    }
+    let kind = match context.sink {
+        Sink::Folder(_) => delta::SinkKind::Folder,
+        Sink::Cloud(_) => delta::SinkKind::Store,
+    };
+    let cut = if context.on_threads() { OF_THREADS } else { OF_STREAMS };
+    let plan = Plan::new(Delta::new(conditions, &spec.options, kind), cut, source, sink);
+    let context = Arc::new(context);
+    let mut engine = Engine::new(cx, context.clone(), plan, ledger);
+    let ended = engine.run().await;
+    let mut unknown = std::mem::take(&mut engine.unknown);
+    unknown.extend(tidy(&context).await);
+    if let Err(ended) = ended {
+        cx.cleaned(left(engine.ledger.counters(), &context.sink_name, unknown));
+        return Err(ended);
+    }
+    Ok(conclude(&engine.ledger)?)
+}
+
+/// Removes the temporary files; returns what may be left.
+async fn tidy(context: &Arc<Context>) -> Option<String> {
+    let context = context.clone();
+    let removed = tokio::task::spawn_blocking(move || match &context.sink {
+        Sink::Folder(sink) => sink.temporary.remove().err().map(|error| {
+            tracing::warn!(%error, "a temporary folder could not be removed");
+            format!("{}{}", context.sink_name, sink.temporary.name())
+        }),
+        Sink::Cloud(_) => None,
+    });
+    removed.await.unwrap_or_else(|_| Some("a temporary folder".to_owned()))
+}
+
+/// A failure before the first object is told of where failures of objects are.
+fn not_begun(mut ledger: Ledger, place: String, ended: Ended, cx: &Safepoint) -> Ended {
+    if let Ended::Failure(failure) = &ended
+        && !failure.retryable
+    {
+        ledger.failed(failure.code, place, failure.message.clone());
+        let _ = cx.reach_with("not begun", &ledger.position(), ledger.progress());
+    }
+    cx.cleaned(left(ledger.counters(), "", Vec::new()));
+    ended
+}
+
+/// What an end without success leaves: objects that are whole stay.
+fn left(counters: &TransferCounters, sink: &str, unknown: Vec<String>) -> Cleanup {
+    if !unknown.is_empty() {
+        return Cleanup { status: CleanupStatus::Unknown, outputs: unknown };
+    }
+    match counters.objects_copied_to_sink {
+        0 => Cleanup { status: CleanupStatus::Removed, outputs: Vec::new() },
+        _ => Cleanup { status: CleanupStatus::Kept, outputs: vec![sink.to_owned()] },
+    }
+}
+
+/// What comes of a transfer that has gone through all objects.
+fn conclude(ledger: &Ledger) -> Result<Value, Failure> {
+    let of = ledger.counters();
+    let Some((worst, errors)) = ledger.worst() else {
+        return Ok(json!({
+            "objectsCopied": of.objects_copied_to_sink.to_string(),
+            "bytesCopied": of.bytes_copied_to_sink.to_string(),
+            "objectsSkipped": of.objects_from_source_skipped_by_sync.to_string(),
+            "objectsDeletedFromSink": of.objects_deleted_from_sink.to_string(),
+            "objectsDeletedFromSource": of.objects_deleted_from_source.to_string(),
+        }));
+    };
+    let all = of.objects_found_from_source + of.objects_from_source_skipped_by_sync;
+    let what = match of.objects_from_source_failed {
+        0 if errors == 1 => "All objects were transferred, with one error besides".to_owned(),
+        0 => format!("All objects were transferred, with {errors} errors besides"),
+        1 => format!("1 of {all} objects was not transferred"),
+        failed => format!("{failed} of {all} objects were not transferred"),
+    };
+    let first = worst
+        .examples
+        .first()
+        .map_or_else(String::new, |first| format!("; the first: {}: {}", first.url, first.details));
+    Err(Failure::fatal(Code::by_name(&worst.code).unwrap_or(Code::Unknown), format!("{what}{first}.")))
+}

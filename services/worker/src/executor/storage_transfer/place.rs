@@ -1,0 +1,129 @@
+//! From what a transfer names to the places of this machine's configuration. Looked up at each attempt: what was taken
+//! out of the configuration since is not touched any more.
+
+use super::cloud::CloudPlace;
+use super::entry::objection_to_path;
+use crate::executor::sink::{Root, root};
+use operation::transfer::{BucketPath, StorageTransfer, TransferSink, TransferSource};
+use operation::{Code, Failure, ProjectId};
+use runtime::config::{Bucket, Config};
+use std::path::{Path, PathBuf};
+
+/// A place, found and not opened.
+pub struct Spot {
+    /// What stands before an object's key where it is told to the user.
+    pub name: String,
+    /// What it is.
+    pub at: At,
+}
+
+/// What a place is.
+pub enum At {
+    /// A folder.
+    Folder {
+        /// The configured folder.
+        configured: PathBuf,
+        /// What of the path lies beneath it.
+        beneath: PathBuf,
+    },
+    /// A part of a bucket in a store.
+    Cloud {
+        /// The bucket.
+        place: CloudPlace,
+        /// Where the store is: two that are equal are one.
+        store: (String, Option<String>),
+    },
+    /// A list of URLs.
+    List(String),
+}
+
+/// Finds the two places of a transfer.
+///
+/// # Errors
+/// `FAILED_PRECONDITION`: one is not configured for the project; `INVALID_ARGUMENT`: one lies in the other.
+pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Result<(Spot, Spot), Failure> {
+    let source = match &spec.source {
+        TransferSource::Bucket(of) => in_bucket("gs", of, bucket(config, project, &of.bucket)?)?,
+        TransferSource::S3(of) => in_bucket("s3", of, s3_bucket(config, project, &of.bucket)?)?,
+        TransferSource::S3Compatible(of) => {
+            let bucket = s3_bucket(config, project, &of.bucket)?;
+            let plain = |endpoint: &str| endpoint.trim_end_matches('/').to_ascii_lowercase();
+            if bucket.endpoint.as_deref().map(plain) != Some(plain(&of.endpoint)) {
+                let message = format!("The endpoint is not the one that is configured for the bucket {}.", of.bucket);
+                return Err(Failure::fatal(Code::FailedPrecondition, message));
+            }
+            in_bucket("s3", &BucketPath { bucket: of.bucket.clone(), path: of.path.clone() }, bucket)?
+        }
+        TransferSource::Folder(path) => in_folder(path, project, config)?,
+        TransferSource::HttpList(url) => Spot { name: String::new(), at: At::List(url.clone()) },
+    };
+    let sink = match &spec.sink {
+        TransferSink::Bucket(of) => in_bucket("gs", of, bucket(config, project, &of.bucket)?)?,
+        TransferSink::Folder(path) => in_folder(path, project, config)?,
+    };
+    if meet(&source.at, &sink.at) {
+        let message = "The source lies in the sink, the sink in the source, or they are one.";
+        return Err(Failure::fatal(Code::InvalidArgument, message));
+    }
+    Ok((source, sink))
+}
+
+fn bucket<'a>(config: &'a Config, project: &ProjectId, name: &str) -> Result<&'a Bucket, Failure> {
+    config.bucket(project, name).ok_or_else(|| crate::executor::gone("bucket", name))
+}
+
+fn s3_bucket<'a>(config: &'a Config, project: &ProjectId, name: &str) -> Result<&'a Bucket, Failure> {
+    let bucket = bucket(config, project, name)?;
+    if bucket.url.starts_with("s3://") || bucket.url.starts_with("s3a://") {
+        return Ok(bucket);
+    }
+    Err(Failure::fatal(Code::FailedPrecondition, format!("The bucket {name} is configured in another store than S3.")))
+}
+
+fn in_bucket(scheme: &str, of: &BucketPath, bucket: &Bucket) -> Result<Spot, Failure> {
+    let BucketPath { bucket: bucket_name, path } = of;
+    let name = format!("{scheme}://{bucket_name}/{path}");
+    let inner = path.strip_suffix('/').unwrap_or(path);
+    if !inner.is_empty() && objection_to_path(inner).is_some() || (inner.is_empty() && !path.is_empty()) {
+        let message = format!("The path {path:?} begins with a slash, has two in a row, or a segment . or ..");
+        return Err(Failure::fatal(Code::InvalidArgument, message));
+    }
+    let at = match root(bucket)? {
+        Root::Folder(configured) => At::Folder { configured, beneath: inner.into() },
+        Root::Cloud { store, prefix } => {
+            let parts = [prefix.as_ref(), inner].into_iter().filter(|part| !part.is_empty());
+            let prefix: String = parts.flat_map(|part| [part, "/"]).collect();
+            let host = url::Url::parse(&bucket.url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+            let place = CloudPlace { bucket: bucket.name.clone(), store, prefix };
+            At::Cloud { place, store: (host.unwrap_or_default(), bucket.endpoint.clone()) }
+        }
+    };
+    let name = if name.ends_with('/') { name } else { format!("{name}/") };
+    Ok(Spot { name, at })
+}
+
+fn in_folder(path: &str, project: &ProjectId, config: &Config) -> Result<Spot, Failure> {
+    let (folder, beneath) =
+        config.folder(project, Path::new(path)).ok_or_else(|| crate::executor::gone("folder", path))?;
+    let at = At::Folder { configured: folder.path.clone(), beneath: beneath.to_owned() };
+    Ok(Spot { name: format!("file://{}/", path.trim_end_matches('/')), at })
+}
+
+/// Whether one place is the other, or lies in it.
+fn meet(one: &At, other: &At) -> bool {
+    match (one, other) {
+        (At::Folder { configured, beneath }, At::Folder { configured: other, beneath: other_beneath }) => {
+            // What is beneath has no link in it, or is not opened.
+            let real = |configured: &PathBuf, beneath: &PathBuf| {
+                configured.canonicalize().unwrap_or_else(|_| configured.clone()).join(beneath)
+            };
+            let (one, other) = (real(configured, beneath), real(other, other_beneath));
+            one.starts_with(&other) || other.starts_with(&one)
+        }
+        (At::Cloud { place, store }, At::Cloud { place: other, store: other_store }) => {
+            let (one, other) = (&place.prefix, &other.prefix);
+            store == other_store && (one.starts_with(other.as_str()) || other.starts_with(one.as_str()))
+        }
+        (At::Folder { .. } | At::Cloud { .. } | At::List(_), _) => false,
+    }
+}
