@@ -155,7 +155,7 @@ fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {
     Kind::ALL
         .into_iter()
         .filter(|kind| match kind {
-            Kind::PostgresExport | Kind::CancelOperations => true,
+            Kind::PostgresExport | Kind::StorageTransfer | Kind::CancelOperations => true,
             Kind::DemoSteps => config.worker.demo_steps,
         })
         .map(|kind| (kind, slots))

@@ -189,7 +189,7 @@ fn of_time(restriction: &Restriction, negated: bool, conditions: Conditions) -> 
 fn verb_kinds(verb: &str, equal: bool) -> Vec<Kind> {
     let is_verb = |kind: Kind| match kind {
         Kind::PostgresExport => verb == "export",
-        Kind::DemoSteps | Kind::CancelOperations => false,
+        Kind::StorageTransfer | Kind::DemoSteps | Kind::CancelOperations => false,
     };
     Kind::ALL.into_iter().filter(|kind| is_verb(*kind) == equal).collect()
 }
@@ -256,6 +256,8 @@ impl Conditions {
             collection: None,
             collection_prefix: None,
             target: self.target,
+            targets: Vec::new(),
+            ids: Vec::new(),
             labels: self.labels,
             done: self.done.filter(|done| done.len() == 1).and_then(|done| done.first().copied()),
             // All there are means any: an empty list.

@@ -73,7 +73,7 @@ fn id_at(unix_seconds: i64) -> OperationId {
 
 fn spec(kind: Kind) -> Spec {
     match kind {
-        Kind::CancelOperations => unreachable!("none of these is created here"),
+        Kind::StorageTransfer | Kind::CancelOperations => unreachable!("none of these is created here"),
         Kind::DemoSteps => Spec::DemoSteps(DemoSteps::new(1, 1)),
         Kind::PostgresExport => {
             let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };

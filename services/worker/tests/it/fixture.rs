@@ -76,7 +76,7 @@ impl Fixture {
             log: String::new(),
         };
         let mut config = Config::default();
-        let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path").into();
+        let url: String = Url::from_directory_path(self.bucket.path()).expect("an absolute path").into();
         config.buckets = vec![Bucket::new("exports", url, vec![project()])];
         config.worker.demo_steps = true;
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();

@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 14] = [
+const BY_ID: [(&str, &[&str]); 15] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -21,6 +21,7 @@ const BY_ID: [(&str, &[&str]); 14] = [
     ("changed", &["_pkey"]),
     ("project_of_operation", &["_pkey"]),
     ("notified", &["_pkey"]),
+    ("transfer_job_to_run", &["_pkey"]),
 ];
 
 /// What looks for rows that wait or run.
