@@ -19,7 +19,7 @@ use url::Url;
 const LONGEST_OBJECT: usize = 1024;
 const MOST_PREFIXES: usize = 1000;
 /// protobuf's: ten thousand years.
-const LONGEST_ELAPSED: Duration = Duration::from_secs(315_576_000_000);
+const LONGEST_ELAPSED: Duration = Duration::from_hours(87_660_000);
 
 /// For whom a transfer is judged, by what, and what is wrong with it.
 #[derive(Debug)]
@@ -57,10 +57,13 @@ impl<'a> Judge<'a> {
             let (configured, given) = (configured.trim_end_matches('/'), given.trim_end_matches('/'));
             configured == given || configured.split_once("://").is_some_and(|(_, bare)| bare == given)
         };
-        configured.filter(is).map(ToOwned::to_owned).unwrap_or_else(|| {
-            self.violations.add(field, "is not the endpoint that is configured for this bucket");
-            given.to_owned()
-        })
+        configured.filter(is).map_or_else(
+            || {
+                self.violations.add(field, "is not the endpoint that is configured for this bucket");
+                given.to_owned()
+            },
+            ToOwned::to_owned,
+        )
     }
 
     /// The region that is configured for a bucket, or none.

@@ -40,6 +40,7 @@ pub enum Field {
 
 /// What a filter selects.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it a request, and it is taken apart at once")]
 pub enum Selection {
     /// What matches this.
     Matching(ListFilter),

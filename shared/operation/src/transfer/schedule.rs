@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::{Date, OffsetDateTime, Time};
 
 const DAY: Duration = Duration::from_hours(24);
-/// The shortest interval (google.storagetransfer.v1.Schedule.repeat_interval).
+/// The shortest interval (`google.storagetransfer.v1.Schedule.repeat_interval`).
 const SHORTEST_INTERVAL: Duration = Duration::from_hours(1);
 /// Where only the last day is given.
 const END_OF_DAY: TimeOfDay = TimeOfDay { hours: 23, minutes: 59, seconds: 59, nanos: 0 };

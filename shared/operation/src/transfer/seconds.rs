@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 use std::time::Duration;
 
 /// Writes seconds and, if there are any, nine digits behind the point.
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
 pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match span {
         Some(span) if span.subsec_nanos() == 0 => serializer.collect_str(&format_args!("{}s", span.as_secs())),

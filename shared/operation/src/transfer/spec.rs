@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn spans_of_time_are_stored_as_they_are_shown() {
-        for (span, text) in [(Duration::from_secs(3_600), "3600s"), (Duration::from_millis(1_500), "1.500000000s")] {
+        for (span, text) in [(Duration::from_hours(1), "3600s"), (Duration::from_millis(1_500), "1.500000000s")] {
             let conditions = TransferConditions { min_time_elapsed: Some(span), ..TransferConditions::default() };
             let stored = serde_json::to_value(&conditions).expect("JSON");
             assert_eq!(stored, serde_json::json!({ "minTimeElapsed": text }));

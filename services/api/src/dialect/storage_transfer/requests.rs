@@ -56,7 +56,7 @@ pub fn create(mut fields: Fields, judge: &mut Judge<'_>) -> Option<Created> {
     match status {
         None => judge.violations.add("status", "is required: ENABLED or DISABLED"),
         Some(JobStatus::Deleted) => {
-            judge.violations.add("status", "must be ENABLED or DISABLED: there is nothing to delete")
+            judge.violations.add("status", "must be ENABLED or DISABLED: there is nothing to delete");
         }
         Some(JobStatus::Enabled | JobStatus::Disabled) => {}
     }

@@ -109,7 +109,7 @@ fn jobs_that_are_wrong_name_the_field() {
     assert!(error.starts_with("UNIMPLEMENTED: replicationSpec: is not implemented"), "{error}");
 }
 
-fn patched(mask: Option<&str>, job: Value) -> Result<TransferJobPatch, String> {
+fn patched(mask: Option<&str>, job: &Value) -> Result<TransferJobPatch, String> {
     let mut body = json!({"transferJob": job});
     if let Some(mask) = mask {
         body["updateTransferJobFieldMask"] = json!(mask);
@@ -125,19 +125,19 @@ fn a_mask_names_what_is_changed() {
         "name": "transferJobs/one", "projectId": "p", "description": "new", "status": "DISABLED", "transferSpec": spec(),
         "notificationConfig": {"whatever": 1}, "schedule": {"scheduleStartDate": {}}, "creationTime": "2026-01-02T03:04:05Z",
     });
-    let read = patched(Some("description"), whole.clone()).unwrap();
+    let read = patched(Some("description"), &whole).unwrap();
     assert_eq!(read.description.as_deref(), Some("new"));
     assert!(read.transfer.is_none() && read.notification.is_none() && read.status.is_none());
     for mask in ["transferSpec,status", "transfer_spec, status", "status,transferSpec,status"] {
-        let read = patched(Some(mask), whole.clone()).unwrap();
+        let read = patched(Some(mask), &whole).unwrap();
         assert!(read.transfer.is_some() && read.description.is_none(), "{mask}");
         assert_eq!(read.status, Some(JobStatus::Disabled), "{mask}");
     }
     // What the mask names and the job has not is taken away.
-    let read = patched(Some("description,notificationConfig,loggingConfig"), json!({})).unwrap();
+    let read = patched(Some("description,notificationConfig,loggingConfig"), &json!({})).unwrap();
     assert_eq!((read.description.as_deref(), read.notification), (Some(""), Some(None)));
     // Without a mask: what is there.
-    let read = patched(None, json!({"description": "new", "status": 3, "name": "transferJobs/one"})).unwrap();
+    let read = patched(None, &json!({"description": "new", "status": 3, "name": "transferJobs/one"})).unwrap();
     assert_eq!((read.description.as_deref(), read.status), (Some("new"), Some(JobStatus::Deleted)));
     assert!(read.transfer.is_none() && read.notification.is_none());
 }
@@ -168,7 +168,7 @@ fn patches_that_are_wrong_name_the_field() {
         (Some("description"), json!({"words": "x"}), "transferJob.words: is not a field of this message"),
         (None, json!({"schedule": {}}), "transferJob.schedule: cannot be changed"),
     ] {
-        let error = patched(mask, job.clone()).unwrap_err();
+        let error = patched(mask, &job).unwrap_err();
         assert!(error.contains(expected), "{mask:?} {job}: {error}");
     }
     let error =

@@ -309,8 +309,10 @@ pub fn show(transfer: &StorageTransfer) -> wire::TransferSpec {
     let data = |at: &BucketPath| Some(wire::BucketData { bucket_name: at.bucket.clone(), path: at.path.clone() });
     let folder = |path: &String| Some(wire::PosixFilesystem { root_directory: path.clone() });
     let mut spec = wire::TransferSpec {
-        object_conditions: Some(show_conditions(&transfer.conditions)).filter(|shown| *shown != Default::default()),
-        transfer_options: Some(show_options(&transfer.options)).filter(|shown| *shown != Default::default()),
+        object_conditions: Some(show_conditions(&transfer.conditions))
+            .filter(|shown| *shown != wire::ObjectConditions::default()),
+        transfer_options: Some(show_options(&transfer.options))
+            .filter(|shown| *shown != wire::TransferOptions::default()),
         ..wire::TransferSpec::default()
     };
     match &transfer.source {

@@ -160,6 +160,7 @@ pub struct TransferOptions {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = storagetransfer::Schedule)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct Schedule {
     pub schedule_start_date: Date,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,6 +271,7 @@ pub struct TransferOperation {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = storagetransfer::ErrorSummary)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct ErrorSummary {
     pub error_code: String,
     #[schema(pattern = "^[0-9]+$")]
