@@ -166,7 +166,7 @@ fn prefixes_part_the_names() {
     check(&["a/", "b/", "ab"], &["a/x", "b/y/"], "");
     check(&[], &["a", "b"], "");
     check(&["a", "b", "ab"], &[], "include[2]: begins with another prefix of this list");
-    check(&["ab", "a0", "a"], &[], "include[0]: begins with another prefix of this list");
+    check(&["ab", "a0", "a"], &[], "include[1]: begins with another prefix of this list");
     check(&["a", "a"], &[], "include[1]: begins with another prefix of this list");
     check(&[""], &[], "include[0]: is empty");
     check(&["/a"], &[], "include[0]: must not begin with /");

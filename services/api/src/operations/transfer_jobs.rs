@@ -339,7 +339,8 @@ mod tests {
     }
 
     fn seen(status: JobStatus, next_run_time: Option<OffsetDateTime>) -> StoredTransferJob {
-        StoredTransferJob { status, next_run_time, job: daily(), ..samples::stored_transfer_job() }
+        let create_time = datetime!(2026-02-27 10:30 UTC);
+        StoredTransferJob { status, next_run_time, create_time, job: daily(), ..samples::stored_transfer_job() }
     }
 
     fn actor() -> Actor {
