@@ -106,16 +106,18 @@ impl Identified {
         Fields::parse(&body)
     }
 
-    /// The parameters. A client whose URI became too long sends them as the form of a POST.
+    /// The parameters. A client whose URI became too long sends them as the form of a POST, and the token of the next page
+    /// behind the `?` all the same: what stands there wins.
     ///
     /// # Errors
     /// See [`body::read`].
     pub async fn query(&mut self) -> Result<Query, ApiError> {
+        let query = Query::parse(self.request.query_string().as_bytes());
         if sent_as_form(self.request.headers()) {
             let form = body::read(&self.request, &mut self.payload).await?;
-            return Ok(Query::parse(&form));
+            return Ok(Query::parse(&form).overlaid(query));
         }
-        Ok(Query::parse(self.request.query_string().as_bytes()))
+        Ok(query)
     }
 }
 
