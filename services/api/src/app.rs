@@ -1,9 +1,9 @@
 //! All routes, and what their handlers share.
 
 use crate::auth::{ADMIN, CANCEL, Callers, DELETE, Need, READ, WRITE};
-use crate::call::Call;
+use crate::call::Admit;
 use crate::catalog::Catalog;
-use crate::dialect::alloydb;
+use crate::dialect::{alloydb, storage_transfer};
 use crate::error::ApiError;
 use crate::limits::Limits;
 use crate::operations::Operations;
@@ -61,6 +61,12 @@ pub const LOCATION: &str = "/v1/projects/{project}/locations/{location}";
 pub const PROJECT: &str = "/api/v1/projects/{project}";
 /// Our own operations.
 pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
+/// Storage Transfer's jobs.
+pub const TRANSFER_JOBS: &str = "/v1/transferJobs";
+/// Their runs.
+pub const TRANSFER_OPERATIONS: &str = "/v1/transferOperations";
+/// Whom Storage Transfer works as.
+pub const SERVICE_ACCOUNTS: &str = "/v1/googleServiceAccounts";
 
 /// Every route there is, and the scope that it asks for. A pattern with a verb stands before the one without, which would
 /// match it too. Each is described at its handler as well: a test compares this list with the `OpenAPI` document.
@@ -81,6 +87,22 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         under(LOCATION, "/operations/{operation}")
             .get(READ, alloydb::get_operation)
             .delete(DELETE, alloydb::delete_operation),
+        // Storage Transfer
+        at(TRANSFER_JOBS).get(READ, storage_transfer::list_jobs).post(WRITE, storage_transfer::create_job),
+        tail(TRANSFER_JOBS, "{job}", ":run").post(WRITE, storage_transfer::run_job),
+        tail(TRANSFER_JOBS, "{job}", "")
+            .get(READ, storage_transfer::get_job)
+            .patch(WRITE, storage_transfer::patch_job)
+            .delete(DELETE, storage_transfer::delete_job),
+        at(TRANSFER_OPERATIONS).get(READ, storage_transfer::list_operations),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":cancel").post(CANCEL, storage_transfer::cancel_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":pause").post(WRITE, storage_transfer::pause_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":resume").post(WRITE, storage_transfer::resume_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":wait").post(READ, storage_transfer::wait_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", "")
+            .get(READ, storage_transfer::get_operation)
+            .delete(DELETE, storage_transfer::delete_operation),
+        under(SERVICE_ACCOUNTS, "/{project}").get(READ, storage_transfer::get_service_account),
         // Our own
         under(OPERATIONS, ":cancel").post(CANCEL, native::cancel_many),
         under(OPERATIONS, ":counts").get(READ, native::counts),
@@ -139,26 +161,50 @@ fn at(pattern: &str) -> Endpoint {
     Endpoint { pattern: pattern.to_owned(), methods: Vec::new(), resource: web::resource(pattern) }
 }
 
+/// What lies below a collection, however many segments its name has (`transferJobs/**`), and perhaps a verb.
+fn tail(parent: &str, name: &str, verb: &str) -> Endpoint {
+    let any = name.replace('}', ":.*}");
+    Endpoint { resource: web::resource(format!("{parent}/{any}{verb}")), ..at(&format!("{parent}/{name}{verb}")) }
+}
+
 impl Endpoint {
-    fn get<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+    fn get<C, F>(self, need: Need, handler: fn(C) -> F) -> Self
+    where
+        C: Admit + 'static,
+        F: Future<Output = Answer> + 'static,
+    {
         self.guarded("GET", web::get(), need, handler)
     }
 
-    fn post<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+    fn post<C, F>(self, need: Need, handler: fn(C) -> F) -> Self
+    where
+        C: Admit + 'static,
+        F: Future<Output = Answer> + 'static,
+    {
         self.guarded("POST", web::post(), need, handler)
     }
 
-    fn delete<F: Future<Output = Answer> + 'static>(self, need: Need, handler: fn(Call) -> F) -> Self {
+    fn patch<C, F>(self, need: Need, handler: fn(C) -> F) -> Self
+    where
+        C: Admit + 'static,
+        F: Future<Output = Answer> + 'static,
+    {
+        self.guarded("PATCH", web::patch(), need, handler)
+    }
+
+    fn delete<C, F>(self, need: Need, handler: fn(C) -> F) -> Self
+    where
+        C: Admit + 'static,
+        F: Future<Output = Answer> + 'static,
+    {
         self.guarded("DELETE", web::delete(), need, handler)
     }
 
-    fn guarded<F: Future<Output = Answer> + 'static>(
-        self,
-        method: &'static str,
-        route: Route,
-        need: Need,
-        handler: fn(Call) -> F,
-    ) -> Self {
+    fn guarded<C, F>(self, method: &'static str, route: Route, need: Need, handler: fn(C) -> F) -> Self
+    where
+        C: Admit + 'static,
+        F: Future<Output = Answer> + 'static,
+    {
         self.on(method, Some(need), route.to(move |request, payload| guarded(need, handler, request, payload)))
     }
 
@@ -195,12 +241,13 @@ impl HttpServiceFactory for Endpoint {
 }
 
 /// Lets a call in and runs its handler; a panic in it is an answer like any other, and the process lives.
-async fn guarded<F>(need: Need, handler: fn(Call) -> F, request: HttpRequest, payload: web::Payload) -> Answer
+async fn guarded<C, F>(need: Need, handler: fn(C) -> F, request: HttpRequest, payload: web::Payload) -> Answer
 where
+    C: Admit,
     F: Future<Output = Answer>,
 {
     // The handlers share nothing that a panic could leave half changed.
-    let run = AssertUnwindSafe(async move { handler(Call::admit(request, payload.into_inner(), need).await?).await });
+    let run = AssertUnwindSafe(async move { handler(C::admit(request, payload.into_inner(), need).await?).await });
     // The panic hook has logged it.
     run.catch_unwind().await.unwrap_or_else(|_| Err(ApiError::internal()))
 }
@@ -208,6 +255,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Call;
     use crate::watch::Terms;
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use operation::ProjectId;

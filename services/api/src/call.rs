@@ -1,5 +1,5 @@
-//! A call whose caller may act in the project of its path. What else a handler wants of the request, it asks for:
-//! nothing is read before the right to it is settled.
+//! A call whose caller may act in its project. What else a handler wants of the request, it asks for: nothing is read before
+//! the right to it is settled.
 
 use crate::app::Api;
 use crate::auth::{Need, Principal};
@@ -16,16 +16,60 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpMessage, HttpRequest, web};
 use operation::ProjectId;
 use percent_encoding::percent_decode_str;
+use std::future::Future;
 
-/// A call whose caller may act in the project of its path.
-pub struct Call {
-    /// Who calls.
-    pub principal: Principal,
-    /// The project of the path.
-    pub project: ProjectId,
+/// A call whose caller is known and may do what the route does. In which project is not settled: the vendor's path does not
+/// tell, so the handler finds out first, and [`Identified::enter`]s it.
+pub struct Identified {
+    principal: Principal,
     api: web::Data<Api>,
     request: HttpRequest,
     payload: Payload,
+}
+
+/// A call whose caller may act in its project.
+pub struct Call {
+    /// The project: mostly that of the path.
+    pub project: ProjectId,
+    caller: Identified,
+}
+
+/// How far a call is let in before its handler sees it.
+pub trait Admit: Sized {
+    /// Lets a call in whose caller may do what the route does.
+    ///
+    /// # Errors
+    /// Who asks is not known, asks too often, or may not do this.
+    fn admit(request: HttpRequest, payload: Payload, need: Need) -> impl Future<Output = Result<Self, ApiError>>;
+}
+
+impl Admit for Identified {
+    /// # Errors
+    /// See [`Callers::authenticate`](crate::auth::Callers::authenticate), [`Limits::request`](crate::limits::Limits::request)
+    /// and [`Principal::may`], in this order.
+    async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
+        let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
+        let principal = api.callers.authenticate(request.headers()).await?;
+        api.limits.request(&principal.name, need)?;
+        principal.may(need)?;
+        Ok(Self { principal, api, request, payload })
+    }
+}
+
+impl Admit for Call {
+    /// # Errors
+    /// Those of [`Identified`], then [`Identified::enter`]'s.
+    async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
+        let caller = Identified::admit(request, payload, need).await?;
+        let project = caller.segment("project");
+        caller.enter(&project)
+    }
+}
+
+impl std::fmt::Debug for Identified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identified").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Call {
@@ -34,48 +78,13 @@ impl std::fmt::Debug for Call {
     }
 }
 
-impl Call {
-    /// Lets a call in whose caller may do what the route does, in the project of its path.
+impl Identified {
+    /// Goes on in a project, if the caller may act in it.
     ///
     /// # Errors
-    /// See [`Callers::authenticate`](crate::auth::Callers::authenticate), [`Limits::request`](crate::limits::Limits::request),
-    /// [`Principal::may`] and [`Principal::authorize`], in this order.
-    pub async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
-        let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
-        let principal = api.callers.authenticate(request.headers()).await?;
-        api.limits.request(&principal.name, need)?;
-        principal.may(need)?;
-        let project = principal.authorize(&segment(&request, "project"))?;
-        Ok(Self { principal, project, api, request, payload })
-    }
-
-    /// Counts one more creation that is asked for in the project, whatever becomes of it.
-    ///
-    /// # Errors
-    /// See [`Limits::creation`](crate::limits::Limits::creation).
-    pub fn creates(&self) -> Result<(), ApiError> {
-        self.api.limits.creation(&self.project)
-    }
-
-    /// The same for an operation that waits for its turn among the project's.
-    ///
-    /// # Errors
-    /// See [`Call::creates`] and [`Queues::let_in`](crate::queues::Queues::let_in).
-    pub async fn enqueues(&self) -> Result<(), ApiError> {
-        self.creates()?;
-        self.api.queues.let_in(&self.project, &self.api.operations).await
-    }
-
-    /// Who asks, as the audit log tells it.
-    pub fn actor(&self) -> Actor {
-        Actor {
-            principal: self.principal.name.clone(),
-            source_address: self
-                .request
-                .peer_addr()
-                .map(|peer| source_address(peer.ip(), self.request.headers(), &self.api.trusted_proxies)),
-            request_id: self.request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        }
+    /// See [`Principal::authorize`].
+    pub fn enter(self, project: &str) -> Result<Call, ApiError> {
+        Ok(Call { project: self.principal.authorize(project)?, caller: self })
     }
 
     /// What the handlers share.
@@ -88,11 +97,6 @@ impl Call {
         segment(&self.request, name)
     }
 
-    /// A header as text, with what is no text replaced.
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    }
-
     /// The body as a JSON object; empty where there is none.
     ///
     /// # Errors
@@ -102,16 +106,89 @@ impl Call {
         Fields::parse(&body)
     }
 
-    /// The parameters. A client whose URI became too long sends them as the form of a POST.
+    /// The parameters. A client whose URI became too long sends them as the form of a POST, and the token of the next page
+    /// behind the `?` all the same: what stands there wins.
     ///
     /// # Errors
     /// See [`body::read`].
     pub async fn query(&mut self) -> Result<Query, ApiError> {
+        let query = Query::parse(self.request.query_string().as_bytes());
         if sent_as_form(self.request.headers()) {
             let form = body::read(&self.request, &mut self.payload).await?;
-            return Ok(Query::parse(&form));
+            return Ok(Query::parse(&form).overlaid(query));
         }
-        Ok(Query::parse(self.request.query_string().as_bytes()))
+        Ok(query)
+    }
+}
+
+impl Call {
+    /// Whether the caller may also do what another route asks for.
+    ///
+    /// # Errors
+    /// See [`Principal::may`].
+    pub fn may(&self, need: Need) -> Result<(), ApiError> {
+        self.caller.principal.may(need)
+    }
+
+    /// Counts one more creation that is asked for in the project, whatever becomes of it.
+    ///
+    /// # Errors
+    /// See [`Limits::creation`](crate::limits::Limits::creation).
+    pub fn creates(&self) -> Result<(), ApiError> {
+        self.caller.api.limits.creation(&self.project)
+    }
+
+    /// The same for an operation that waits for its turn among the project's.
+    ///
+    /// # Errors
+    /// See [`Call::creates`] and [`Queues::let_in`](crate::queues::Queues::let_in).
+    pub async fn enqueues(&self) -> Result<(), ApiError> {
+        self.creates()?;
+        let api = &self.caller.api;
+        api.queues.let_in(&self.project, &api.operations).await
+    }
+
+    /// Who asks, as the audit log tells it.
+    pub fn actor(&self) -> Actor {
+        let Identified { principal, api, request, payload: _ } = &self.caller;
+        Actor {
+            principal: principal.name.clone(),
+            source_address: request
+                .peer_addr()
+                .map(|peer| source_address(peer.ip(), request.headers(), &api.trusted_proxies)),
+            request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// What the handlers share.
+    pub fn api(&self) -> &Api {
+        self.caller.api()
+    }
+
+    /// A segment of the path, decoded.
+    pub fn segment(&self, name: &str) -> String {
+        self.caller.segment(name)
+    }
+
+    /// A header as text, with what is no text replaced.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.caller.request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// See [`Identified::body`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn body(&mut self) -> Result<Fields, ApiError> {
+        self.caller.body().await
+    }
+
+    /// See [`Identified::query`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn query(&mut self) -> Result<Query, ApiError> {
+        self.caller.query().await
     }
 }
 

@@ -1,7 +1,8 @@
-//! What the configuration offers to exports: clusters by project and location, and buckets.
+//! What the configuration offers to exports and transfers: clusters by project and location, buckets, and folders.
 
 use operation::ProjectId;
 use runtime::config::{Bucket, Config};
+use std::path::Path;
 
 /// A cluster's resource name, in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +46,12 @@ pub fn is_id(text: &str) -> bool {
 #[error("the cluster name {0:?} is not valid: projects/PROJECT/locations/LOCATION/clusters/CLUSTER is expected")]
 pub struct ClusterNameError(String);
 
-/// What the configuration offers to exports.
+/// What the configuration offers to exports and transfers.
 #[derive(Debug)]
 pub struct Catalog {
     clusters: Vec<ClusterName>,
-    buckets: Vec<Bucket>,
+    /// Its buckets and folders alone.
+    places: Config,
 }
 
 impl Catalog {
@@ -64,7 +66,8 @@ impl Catalog {
             .map(|cluster| ClusterName::parse(&cluster.name).ok_or_else(|| ClusterNameError(cluster.name.clone())))
             .collect::<Result<Vec<_>, _>>()?;
         clusters.sort_by_key(ToString::to_string);
-        Ok(Self { clusters, buckets: config.buckets.clone() })
+        let (buckets, folders) = (config.buckets.clone(), config.folders.clone());
+        Ok(Self { clusters, places: Config { buckets, folders, ..Config::default() } })
     }
 
     /// The clusters of a project, in one location or (`None`) all of them, by name.
@@ -89,7 +92,17 @@ impl Catalog {
 
     /// Whether the project may write to a bucket of this name.
     pub fn has_bucket(&self, project: &ProjectId, name: &str) -> bool {
-        self.buckets.iter().any(|bucket| bucket.name == name && bucket.projects.contains(project))
+        self.bucket(project, name).is_some()
+    }
+
+    /// One bucket, if the project may use it.
+    pub fn bucket(&self, project: &ProjectId, name: &str) -> Option<&Bucket> {
+        self.places.bucket(project, name)
+    }
+
+    /// Whether a path is, or lies beneath, a folder that the project may use.
+    pub fn has_folder(&self, project: &ProjectId, path: &str) -> bool {
+        self.places.folder(project, Path::new(path)).is_some()
     }
 }
 

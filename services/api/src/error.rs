@@ -26,23 +26,38 @@ pub struct Violation {
 
 /// What is wrong with a request; all of it in one answer where possible.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations {
+    wrong: Vec<Violation>,
+    not_implemented: Vec<Violation>,
+}
 
 impl Violations {
     /// Notes one more. The first one of a field stands: what follows from it is noise.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
         let field = field.into();
-        if self.0.iter().all(|noted| noted.field != field) {
-            self.0.push(Violation { field, description: description.into() });
+        if self.wrong.iter().all(|noted| noted.field != field) {
+            self.wrong.push(Violation { field, description: description.into() });
         }
+    }
+
+    /// Notes a field that asks for what the vendor has and we have not. `instead` says what to do.
+    pub fn not_implemented(&mut self, field: impl Into<String>, instead: &str) {
+        let description = format!("is not implemented: {instead}");
+        self.not_implemented.push(Violation { field: field.into(), description });
     }
 
     /// An error where something is wrong.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with all violations.
+    /// `INVALID_ARGUMENT` with all that is wrong, or else UNIMPLEMENTED with all that we have not.
     pub fn into_result(self) -> Result<(), ApiError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
+        if !self.wrong.is_empty() {
+            return Err(ApiError::invalid(self.wrong));
+        }
+        if !self.not_implemented.is_empty() {
+            return Err(ApiError::of_fields(Code::Unimplemented, "FIELD_NOT_IMPLEMENTED", self.not_implemented));
+        }
+        Ok(())
     }
 }
 
@@ -83,10 +98,13 @@ impl ApiError {
 
     /// `INVALID_ARGUMENT`: what is wrong with which fields.
     pub fn invalid(violations: Vec<Violation>) -> Self {
+        Self::of_fields(Code::InvalidArgument, "INVALID_FIELD", violations)
+    }
+
+    fn of_fields(code: Code, reason: &'static str, violations: Vec<Violation>) -> Self {
         let told: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
         let fields: Vec<_> = violations.iter().map(|v| v.field.as_str()).collect();
-        let mut error =
-            Self::new(Code::InvalidArgument, "INVALID_FIELD", told.join("; ")).with("fields", fields.join(","));
+        let mut error = Self::new(code, reason, told.join("; ")).with("fields", fields.join(","));
         error.0.violations = violations;
         error
     }
@@ -291,5 +309,23 @@ mod tests {
         let error = violations.into_result().expect_err("there are two");
         assert_eq!(shown(&error)["error"]["message"], "a: is required; b.c: is not a field of this message");
         assert_eq!(shown(&error)["error"]["details"][1]["fieldViolations"][1]["field"], "b.c");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_before_what_is_not_implemented() {
+        let mut violations = Violations::default();
+        violations.not_implemented("a", "do without");
+        violations.add("b", "is required");
+        let error = violations.into_result().expect_err("there are two");
+        assert_eq!(
+            (error.code(), error.to_string()),
+            (Code::InvalidArgument, "INVALID_ARGUMENT: b: is required".into())
+        );
+        let mut violations = Violations::default();
+        violations.not_implemented("a", "do without");
+        let error = violations.into_result().expect_err("there is one");
+        assert_eq!(error.to_string(), "UNIMPLEMENTED: a: is not implemented: do without");
+        assert_eq!(shown(&error)["error"]["details"][0]["metadata"]["fields"], "a");
+        assert_eq!(shown(&error)["error"]["details"][1]["fieldViolations"][0]["field"], "a");
     }
 }

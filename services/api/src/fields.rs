@@ -25,15 +25,15 @@ impl Fields {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
-        // serde_json's own limit on nesting (128) holds here.
-        let Unambiguous(value) = serde_json::from_slice(body)
-            .map_err(|error| ApiError::invalid_field("(body)", format!("is not valid JSON: {error}")))?;
-        match value {
-            Value::Object(members) => Ok(Self { path: String::new(), members }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(ApiError::invalid_field("(body)", format!("must be a JSON object, not {}", describe(&value))))
-            }
-        }
+        Ok(Self { path: String::new(), members: members(body, "(body)")? })
+    }
+
+    /// Parses a parameter that holds a JSON object. Its members are named after it.
+    ///
+    /// # Errors
+    /// As [`Fields::parse`].
+    pub fn of_parameter(name: &str, text: &str) -> Result<Self, ApiError> {
+        Ok(Self { path: name.to_owned(), members: members(text.as_bytes(), name)? })
     }
 
     /// Whether nothing is left.
@@ -70,6 +70,25 @@ impl Fields {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         number.or_else(|| self.wrong(name, "a whole number", &value, violations))
+    }
+
+    /// One of some words, by its name or its number in the vendor's list, which begins with the word for none: that is absent.
+    pub fn word<T: Copy>(&mut self, name: &str, words: &Words<T>, violations: &mut Violations) -> Option<T> {
+        let value = self.take(name, violations)?;
+        let path = self.path(name);
+        words.read(&value, path, violations)
+    }
+
+    /// A list of such words.
+    pub fn words<T: Copy>(&mut self, name: &str, words: &Words<T>, violations: &mut Violations) -> Vec<T> {
+        let Some(value) = self.take(name, violations) else { return Vec::new() };
+        let Value::Array(items) = value else {
+            let _: Option<()> = self.wrong(name, "a list of strings", &value, violations);
+            return Vec::new();
+        };
+        let item =
+            |(index, item): (usize, &Value)| words.read(item, self.path(&format!("{name}[{index}]")), violations);
+        items.iter().enumerate().filter_map(item).collect()
     }
 
     /// A list of texts. An empty text in it is handed on: what it means is the caller's business.
@@ -114,6 +133,20 @@ impl Fields {
         texts
     }
 
+    /// Whether there is such a member. Null is none.
+    pub fn has(&self, name: &str) -> bool {
+        let there = |name: &str| self.members.get(name).is_some_and(|value| !value.is_null());
+        there(name) || there(&snake_case(name))
+    }
+
+    /// Takes members that are of no concern, whatever they hold: what a vendor's answer says and its requests need not.
+    pub fn pass_over(&mut self, names: &[&str]) {
+        for name in names {
+            self.members.remove(*name);
+            self.members.remove(&snake_case(name));
+        }
+    }
+
     /// Refuses what nobody has taken.
     pub fn finish(self, violations: &mut Violations) {
         for name in self.members.keys() {
@@ -134,6 +167,49 @@ impl Fields {
     fn wrong<T>(&self, name: &str, expected: &str, got: &Value, violations: &mut Violations) -> Option<T> {
         violations.add(self.path(name), format!("must be {expected}, not {}", describe(got)));
         None
+    }
+}
+
+/// The words of a protobuf enum in the order of their numbers, which begin with 0 for none of them.
+#[derive(Debug)]
+pub struct Words<T: 'static> {
+    /// The word for none.
+    pub none: &'static str,
+    /// The others, from 1 on.
+    pub others: &'static [(&'static str, T)],
+}
+
+impl<T: Copy> Words<T> {
+    fn read(&self, value: &Value, path: String, violations: &mut Violations) -> Option<T> {
+        let number = match value {
+            Value::String(text) if text == self.none || text.is_empty() => Some(0),
+            Value::String(text) => self.others.iter().position(|(word, _)| word == text).map(|index| index + 1),
+            Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        let found = match number {
+            Some(0) => return None,
+            Some(number) => self.others.get(number - 1).map(|(_, meaning)| *meaning),
+            None => None,
+        };
+        if found.is_none() {
+            let words: Vec<_> = self.others.iter().map(|(word, _)| *word).collect();
+            violations.add(path, format!("must be one of {}", words.join(", ")));
+        }
+        found
+    }
+}
+
+/// The members of what is a JSON object, and nothing else.
+fn members(text: &[u8], whole: &str) -> Result<Map<String, Value>, ApiError> {
+    // serde_json's own limit on nesting (128) holds here.
+    let Unambiguous(value) = serde_json::from_slice(text)
+        .map_err(|error| ApiError::invalid_field(whole, format!("is not valid JSON: {error}")))?;
+    match value {
+        Value::Object(members) => Ok(members),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(ApiError::invalid_field(whole, format!("must be a JSON object, not {}", describe(&value))))
+        }
     }
 }
 
@@ -278,6 +354,41 @@ mod tests {
         check(r#"{"priority":1.5}"#, "INVALID_ARGUMENT: priority: must be a whole number, not a number");
         check(r#"{"tables":["a",2]}"#, "INVALID_ARGUMENT: tables[1]: must be a string, not a number");
         check(r#"{"selectQuery":"a\u0000b"}"#, "INVALID_ARGUMENT: selectQuery: must not contain the character \\u0000");
+    }
+
+    #[test]
+    fn words_are_read_by_name_and_by_number() {
+        const WORDS: Words<char> = Words { none: "LETTER_UNSPECIFIED", others: &[("A", 'a'), ("B", 'b')] };
+        let read = |value: &str| {
+            let mut violations = Violations::default();
+            let mut fields = Fields::parse(format!("{{\"x\":{value}}}").as_bytes()).expect("JSON");
+            let word = fields.word("x", &WORDS, &mut violations);
+            fields.finish(&mut violations);
+            violations.into_result().map(|()| word).map_err(|error| error.to_string())
+        };
+        for (value, expect) in [
+            ("\"A\"", Some('a')),
+            ("2", Some('b')),
+            ("0", None),
+            ("\"LETTER_UNSPECIFIED\"", None),
+            ("\"\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(read(value), Ok(expect), "{value}");
+        }
+        for value in ["3", "-1", "1.5", "\"a\"", "\"1\"", "true", "[]", "{}"] {
+            assert_eq!(read(value), Err("INVALID_ARGUMENT: x: must be one of A, B".to_owned()), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_named_before_its_members() {
+        let mut violations = Violations::default();
+        Fields::of_parameter("filter", "{\"x\": 1}").expect("JSON").finish(&mut violations);
+        let error = violations.into_result().expect_err("x").to_string();
+        assert_eq!(error, "INVALID_ARGUMENT: filter.x: is not a field of this message");
+        let error = Fields::of_parameter("filter", "").expect_err("no JSON").to_string();
+        assert!(error.starts_with("INVALID_ARGUMENT: filter: is not valid JSON"), "{error}");
     }
 
     #[test]

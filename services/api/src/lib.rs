@@ -34,5 +34,6 @@ pub mod serve;
 pub mod settings;
 mod source_address;
 pub mod time_text;
+pub mod transfer;
 pub mod unread;
 pub mod watch;

@@ -4,6 +4,8 @@
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
 
+mod transfer_jobs;
+
 use crate::creation::retry_request;
 use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
@@ -21,8 +23,10 @@ use tracing::Instrument;
 pub use crate::creation::Creation;
 pub use operation::ListFilter;
 pub use store::{
-    Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue, Why,
+    Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue,
+    StoredTransferJob, TransferJobFilter, Why,
 };
+pub use transfer_jobs::{TransferJobCreation, TransferJobError, TransferJobPatch};
 
 /// When a caller is told to try again. Above the 2 s that a connection of the pool is waited for.
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);

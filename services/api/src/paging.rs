@@ -72,6 +72,55 @@ pub async fn operations(
     Ok(Paged { items: page.operations, next_page_token })
 }
 
+/// What of a list is shown on a page, where each row has to be looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept<T, P> {
+    /// What is on the page.
+    pub items: Vec<T>,
+    /// Where the next page goes on, if there may be one.
+    pub next: Option<P>,
+}
+
+/// How many rows are looked at for one page, at the most, if few of them are kept: then it comes back short (AIP-158).
+const MOST_LOOKED_AT: usize = 2_048;
+/// How many of them come at a time.
+const AT_A_TIME: u32 = 256;
+
+/// Walks on from `after` until `size` rows are kept, or enough were looked at. `fetch` reads at most so many rows, and tells
+/// whether there are more.
+///
+/// # Errors
+/// What `fetch` says.
+pub async fn kept<T, P: Clone>(
+    size: u32,
+    after: Option<P>,
+    keeps: Option<&dyn Fn(&T) -> bool>,
+    position: impl Fn(&T) -> P,
+    fetch: impl AsyncFn(Option<P>, u32) -> Result<(Vec<T>, bool), ApiError>,
+) -> Result<Kept<T, P>, ApiError> {
+    let (mut items, mut looked_at, mut after) = (Vec::new(), 0, after);
+    loop {
+        let step = if keeps.is_some() { AT_A_TIME } else { size };
+        let (rows, more) = fetch(after.clone(), step).await?;
+        looked_at += rows.len();
+        let mut rows = rows.into_iter();
+        while let Some(row) = rows.next() {
+            let here = position(&row);
+            if keeps.is_none_or(|keeps| keeps(&row)) {
+                items.push(row);
+            }
+            after = Some(here);
+            if items.len() >= size as usize {
+                let next = after.filter(|_| more || rows.len() > 0);
+                return Ok(Kept { items, next });
+            }
+        }
+        if !more || looked_at >= MOST_LOOKED_AT {
+            return Ok(Kept { items, next: after.filter(|_| more) });
+        }
+    }
+}
+
 /// A page of what is configured: sorted names, all in memory.
 ///
 /// # Errors
@@ -92,4 +141,51 @@ pub fn names(call: &Call, query: &Query, parent: &str, names: Vec<String>) -> Re
         None => None,
     };
     Ok(Paged { items, next_page_token })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Walks through the numbers below `count`; the pages, and how often rows were fetched for each.
+    async fn walk(count: u32, size: u32, keeps: Option<&dyn Fn(&u32) -> bool>) -> Vec<(Vec<u32>, u32)> {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let fetches = Cell::new(0);
+            let fetch = async |after: Option<u32>, most: u32| {
+                fetches.set(fetches.get() + 1);
+                let first = after.map_or(0, |after| after + 1);
+                let last = count.min(first + most);
+                Ok(((first..last).collect(), last < count))
+            };
+            let page = kept(size, after, keeps, |row| *row, fetch).await.expect("a page");
+            pages.push((page.items, fetches.get()));
+            after = page.next;
+            if after.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_page_without_a_look_is_one_fetch() {
+        assert_eq!(walk(5, 2, None).await, [(vec![0, 1], 1), (vec![2, 3], 1), (vec![4], 1)]);
+        assert_eq!(walk(4, 2, None).await, [(vec![0, 1], 1), (vec![2, 3], 1)]);
+        assert_eq!(walk(0, 2, None).await, [(vec![], 1)]);
+    }
+
+    #[actix_web::test]
+    async fn a_page_of_what_is_seldom_kept_is_short_and_the_walk_is_whole() {
+        let hundreds = |row: &u32| row.is_multiple_of(100);
+        let pages = walk(10_000, 7, Some(&hundreds)).await;
+        let walked: Vec<_> = pages.iter().flat_map(|(items, _)| items.clone()).collect();
+        assert_eq!(walked, (0..100).map(|number| number * 100).collect::<Vec<_>>());
+        let nothing = |_: &u32| false;
+        let pages = walk(5_000, 7, Some(&nothing)).await;
+        assert_eq!(pages, [(vec![], 8), (vec![], 8), (vec![], 4)], "no page looks at more than it may");
+        // The last row of a fetch fills the page: there is no empty page behind it.
+        let all = |_: &u32| true;
+        assert_eq!(walk(256, 256, Some(&all)).await.len(), 1);
+    }
 }

@@ -18,6 +18,12 @@ impl Query {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
+    /// These parameters, and others that win over them.
+    pub fn overlaid(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// One parameter, by its camelCase or `snake_case` name; the last one where there are several. An empty one is
     /// absent: Google's clients send them.
     ///
@@ -120,6 +126,12 @@ mod tests {
         check("pageSize=-1", Err("must not be negative"));
         check("pageSize=ten", Err("must be a whole number"));
         check("pageSize=1.5", Err("must be a whole number"));
+    }
+
+    #[test]
+    fn what_is_laid_over_wins() {
+        let query = Query::parse(b"filter=x&pageToken=old").overlaid(Query::parse(b"pageToken=new&alt=json"));
+        assert_eq!((query.text("filter").unwrap(), query.text("pageToken").unwrap()), (Some("x"), Some("new")));
     }
 
     #[test]

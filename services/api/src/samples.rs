@@ -1,6 +1,10 @@
-//! Operations for the tests beside the code: one that was just created, to be changed where a test cares.
+//! Operations for the tests beside the code: one that was just created, to be changed where a test cares. And jobs.
 
-use crate::operations::Operation;
+use crate::operations::{Operation, StoredTransferJob};
+use operation::transfer::{
+    BucketPath, JobStatus, PayloadFormat, StorageTransfer, TransferConditions, TransferJob, TransferNotification,
+    TransferOptions, TransferSink, TransferSource,
+};
 use operation::{AttemptNumber, DemoSteps, Kind, RetryPolicy, Spec, State};
 use std::collections::BTreeMap;
 use time::macros::datetime;
@@ -46,5 +50,49 @@ pub fn created() -> Operation {
         cancel: None,
         trace_parent: None,
         has_secret: false,
+    }
+}
+
+fn transfer(source: TransferSource, sink: TransferSink) -> StorageTransfer {
+    let (conditions, options) = (TransferConditions::default(), TransferOptions::default());
+    StorageTransfer { job: None, source, sink, conditions, options, notification: None }
+}
+
+/// From one bucket to another.
+pub fn transfer_of_buckets() -> StorageTransfer {
+    let path = |bucket: &str, path: &str| BucketPath { bucket: bucket.to_owned(), path: path.to_owned() };
+    transfer(TransferSource::Bucket(path("exports", "a/")), TransferSink::Bucket(path("sink", "")))
+}
+
+/// From one folder to another.
+pub fn transfer_of_folders() -> StorageTransfer {
+    transfer(TransferSource::Folder("/data/a".to_owned()), TransferSink::Folder("/data/b".to_owned()))
+}
+
+/// One that tells of its ends, and has no schedule.
+pub fn transfer_job() -> TransferJob {
+    let notification = TransferNotification {
+        topic: "projects/p/topics/ends".to_owned(),
+        events: Vec::new(),
+        payload: PayloadFormat::Json,
+    };
+    let transfer = StorageTransfer { notification: Some(notification), ..transfer_of_buckets() };
+    TransferJob { description: "words".to_owned(), transfer, schedule: None }
+}
+
+/// As it was made.
+pub fn stored_transfer_job() -> StoredTransferJob {
+    let at = datetime!(2026-11-23 07:00:00.5 UTC);
+    StoredTransferJob {
+        project: "p".parse().expect("a project"),
+        name: "transferJobs/one".parse().expect("a name"),
+        status: JobStatus::Enabled,
+        job: transfer_job(),
+        next_run_time: None,
+        latest_operation: None,
+        revision: 1,
+        create_time: at,
+        update_time: at,
+        delete_time: None,
     }
 }

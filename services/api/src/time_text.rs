@@ -34,6 +34,17 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
+/// The same, with nothing left out: none, three, six or nine digits behind the point.
+pub fn exact_seconds(duration: Duration) -> String {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    match nanos {
+        0 => format!("{seconds}s"),
+        _ if nanos.is_multiple_of(1_000_000) => format!("{seconds}.{:03}s", nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1_000) => format!("{seconds}.{:06}s", nanos / 1_000),
+        _ => format!("{seconds}.{nanos:09}s"),
+    }
+}
+
 /// `1,234,567`
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -73,6 +84,9 @@ mod tests {
         }
         assert_eq!(seconds(Duration::from_millis(1_500)), "1.500s");
         assert_eq!(seconds(Duration::from_secs(3)), "3s");
+        for text in ["3s", "3.500s", "3.000001s", "3.000000001s"] {
+            assert_eq!(duration(text).map(exact_seconds).as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which operations of a project a list or a bulk cancel is about.
 
-use crate::{Kind, State};
+use crate::{Kind, OperationId, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -18,6 +18,12 @@ pub struct ListFilter {
     /// Exactly this target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// One of these targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// One of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<OperationId>,
     /// All of these labels, with these values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -108,6 +108,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("list_transfer_jobs", transfer_jobs::LIST_TRANSFER_JOBS),
     ("update_transfer_job", transfer_jobs::UPDATE_TRANSFER_JOB),
     ("run_transfer_job", transfer_jobs::RUN_TRANSFER_JOB),
+    ("transfer_job_to_run", transfer_jobs::TRANSFER_JOB_TO_RUN),
     ("skip_transfer_job", transfer_jobs::SKIP_TRANSFER_JOB),
     ("due_transfer_jobs", transfer_jobs::DUE_TRANSFER_JOBS),
     ("forget_transfer_jobs", transfer_jobs::FORGET_TRANSFER_JOBS),

@@ -43,20 +43,14 @@ impl Store {
         limit: u32,
     ) -> Result<Page, StoreError> {
         let mut query = QueryBuilder::new("SELECT o.* FROM ");
-        conditions(&mut query, project, filter);
-        let (follows, sorted) = match order {
-            Order::NewestFirst => (" < ", " DESC"),
-            Order::OldestFirst => (" > ", ""),
-        };
-        // By the id of the table that is walked: the other one is looked up by it.
-        let id = if filter.labels.is_empty() { "o.id" } else { "l.operation_id" };
-        if let Some(after) = after {
-            query.push(" AND ").push(id).push(follows).push_bind(after.as_uuid());
+        if filter.targets.len() > 1 && filter.labels.is_empty() {
+            of_each_target(&mut query, project, filter, order, after, limit);
+        } else {
+            conditions(&mut query, project, filter);
+            page(&mut query, filter, order, after, limit);
         }
-        query.push(" ORDER BY ").push(id).push(sorted).push(" LIMIT ").push_bind(i64::from(limit) + 1);
         let rows = query.build().fetch_all(&self.pool).await?;
         let mut operations = rows.iter().map(Operation::read).collect::<Result<Vec<_>, _>>()?;
-        // One row more than asked for tells whether there is another page.
         let more = operations.len() > limit as usize;
         operations.truncate(limit as usize);
         let next = if more { operations.last().map(|operation| operation.id) } else { None };
@@ -74,6 +68,43 @@ impl Store {
         let row = query.build().fetch_one(&self.pool).await?;
         Ok(row.try_get::<i64, _>("n")?.unsigned_abs())
     }
+}
+
+/// The end of a list's query: where it goes on, in which order, and how far. One row more than asked for tells whether there
+/// is another page.
+fn page(query: &mut QueryBuilder<Postgres>, filter: &ListFilter, order: Order, after: Option<OperationId>, limit: u32) {
+    let (follows, sorted) = match order {
+        Order::NewestFirst => (" < ", " DESC"),
+        Order::OldestFirst => (" > ", ""),
+    };
+    // By the id of the table that is walked: the other one is looked up by it.
+    let id = if filter.labels.is_empty() { "o.id" } else { "l.operation_id" };
+    if let Some(after) = after {
+        query.push(" AND ").push(id).push(follows).push_bind(after.as_uuid());
+    }
+    query.push(" ORDER BY ").push(id).push(sorted).push(" LIMIT ").push_bind(i64::from(limit) + 1);
+}
+
+/// A page of the operations of some targets: of each of them the index has its own in order, so a page of each is read, and
+/// no more.
+fn of_each_target(
+    query: &mut QueryBuilder<Postgres>,
+    project: &ProjectId,
+    filter: &ListFilter,
+    order: Order,
+    after: Option<OperationId>,
+    limit: u32,
+) {
+    let mut targets = filter.targets.clone();
+    targets.sort_unstable();
+    targets.dedup();
+    query.push("unnest(").push_bind(targets).push("::text[]) t (target) CROSS JOIN LATERAL (SELECT o.* FROM ");
+    let of_one = ListFilter { targets: Vec::new(), ..filter.clone() };
+    conditions(query, project, &of_one);
+    query.push(" AND o.target = t.target");
+    page(query, filter, order, after, limit);
+    query.push(") o WHERE true");
+    page(query, filter, order, None, limit);
 }
 
 /// Built from the conditions that are there: with `$1 IS NULL OR …` a cached plan could not use the keyset as the
@@ -101,6 +132,19 @@ fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &
     }
     if let Some(target) = &filter.target {
         query.push(" AND o.target = ").push_bind(target.clone());
+    }
+    match filter.targets.as_slice() {
+        [] => {}
+        [target] => {
+            query.push(" AND o.target = ").push_bind(target.clone());
+        }
+        targets => {
+            query.push(" AND o.target = ANY (").push_bind(targets.to_vec()).push(")");
+        }
+    }
+    if !filter.ids.is_empty() {
+        let ids: Vec<_> = filter.ids.iter().map(|id| id.as_uuid()).collect();
+        query.push(" AND o.id = ANY (").push_bind(ids).push(")");
     }
     if let Some(done) = filter.done {
         // Spelled so that it implies the partial index of open operations.

@@ -15,6 +15,7 @@ pub(crate) const GET_TRANSFER_JOB: &str = include_str!("../sql/get_transfer_job.
 pub(crate) const LIST_TRANSFER_JOBS: &str = include_str!("../sql/list_transfer_jobs.sql");
 pub(crate) const UPDATE_TRANSFER_JOB: &str = include_str!("../sql/update_transfer_job.sql");
 pub(crate) const RUN_TRANSFER_JOB: &str = include_str!("../sql/run_transfer_job.sql");
+pub(crate) const TRANSFER_JOB_TO_RUN: &str = include_str!("../sql/transfer_job_to_run.sql");
 pub(crate) const SKIP_TRANSFER_JOB: &str = include_str!("../sql/skip_transfer_job.sql");
 pub(crate) const DUE_TRANSFER_JOBS: &str = include_str!("../sql/due_transfer_jobs.sql");
 pub(crate) const FORGET_TRANSFER_JOBS: &str = include_str!("../sql/forget_transfer_jobs.sql");
@@ -88,7 +89,7 @@ pub struct TransferJobRun {
 }
 
 /// Which jobs a list shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferJobFilter {
     /// Only these; all where it is `None`.
     pub names: Option<Vec<JobName>>,
@@ -117,7 +118,7 @@ pub struct DuePlace {
     name: String,
 }
 
-/// A job whose time has come.
+/// A job whose time has come, by its schedule or because somebody asks.
 #[derive(Debug, Clone)]
 pub struct DueTransferJob {
     /// The job.
@@ -223,6 +224,19 @@ impl Store {
             .bind(millis(run.retry.initial_delay))
             .bind(millis(run.retry.longest_delay));
         by(query, &run.by).fetch_optional(&self.pool).await?.as_ref().map(Operation::read).transpose()
+    }
+
+    /// Reads a job and whether its latest run has ended, also where a user has hidden that run.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn transfer_job_to_run(
+        &self,
+        project: &ProjectId,
+        name: &JobName,
+    ) -> Result<Option<DueTransferJob>, StoreError> {
+        let query = sqlx::query(TRANSFER_JOB_TO_RUN).bind(project.as_str()).bind(name.as_str());
+        query.fetch_optional(&self.pool).await?.as_ref().map(due).transpose()
     }
 
     /// Lets a job that stands as it was seen wait for its next time, without a run.
@@ -333,6 +347,10 @@ fn like(pattern: &str) -> String {
 
 fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(value).map_err(|_| unreadable("job"))
+}
+
+fn due(row: &PgRow) -> Result<DueTransferJob, StoreError> {
+    Ok(DueTransferJob { job: read(row)?, now: row.try_get("now")?, latest_ended: row.try_get("latest_ended")? })
 }
 
 fn read(row: &PgRow) -> Result<StoredTransferJob, StoreError> {

@@ -21,6 +21,9 @@ pub const TOKEN_SHA256: &str = "4c5dc9b7708905f77f5e5d16316b5dfb425e68cb326dcd55
 /// The lease's time to live in the tests' configuration.
 pub const LEASE_TTL: Duration = Duration::from_secs(2);
 
+/// The buckets of transfers, each a folder of its own beside that of `exports`: from the first two, into the third.
+const TRANSFER_BUCKETS: [&str; 3] = ["source", "slow", "sink"];
+
 /// Real processes, and all they stand on. Ends them when dropped.
 #[derive(Debug)]
 pub struct System {
@@ -65,11 +68,14 @@ impl System {
         let folder = tempfile::tempdir()?;
         let bucket = folder.path().join("bucket");
         std::fs::create_dir(&bucket)?;
+        for name in TRANSFER_BUCKETS.into_iter().chain(["files"]) {
+            std::fs::create_dir(folder.path().join(name))?;
+        }
         let settings = broker_settings();
         let mut broker: Url = settings.url.expose().parse()?;
         let broker_link = Proxy::to(format!("127.0.0.1:{}", broker.port().context("a port")?)).await;
         let _ = broker.set_port(Some(broker_link.address().port()));
-        std::fs::write(folder.path().join("safepoint.toml"), configuration(&customer, &bucket, slots)?)?;
+        std::fs::write(folder.path().join("safepoint.toml"), configuration(&customer, folder.path(), slots)?)?;
         let mut variables = vec![
             ("SAFEPOINT_BROKER_URL", broker.to_string()),
             ("SAFEPOINT_BROKER_NAMESPACE", settings.namespace),
@@ -207,6 +213,11 @@ impl System {
             ("SAFEPOINT_DATABASE", self.customer.name().to_owned()),
             ("SAFEPOINT_BUCKET", "exports".to_owned()),
             ("SAFEPOINT_DATA_DIR", self.bucket.display().to_string()),
+            ("SAFEPOINT_STS_SOURCE_BUCKET", "source".to_owned()),
+            ("SAFEPOINT_STS_SLOW_SOURCE_BUCKET", "slow".to_owned()),
+            ("SAFEPOINT_STS_SINK_BUCKET", "sink".to_owned()),
+            ("SAFEPOINT_STS_SOURCE_DIR", self.folder().join("source").display().to_string()),
+            ("SAFEPOINT_STS_SINK_DIR", self.folder().join("sink").display().to_string()),
         ]
     }
 }
@@ -216,10 +227,17 @@ fn password(customer: &TestDatabase) -> String {
     url.password().unwrap_or_default().to_owned()
 }
 
-fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<String> {
+fn configuration(customer: &TestDatabase, folder: &Path, slots: u32) -> Result<String> {
     let url: Url = customer.url().parse()?;
     let (host, port) = (url.host_str().context("a host")?, url.port().unwrap_or(5432));
-    let bucket = Url::from_directory_path(bucket).ok().context("an absolute path")?;
+    let bucket = |name: &str, folder: &Path| {
+        let url = Url::from_directory_path(folder).ok().context("an absolute path")?;
+        anyhow::Ok(format!("[[buckets]]\nname = \"{name}\"\nurl = \"{url}\"\nprojects = [\"p\"]\n"))
+    };
+    let mut buckets = bucket("exports", &folder.join("bucket"))?;
+    for name in TRANSFER_BUCKETS {
+        buckets.push_str(&bucket(name, &folder.join(name))?);
+    }
     let ttl = LEASE_TTL.as_secs_f64();
     Ok(format!(
         r#"
@@ -234,9 +252,9 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         port = {port}
         user = "{EXPORT_ROLE}"
         password_env = "CUSTOMER_PASSWORD"
-        [[buckets]]
-        name = "exports"
-        url = "{bucket}"
+        {buckets}
+        [[folders]]
+        path = "{}"
         projects = ["p"]
         # What users may name: the customer's server, and one where nobody listens.
         [[destinations]]
@@ -257,6 +275,7 @@ fn configuration(customer: &TestDatabase, bucket: &Path, slots: u32) -> Result<S
         renew_every_seconds = {}
         lease_ttl_seconds = {ttl}
         "#,
+        folder.join("files").display(),
         ttl / 5.0
     ))
 }

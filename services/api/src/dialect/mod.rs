@@ -2,3 +2,4 @@
 //! field), `translate` (from ours to theirs and back).
 
 pub mod alloydb;
+pub mod storage_transfer;

@@ -40,6 +40,7 @@ pub enum Field {
 
 /// What a filter selects.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it a request, and it is taken apart at once")]
 pub enum Selection {
     /// What matches this.
     Matching(ListFilter),
@@ -256,6 +257,8 @@ impl Conditions {
             collection: None,
             collection_prefix: None,
             target: self.target,
+            targets: Vec::new(),
+            ids: Vec::new(),
             labels: self.labels,
             done: self.done.filter(|done| done.len() == 1).and_then(|done| done.first().copied()),
             // All there are means any: an empty list.

@@ -1,7 +1,7 @@
 //! What answers hold of the domain's own types, which know nothing of documents.
 #![expect(dead_code, reason = "they tell what the types of `operation` are written as")]
 
-use super::request_schemas::CancelModeName;
+use super::request_schemas::{CancelModeName, DeleteName, OverwriteWhenName};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 pub enum ShownSpec {
     #[serde(rename = "postgres.export")]
     PostgresExport(ShownPostgresExport),
+    #[serde(rename = "storage.transfer")]
+    StorageTransfer(ShownStorageTransfer),
     #[serde(rename = "demo.steps")]
     DemoSteps(ShownDemoSteps),
     #[serde(rename = "operations.cancel")]
@@ -69,6 +71,92 @@ pub struct ShownSql {
     if_exist_target_objects: bool,
 }
 
+/// Objects from one place to another.
+#[derive(ToSchema)]
+pub struct ShownStorageTransfer {
+    /// The transfer job that it is a run of.
+    #[schema(nullable = false)]
+    job: Option<String>,
+    source: ShownTransferSource,
+    sink: ShownTransferSink,
+    conditions: ShownTransferConditions,
+    options: ShownTransferOptions,
+    #[schema(nullable = false)]
+    notification: Option<ShownNotification>,
+}
+
+/// Where objects come from.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ShownTransferSource {
+    Bucket(ShownBucketPath),
+    S3(ShownBucketPath),
+    #[schema(rename = "s3Compatible")]
+    S3Compatible(ShownS3CompatiblePath),
+    Folder(String),
+    #[schema(rename = "httpList")]
+    HttpList(String),
+}
+
+/// Where objects go.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ShownTransferSink {
+    Bucket(ShownBucketPath),
+    Folder(String),
+}
+
+/// A part of a bucket.
+#[derive(ToSchema)]
+pub struct ShownBucketPath {
+    bucket: String,
+    #[schema(nullable = false)]
+    path: Option<String>,
+}
+
+/// The same with its store.
+#[derive(ToSchema)]
+pub struct ShownS3CompatiblePath {
+    bucket: String,
+    #[schema(nullable = false)]
+    path: Option<String>,
+    endpoint: String,
+    #[schema(nullable = false)]
+    region: Option<String>,
+}
+
+/// Which objects.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownTransferConditions {
+    include_prefixes: Option<Vec<String>>,
+    exclude_prefixes: Option<Vec<String>>,
+    min_time_elapsed: Option<String>,
+    max_time_elapsed: Option<String>,
+    #[schema(format = DateTime)]
+    modified_since: Option<String>,
+    #[schema(format = DateTime)]
+    modified_before: Option<String>,
+    match_glob: Option<String>,
+}
+
+/// What is overwritten and deleted.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownTransferOptions {
+    overwrite_existing: Option<bool>,
+    overwrite_when: Option<OverwriteWhenName>,
+    delete: Option<DeleteName>,
+}
+
+/// Who is told of the end.
+#[derive(ToSchema)]
+pub struct ShownNotification {
+    topic: String,
+    events: Option<Vec<String>>,
+    payload: String,
+}
+
 /// Steps that take time.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -103,6 +191,8 @@ pub struct ShownFilter {
     collection: Option<String>,
     collection_prefix: Option<String>,
     target: Option<String>,
+    targets: Option<Vec<String>>,
+    ids: Option<Vec<String>>,
     labels: Option<BTreeMap<String, String>>,
     done: Option<bool>,
     kinds: Option<Vec<String>>,

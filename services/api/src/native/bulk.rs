@@ -66,7 +66,7 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
     let operation = if dry_run {
         None
     } else {
-        let requested_by = call.principal.name.clone();
+        let requested_by = call.actor().principal;
         let spec = CancelOperations { filter, requested_by, reason, mode };
         let creation = creation(&call, spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.

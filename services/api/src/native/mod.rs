@@ -10,6 +10,7 @@ mod options;
 mod postgres_export;
 mod request_schemas;
 mod routes;
+mod storage_transfer;
 mod translate;
 mod watch;
 mod why;

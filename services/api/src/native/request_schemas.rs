@@ -70,6 +70,8 @@ pub struct CreateOperation {
 pub enum CreatedKind {
     #[schema(rename = "postgres.export")]
     PostgresExport,
+    #[schema(rename = "storage.transfer")]
+    StorageTransfer,
     /// Where it is switched on.
     #[schema(rename = "demo.steps")]
     DemoSteps,
@@ -80,6 +82,7 @@ pub enum CreatedKind {
 #[serde(untagged)]
 pub enum CreatedSpec {
     PostgresExport(PostgresExportRequest),
+    StorageTransfer(StorageTransferRequest),
     DemoSteps(DemoStepsRequest),
 }
 
@@ -159,6 +162,118 @@ pub struct SqlRequest {
     clean_target_objects: Option<bool>,
     /// `DROP … IF EXISTS`; with `cleanTargetObjects` alone.
     if_exist_target_objects: Option<bool>,
+}
+
+/// The spec of `storage.transfer`: makes the sink hold what the source holds.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StorageTransferRequest {
+    source: TransferSourceRequest,
+    sink: TransferSinkRequest,
+    conditions: Option<TransferConditionsRequest>,
+    options: Option<TransferOptionsRequest>,
+}
+
+/// Exactly one of them.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TransferSourceRequest {
+    Bucket(BucketPathRequest),
+    S3(BucketPathRequest),
+    #[schema(rename = "s3Compatible")]
+    S3Compatible(S3CompatiblePathRequest),
+    /// A folder of the workers beneath a configured one.
+    Folder(String),
+    /// The address of a list of URLs (`TsvHttpData-1.0`).
+    #[schema(rename = "httpList")]
+    HttpList(String),
+}
+
+/// Exactly one of them.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TransferSinkRequest {
+    Bucket(BucketPathRequest),
+    /// A folder of the workers beneath a configured one.
+    Folder(String),
+}
+
+/// A part of a configured bucket of the project.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketPathRequest {
+    #[schema(min_length = 1)]
+    bucket: String,
+    /// Empty, or ends with `/`.
+    #[schema(max_length = 1024, pattern = "^([^/].*/)?$")]
+    path: Option<String>,
+}
+
+/// The same where the store is named as well.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct S3CompatiblePathRequest {
+    #[schema(min_length = 1)]
+    bucket: String,
+    /// Empty, or ends with `/`.
+    #[schema(max_length = 1024, pattern = "^([^/].*/)?$")]
+    path: Option<String>,
+    /// The one that is configured, with or without its scheme.
+    #[schema(min_length = 1)]
+    endpoint: String,
+    region: Option<String>,
+}
+
+/// Which objects: those to which all of it applies.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TransferConditionsRequest {
+    /// None of them begins with another one.
+    #[schema(max_items = 1000)]
+    include_prefixes: Option<Vec<String>>,
+    /// Each begins with an included one, where there are any.
+    #[schema(max_items = 1000)]
+    exclude_prefixes: Option<Vec<String>>,
+    /// Not changed for this long when the operation begins, e.g. `3600s`.
+    #[schema(pattern = "^([0-9]{1,12}(\\.[0-9]{1,9})?s)?$")]
+    min_time_elapsed: Option<String>,
+    /// Changed within this long.
+    #[schema(pattern = "^([0-9]{1,12}(\\.[0-9]{1,9})?s)?$")]
+    max_time_elapsed: Option<String>,
+    #[schema(format = DateTime)]
+    modified_since: Option<String>,
+    #[schema(format = DateTime)]
+    modified_before: Option<String>,
+    /// `*` and `?` within a segment of the name, `**` over segments.
+    #[schema(max_length = 1024)]
+    match_glob: Option<String>,
+}
+
+/// What is overwritten and deleted.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TransferOptionsRequest {
+    /// What is there is copied again; `overwriteWhen` wins.
+    overwrite_existing: Option<bool>,
+    overwrite_when: Option<OverwriteWhenName>,
+    delete: Option<DeleteName>,
+}
+
+/// When what is there is copied again.
+#[derive(ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum OverwriteWhenName {
+    Different,
+    Never,
+    Always,
+}
+
+/// What is deleted: objects of the sink that the source has not, or objects of the source once they are in the sink.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum DeleteName {
+    UniqueInSink,
+    FromSourceAfterTransfer,
 }
 
 /// The spec of `demo.steps`: steps that take time and, where a bucket is named, leave an object each.

@@ -19,6 +19,8 @@ use runtime::clock;
 
 /// The collection of what is created here. Vendors' lists do not show it.
 pub(super) const COLLECTION: &str = "native";
+/// The collection of runs of transfer jobs (`sql/run_transfer_job.sql`).
+const TRANSFERS: &str = "transferOperations";
 const OPERATION_TYPE: &str = "safepoint/Operation";
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -204,6 +206,12 @@ pub async fn retry(mut call: Call) -> Answer {
     if known.kind == Kind::CancelOperations {
         // It would cancel what is there by now, in the name of who asked then, for one who may not cancel.
         let message = "a cancel of many is not tried again: ask :cancel once more";
+        return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
+    }
+    if known.collection == TRANSFERS {
+        // A job has one run at a time, which its own row sees to.
+        let message =
+            "a run of a transfer job is not tried again: run the job once more, and it goes on with what is missing";
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
     if let Err(refused) = call.enqueues().await {

@@ -2,12 +2,13 @@
 
 use super::demo_steps::demo_steps;
 use super::postgres_export::postgres_export;
-use super::wire;
+use super::{storage_transfer, wire};
 use crate::app::Api;
 use crate::error::{ApiError, Violations};
 use crate::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
 use crate::time_text::{rfc3339, seconds};
+use crate::transfer::Judge;
 use operation::{Code, Kind, OperationId, Progress, ProjectId, Spec, State};
 use runtime::config::Secret;
 
@@ -185,8 +186,13 @@ pub fn creation(
             Ok(Asked { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
         }
         Ok(Kind::StorageTransfer) => {
-            violations.add("kind", "storage.transfer is created by POST /v1/transferJobs/{job}:run");
-            Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
+            let (catalog, destinations) = (&api.catalog, &api.destinations);
+            let mut judge = Judge { catalog, destinations, project, violations: &mut violations };
+            let transfer = storage_transfer::storage_transfer(request.spec, &mut judge);
+            violations.into_result()?;
+            let transfer = transfer.ok_or_else(ApiError::internal)?;
+            let target = storage_transfer::target(&transfer);
+            Ok(Asked { spec: Spec::StorageTransfer(transfer), target, secret: None })
         }
         Ok(Kind::CancelOperations) => {
             violations.add("kind", "operations.cancel is created by POST …/operations:cancel");

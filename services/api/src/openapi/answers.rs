@@ -19,6 +19,8 @@ pub type NotFound = Refusal<404>;
 pub type TooSlow = Refusal<408>;
 /// The key of the request was used for another one.
 pub type KeyTaken = Refusal<409>;
+/// It is there already, or somebody else is at it.
+pub type Conflict = Refusal<409>;
 /// Not implemented, or switched off.
 pub type Unimplemented = Refusal<501>;
 /// The database is not there.
@@ -88,7 +90,12 @@ const ALL: [Told; 11] = [
         ..told(405, "MethodNotAllowed", "UNIMPLEMENTED: the path has other methods")
     },
     told(408, "BodyTooSlow", "DEADLINE_EXCEEDED: the body did not arrive within 10 seconds"),
-    told(409, "KeyTaken", "ABORTED: the request's key (requestId, Idempotency-Key) was used for another request"),
+    told(
+        409,
+        "Conflict",
+        "ABORTED: the request's key (requestId, Idempotency-Key) was used for another request, or the transfer job has a run \
+         that has not ended. ALREADY_EXISTS: the name is taken.",
+    ),
     Told {
         header: RETRY_AFTER,
         ..told(

@@ -7,12 +7,12 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{BadRequest, KeyTaken, NotFound, Open, TooSlow, Unavailable, Unimplemented, Usual};
+pub use answers::{BadRequest, Conflict, KeyTaken, NotFound, Open, TooSlow, Unavailable, Unimplemented, Usual};
 pub use parameters::{Filter, IdempotencyKey, InProject, Page};
 pub use schemas::{Document, Health, Nothing};
 
 use crate::app::{self, Api};
-use crate::dialect::alloydb;
+use crate::dialect::{alloydb, storage_transfer};
 use crate::{health, native};
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
@@ -44,6 +44,7 @@ const PAGE: &str = include_str!("docs.html");
     tags(
         (name = "native", description = "Our own API: everything known about an operation."),
         (name = "alloydb", description = "The AlloyDB Admin API v1, as far as exports and their operations go."),
+        (name = "storagetransfer", description = "The Storage Transfer Service API v1: jobs, their runs, and who is told."),
         (name = "operators", description = "Health, metrics and this document; without a token.")
     ),
     modifiers(&Shared)
@@ -66,6 +67,7 @@ pub fn document() -> OpenApi {
     let mut document = Whole::openapi();
     document.merge(native::Document::openapi());
     document.merge(alloydb::Document::openapi());
+    document.merge(storage_transfer::Document::openapi());
     for endpoint in app::endpoints() {
         for (method, need) in &endpoint.methods {
             if let (Some(need), Some(described)) = (need, described(&mut document, &endpoint.pattern, method)) {
@@ -83,6 +85,7 @@ fn described<'a>(document: &'a mut OpenApi, pattern: &str, method: &str) -> Opti
     match method {
         "GET" => item.get.as_mut(),
         "POST" => item.post.as_mut(),
+        "PATCH" => item.patch.as_mut(),
         "DELETE" => item.delete.as_mut(),
         _ => None,
     }

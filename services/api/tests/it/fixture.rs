@@ -17,7 +17,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::{Issuer, Token};
 use runtime::clock;
-use runtime::config::{Bucket, Cluster, ClusterTls, Config, Secret};
+use runtime::config::{Bucket, Cluster, ClusterTls, Config, Folder, Secret};
 use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -214,6 +214,10 @@ impl Fixture {
         answer(self.request("POST", path).json(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request("PATCH", path).json(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         answer(self.request("DELETE", path)).await
     }
@@ -229,6 +233,30 @@ impl Fixture {
     pub async fn steps(&self) -> String {
         let answer = self.post(NATIVE, &json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 0}})).await;
         format!("{NATIVE}/{}", answer.body["id"].as_str().expect("an id"))
+    }
+
+    /// Makes a transfer job of the project `mine` with one member changed; null takes it away.
+    pub async fn transfer_job(&self, name: &str, member: &str, value: Value) -> Answer {
+        let mut body = transfer_job(name);
+        body[member] = value;
+        self.post("/v1/transferJobs", &body).await
+    }
+
+    /// Runs a transfer job of the project `mine`; returns the operation.
+    pub async fn run_transfer(&self, name: &str) -> Value {
+        let ran = self.post(&format!("/v1/{name}:run"), &json!({"projectId": "mine"})).await;
+        assert_eq!(ran.status, 200, "{ran:?}");
+        ran.body
+    }
+
+    /// Lists by Storage Transfer's method, in the project `mine` unless the filter says another.
+    pub async fn list_transfers(&self, collection: &str, filter: &Value, more: &str) -> Answer {
+        let mut whole = json!({"projectId": "mine"});
+        whole.as_object_mut().expect("an object").extend(filter.as_object().expect("an object").clone());
+        let mut url: reqwest::Url = format!("{}/v1/{collection}", self.url).parse().expect("a URL");
+        url.query_pairs_mut().append_pair("filter", &whole.to_string());
+        let query = url.query().expect("a query");
+        self.get(&format!("/v1/{collection}?{query}{more}")).await
     }
 
     /// Waits until so many clients wait, by the metrics of this process. Each test is a process (nextest).
@@ -339,6 +367,16 @@ pub fn csv(query: &str) -> Value {
     })
 }
 
+/// The body of a transfer job of the project `mine`.
+pub fn transfer_job(name: &str) -> Value {
+    json!({
+        "name": name,
+        "projectId": "mine",
+        "status": "ENABLED",
+        "transferSpec": {"gcsDataSource": {"bucketName": "exports", "path": "a/"}, "gcsDataSink": {"bucketName": "sink"}},
+    })
+}
+
 fn no_broker() -> BrokerSettings {
     BrokerSettings {
         url: Secret::new("amqp://nobody:canary-password@127.0.0.1:1/%2f"),
@@ -368,7 +406,7 @@ fn config() -> Config {
         password: None,
     };
     let bucket = |name: &str, projects: &[&str]| {
-        Bucket::new(name, "file:///nowhere/", projects.iter().map(|name| project(name)).collect())
+        Bucket::new(name, format!("file:///nowhere/{name}/"), projects.iter().map(|name| project(name)).collect())
     };
     let mut config = Config {
         tokens: vec![token("me", MINE.1, &["mine", "example.com:proj"]), token("them", THEIRS_SHA256, &["theirs"])],
@@ -379,7 +417,12 @@ fn config() -> Config {
             cluster("projects/example.com:proj/locations/here/clusters/main"),
             cluster("projects/theirs/locations/here/clusters/main"),
         ],
-        buckets: vec![bucket("exports", &["mine", "example.com:proj"]), bucket("secret-exports", &["theirs"])],
+        buckets: vec![
+            bucket("exports", &["mine", "example.com:proj"]),
+            bucket("sink", &["mine", "theirs"]),
+            bucket("secret-exports", &["theirs"]),
+        ],
+        folders: vec![Folder { path: "/data".into(), projects: vec![project("mine")] }],
         ..Config::default()
     };
     config.worker.demo_steps = true;

@@ -1,7 +1,7 @@
 //! Who may call: each route asks for its scope and for the project of its path, and only tokens that are beyond doubt
 //! say who calls.
 
-use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv};
+use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv, transfer_job};
 use crate::issuer::{RSA_PUBLIC, SigningKey, TestIssuer, ec, ed, other_rsa, rsa, sign};
 use api::auth::Issuers;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
@@ -24,13 +24,43 @@ const SCOPES: [&str; 6] = [
 ];
 
 async fn call(fixture: &Fixture, method: &str, path: &str, token: &str) -> Answer {
-    // A body that is wrong in every way: it is not even looked at by those who refuse.
-    answer(fixture.bare(method, path).bearer_auth(token).body("{ not json")).await
+    send(fixture, method, path, token, WRONG).await
 }
 
-/// Every method of the document that asks for a token: with its path in the project `mine`, and the scopes of which it
-/// asks for one.
-async fn routes(fixture: &Fixture) -> Vec<(String, String, Vec<String>)> {
+async fn send(fixture: &Fixture, method: &str, path: &str, token: &str, body: &str) -> Answer {
+    answer(fixture.bare(method, path).bearer_auth(token).body(body.to_owned())).await
+}
+
+/// A body that is wrong in every way: it is not even looked at by those who refuse.
+const WRONG: &str = "{ not json";
+/// The same where the body has to tell the project: nothing else of it is looked at.
+const WRONG_IN_MINE: &str = r#"{"projectId": "mine", "": "wrong", "transferSpec": 5, "name": 5}"#;
+
+/// What who may not act in the project is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    /// That it may not act there, in the same words whether the project exists or not.
+    Forbidden,
+    /// That there is nothing, in the same words whether there is or not: the path does not tell the project.
+    NotFound,
+    /// The same as everybody: the method is not implemented.
+    NotImplemented,
+}
+
+/// A method of the document that asks for a token.
+#[derive(Debug)]
+struct Asked {
+    method: String,
+    /// In the project `mine`.
+    path: String,
+    body: &'static str,
+    /// It asks for one of these.
+    scopes: Vec<String>,
+    denied: Denied,
+}
+
+/// Every method of the document that asks for a token. `run` is a run of a transfer job of `mine`.
+async fn routes(fixture: &Fixture, run: &str) -> Vec<Asked> {
     let document = fixture.get("/openapi.json").await.body;
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
@@ -45,11 +75,42 @@ async fn routes(fixture: &Fixture) -> Vec<(String, String, Vec<String>)> {
                 .collect();
             let id = "01990000-0000-7000-8000-000000000000";
             let operation = if path.starts_with("/v1/") { format!("operation-{id}") } else { id.to_owned() };
-            let path = path.replace("{project}", "mine").replace("{location}", "here").replace("{cluster}", "main");
-            routes.push((method.to_uppercase(), path.replace("{operation}", &operation), scopes));
+            let mut asked = Asked {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                body: WRONG,
+                scopes,
+                denied: Denied::Forbidden,
+            };
+            if path.starts_with("/v1/transfer") {
+                place(&mut asked, run);
+            }
+            asked.path =
+                asked.path.replace("{project}", "mine").replace("{location}", "here").replace("{cluster}", "main");
+            asked.path = asked.path.replace("{operation}", &operation);
+            routes.push(asked);
         }
     }
     routes
+}
+
+/// Says the project where Storage Transfer's methods look for it.
+fn place(asked: &mut Asked, run: &str) {
+    let path = asked.path.replace("{job}", "one").replace("transferOperations/{operation}", run);
+    let verb = path.ends_with(":wait") || (asked.method == "DELETE" && path.contains("transferOperations"));
+    asked.path = match asked.method.as_str() {
+        "GET" if !path.contains("transferJobs") || path.ends_with("transferJobs") => {
+            format!("{path}?filter=%7B%22projectId%22%3A%22mine%22%2C%22wrong%22%3A1%7D")
+        }
+        "GET" | "DELETE" => format!("{path}?projectId=mine&pageSize=wrong"),
+        _ => path.clone(),
+    };
+    if path.contains("/transferOperations/") {
+        asked.path = path;
+        asked.denied = if verb { Denied::NotImplemented } else { Denied::NotFound };
+    } else if matches!(asked.method.as_str(), "POST" | "PATCH") {
+        asked.body = WRONG_IN_MINE;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,37 +123,58 @@ async fn every_route_asks_for_its_scope_and_its_project() {
         change(&mut claims);
         sign(&rsa(), &claims)
     };
-    let asked = routes(&fixture).await;
-    assert!(asked.len() >= 25, "{}", asked.len());
-    for (method, path, scopes) in &asked {
+    fixture.post("/v1/transferJobs", &transfer_job("transferJobs/one")).await;
+    let run = fixture.run_transfer("transferJobs/one").await["name"].as_str().expect("a name").to_owned();
+    let asked = routes(&fixture, &run).await;
+    assert!(asked.len() >= 39, "{}", asked.len());
+    for denied in [Denied::NotFound, Denied::NotImplemented] {
+        assert!(asked.iter().any(|asked| asked.denied == denied), "{denied:?}");
+    }
+    for asked in &asked {
+        let Asked { method, path, body, scopes, denied } = asked;
         let about = format!("{method} {path} {scopes:?}");
         assert!(scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) && !scopes.is_empty(), "{about}");
-        let bare = answer(fixture.bare(method, path).body("{ not json")).await;
+        let bare = answer(fixture.bare(method, path).body(*body)).await;
         assert_eq!(bare.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_MISSING"), "{about}");
         assert_eq!(bare.headers["www-authenticate"], "Bearer realm=\"safepoint\"");
         let expired = token(&SCOPES, &|claims| claims["exp"] = (get_current_timestamp() - 60).into());
         for wrong in ["wrong", &expired] {
-            let refused = call(&fixture, method, path, wrong).await;
+            let refused = send(&fixture, method, path, wrong, body).await;
             assert_eq!(refused.error(), (401, "UNAUTHENTICATED", "CREDENTIALS_INVALID"), "{about}");
             assert_eq!(refused.headers["www-authenticate"], "Bearer realm=\"safepoint\", error=\"invalid_token\"");
         }
         let lacking: Vec<_> = SCOPES.into_iter().filter(|scope| !scopes.iter().any(|wanted| wanted == scope)).collect();
-        let refused = call(&fixture, method, path, &token(&lacking, &|_| ())).await;
+        let refused = send(&fixture, method, path, &token(&lacking, &|_| ()), body).await;
         assert_eq!(refused.error(), (403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), "{about}");
         let challenge = refused.headers["www-authenticate"].to_str().expect("ASCII");
         assert!(challenge.ends_with(&format!("scope=\"{}\"", scopes.join(" "))), "{challenge}");
         let theirs = token(&SCOPES, &|claims| claims["projects"] = json!(["theirs"]));
-        let denied = call(&fixture, method, path, &theirs).await;
-        assert_eq!(denied.error(), (403, "PERMISSION_DENIED", "PERMISSION_DENIED"), "{about}");
-        // The same words for a project that does not exist.
-        let nowhere = call(&fixture, method, &path.replace("mine", "none"), &theirs).await;
-        assert_eq!(nowhere.message().replace("none", "mine"), denied.message(), "{about}");
+        let refused = send(&fixture, method, path, &theirs, body).await;
+        match denied {
+            Denied::Forbidden => {
+                assert_eq!(refused.error(), (403, "PERMISSION_DENIED", "PERMISSION_DENIED"), "{about}");
+                // The same words for a project that does not exist.
+                let (path, body) = (path.replace("mine", "none"), body.replace("mine", "none"));
+                let nowhere = send(&fixture, method, &path, &theirs, &body).await;
+                assert_eq!(nowhere.message().replace("none", "mine"), refused.message(), "{about}");
+            }
+            Denied::NotFound => {
+                assert_eq!(refused.error(), (404, "NOT_FOUND", "OPERATION_NOT_FOUND"), "{about}");
+                let nobodys = run.replace("-7", "-8");
+                let nowhere = send(&fixture, method, &path.replace(&run, &nobodys), &theirs, body).await;
+                assert_eq!(nowhere.message().replace(&nobodys, &run), refused.message(), "{about}");
+            }
+            Denied::NotImplemented => {
+                assert_eq!(refused.error(), (501, "UNIMPLEMENTED", "METHOD_NOT_IMPLEMENTED"), "{about}");
+            }
+        }
         for scope in scopes {
-            let admitted = call(&fixture, method, path, &token(&[scope.as_str()], &|_| ())).await;
+            let admitted = send(&fixture, method, path, &token(&[scope.as_str()], &|_| ()), body).await;
             assert!(![401, 403, 500].contains(&admitted.status), "{about} with {scope}: {admitted:?}");
+            assert!(*denied != Denied::NotFound || admitted.status != 404, "{about} with {scope}: {admitted:?}");
         }
     }
-    assert_eq!(fixture.count().await, 0, "nothing was created");
+    assert_eq!(fixture.count().await, 1, "nothing was created");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

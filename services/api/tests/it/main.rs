@@ -18,6 +18,8 @@ mod server;
 mod signature;
 mod slow;
 mod slow_socket;
+mod storage_transfer;
+mod storage_transfer_runs;
 mod tenancy;
 mod tls;
 mod wait;

@@ -23,6 +23,11 @@ pub struct InvalidJobName;
 pub struct JobName(String);
 
 impl JobName {
+    /// The name that is made of a number, where the user gives none: `prefix` is empty or `OPI`.
+    pub fn minted(prefix: &'static str, number: u64) -> Self {
+        Self(format!("{PREFIX}{prefix}{number}"))
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,7 @@
 mod job;
 mod progress;
 mod schedule;
+mod seconds;
 mod spec;
 
 pub use job::{

@@ -26,6 +26,13 @@ pub struct StorageTransfer {
     pub notification: Option<super::TransferNotification>,
 }
 
+impl StorageTransfer {
+    /// Whether a folder is on one side: the vendor names jobs of these apart.
+    pub const fn has_folder(&self) -> bool {
+        matches!(self.source, TransferSource::Folder(_)) || matches!(self.sink, TransferSink::Folder(_))
+    }
+}
+
 /// Where objects come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,10 +97,10 @@ pub struct TransferConditions {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude_prefixes: Vec<String>,
     /// Not changed for this long, when the operation began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "super::seconds")]
     pub min_time_elapsed: Option<Duration>,
     /// Changed within this long, when the operation began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "super::seconds")]
     pub max_time_elapsed: Option<Duration>,
     /// Changed at this time or later.
     #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
@@ -165,6 +172,20 @@ pub enum DeleteOption {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_of_time_are_stored_as_they_are_shown() {
+        for (span, text) in [(Duration::from_hours(1), "3600s"), (Duration::from_millis(1_500), "1.500000000s")] {
+            let conditions = TransferConditions { min_time_elapsed: Some(span), ..TransferConditions::default() };
+            let stored = serde_json::to_value(&conditions).expect("JSON");
+            assert_eq!(stored, serde_json::json!({ "minTimeElapsed": text }));
+            assert_eq!(serde_json::from_value::<TransferConditions>(stored).expect("the same"), conditions);
+        }
+        for wrong in ["1", "s", "1.5s", "-1s", "1.9999999999s", "x"] {
+            let stored = serde_json::json!({ "maxTimeElapsed": wrong });
+            assert!(serde_json::from_value::<TransferConditions>(stored).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_newer_way_to_ask_for_an_overwrite_wins() {

@@ -36,6 +36,7 @@ const API: &[&str] = &[
     "list_transfer_jobs",
     "update_transfer_job",
     "run_transfer_job",
+    "transfer_job_to_run",
     "skip_transfer_job",
     "due_transfer_jobs",
 ];
@@ -81,6 +82,7 @@ const KEEPER: &[&str] = &[
     "get_transfer_job",
     "list_transfer_jobs",
     "run_transfer_job",
+    "transfer_job_to_run",
     "skip_transfer_job",
     "due_transfer_jobs",
     "forget_transfer_jobs",

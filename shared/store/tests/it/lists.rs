@@ -87,6 +87,14 @@ async fn filters_select() {
         ("collection", ListFilter { collection: Some("alloydb/here".into()), ..all.clone() }, vec![here.id]),
         ("prefix", ListFilter { collection_prefix: Some("alloydb/".into()), ..all.clone() }, vec![there.id, here.id]),
         ("target", ListFilter { target: Some("one".into()), ..all.clone() }, vec![here.id]),
+        ("targets", ListFilter { targets: vec!["one".into()], ..all.clone() }, vec![here.id]),
+        (
+            "several targets",
+            ListFilter { targets: vec!["one".into(), "nobody's".into(), "one".into()], ..all.clone() },
+            vec![here.id],
+        ),
+        ("ids", ListFilter { ids: vec![native, here.id], ..all.clone() }, vec![native, here.id]),
+        ("ids and more", ListFilter { ids: vec![native, here.id], done: Some(true), ..all.clone() }, vec![native]),
         ("done", ListFilter { done: Some(true), ..all.clone() }, vec![native]),
         ("not done", ListFilter { done: Some(false), ..all.clone() }, vec![there.id, here.id]),
         ("state", ListFilter { states: vec![State::Cancelled], ..all.clone() }, vec![native]),
@@ -97,6 +105,31 @@ async fn filters_select() {
     ] {
         assert_eq!(walk(&fixture, &filter, 2).await, expected, "{what}");
     }
+}
+
+/// Each target is in order by itself; the walk is in order over all of them.
+#[tokio::test]
+async fn a_walk_over_several_targets_shows_each_once_in_order() {
+    let fixture = Fixture::new().await;
+    let mut created = Vec::new();
+    for number in 0..20 {
+        let target = format!("target-{}", number % 4);
+        let new = NewOperation { target, ..new_operation(clock::new_operation_id(), "p") };
+        fixture.store.create(&new).await.expect("created");
+        let elsewhere =
+            NewOperation { target: new.target.clone(), ..new_operation(clock::new_operation_id(), "another") };
+        fixture.store.create(&elsewhere).await.expect("created");
+        created.push((new.id, new.target));
+    }
+    let targets: Vec<_> = ["target-0", "target-2", "none", "target-3"].map(str::to_owned).into();
+    let expected: Vec<_> = created.iter().filter(|(_, target)| targets.contains(target)).map(|(id, _)| *id).collect();
+    let filter = ListFilter { targets, ..ListFilter::default() };
+    for page in [1, 4, 15, 100] {
+        assert_eq!(walk_in(&fixture, &filter, Order::OldestFirst, page).await, expected, "pages of {page}");
+        let newest: Vec<_> = expected.iter().rev().copied().collect();
+        assert_eq!(walk(&fixture, &filter, page).await, newest, "pages of {page}, newest first");
+    }
+    assert_eq!(fixture.store.count(&project("p"), &filter, 100).await.expect("counted"), 15);
 }
 
 /// A deep page reads its own rows, not those before it.

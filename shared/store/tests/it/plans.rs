@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 19] = [
+const BY_ID: [(&str, &[&str]); 20] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
@@ -26,6 +26,7 @@ const BY_ID: [(&str, &[&str]); 19] = [
     ("update_transfer_job", &["transfer_jobs_pkey"]),
     ("run_transfer_job", &["transfer_jobs_pkey"]),
     ("skip_transfer_job", &["transfer_jobs_pkey"]),
+    ("transfer_job_to_run", &["_pkey"]),
 ];
 
 /// What looks for rows that wait or run.

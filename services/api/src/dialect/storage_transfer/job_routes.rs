@@ -1,0 +1,283 @@
+//! The methods of jobs. The project stands in the query, the body or the filter, so each handler reads that first and goes on
+//! in it.
+
+use super::names::{JOBS, run_name};
+use super::request_schemas::{
+    JobsFilter, OfJob, OfProject, RunTransferJobBody, TransferJobBody, TransferPage, UpdateTransferJobBody,
+};
+use super::{filter, requests, translate, wire};
+use crate::app::{SERVICE_ACCOUNTS, TRANSFER_JOBS};
+use crate::auth::DELETE;
+use crate::call::{Call, Identified};
+use crate::error::{ApiError, Violations};
+use crate::fields::Fields;
+use crate::openapi::{BadRequest, Conflict, InProject, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
+use crate::operations::{TransferJobCreation, TransferJobError, TransferJobPatch};
+use crate::page_token::List;
+use crate::paging;
+use crate::query::Query;
+use crate::transfer::Judge;
+use actix_web::HttpResponse;
+use operation::Code;
+use operation::transfer::{JobName, JobStatus};
+use runtime::clock;
+
+const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";
+/// More than this is never on a page.
+pub(super) const LARGEST_PAGE: u32 = 256;
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `POST /v1/transferJobs`
+#[utoipa::path(
+    post,
+    context_path = TRANSFER_JOBS,
+    path = "",
+    operation_id = "storagetransfer.transferJobs.create",
+    tag = "storagetransfer",
+    summary = "Creates a transfer job",
+    request_body(content = TransferJobBody),
+    responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, TooSlow, Conflict, Unimplemented, Unavailable),
+)]
+pub async fn create_job(call: Identified) -> Answer {
+    let (call, fields) = by_body(call).await?;
+    let mut violations = Violations::default();
+    let created = requests::create(fields, &mut judge(&call, &mut violations));
+    violations.into_result()?;
+    let requests::Created { name, status, job } = created.ok_or_else(ApiError::internal)?;
+    call.creates()?;
+    let creation =
+        TransferJobCreation { project: call.project.clone(), name: name.clone(), status, job, by: call.actor() };
+    let made = call.api().operations.create_transfer_job(creation).await;
+    let made = made.map_err(|error| of_job(error, name.as_ref().map_or(JOBS, JobName::as_str)))?;
+    Ok(HttpResponse::Ok().json(translate::job(made)))
+}
+
+/// `GET /v1/{jobName=transferJobs/**}`: deleted ones too.
+#[utoipa::path(
+    get,
+    context_path = TRANSFER_JOBS,
+    path = "/{job}",
+    operation_id = "storagetransfer.transferJobs.get",
+    tag = "storagetransfer",
+    summary = "Shows a transfer job",
+    params(OfJob, OfProject),
+    responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, NotFound, Unavailable),
+)]
+pub async fn get_job(call: Identified) -> Answer {
+    let call = by_query(call).await?;
+    let name = job_name(&call)?;
+    let found = call.api().operations.transfer_job(call.project.clone(), name.clone()).await;
+    Ok(HttpResponse::Ok().json(translate::job(found.map_err(|error| of_job(error, name.as_str()))?)))
+}
+
+/// `PATCH /v1/{jobName=transferJobs/**}`: what runs of it is not concerned.
+#[utoipa::path(
+    patch,
+    context_path = TRANSFER_JOBS,
+    path = "/{job}",
+    operation_id = "storagetransfer.transferJobs.patch",
+    tag = "storagetransfer",
+    summary = "Changes a transfer job",
+    params(OfJob),
+    request_body(content = UpdateTransferJobBody),
+    responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, NotFound, TooSlow, Conflict, Unimplemented, Unavailable),
+)]
+pub async fn patch_job(call: Identified) -> Answer {
+    let (call, fields) = by_body(call).await?;
+    let name = job_name(&call)?;
+    let mut violations = Violations::default();
+    let patch = requests::patch(fields, &name, &mut judge(&call, &mut violations));
+    violations.into_result()?;
+    if patch.status == Some(JobStatus::Deleted) {
+        // By whatever method it is deleted.
+        call.may(DELETE)?;
+    }
+    let patched =
+        call.api().operations.update_transfer_job(call.project.clone(), name.clone(), patch, call.actor()).await;
+    Ok(HttpResponse::Ok().json(translate::job(patched.map_err(|error| of_job(error, name.as_str()))?)))
+}
+
+/// `DELETE /v1/{jobName=transferJobs/**}`: it can be seen for a while, and never runs again. Also if it is deleted already.
+#[utoipa::path(
+    delete,
+    context_path = TRANSFER_JOBS,
+    path = "/{job}",
+    operation_id = "storagetransfer.transferJobs.delete",
+    tag = "storagetransfer",
+    summary = "Deletes a transfer job",
+    params(OfJob, OfProject),
+    responses((status = 200, body = Nothing, description = "It is deleted"), Usual, BadRequest, NotFound, Conflict, Unavailable),
+)]
+pub async fn delete_job(call: Identified) -> Answer {
+    let call = by_query(call).await?;
+    let name = job_name(&call)?;
+    let patch = TransferJobPatch::delete();
+    let deleted =
+        call.api().operations.update_transfer_job(call.project.clone(), name.clone(), patch, call.actor()).await;
+    deleted.map_err(|error| of_job(error, name.as_str()))?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({})))
+}
+
+/// `POST /v1/{jobName=transferJobs/**}:run`: now, whatever its schedule says. One run at a time.
+#[utoipa::path(
+    post,
+    context_path = TRANSFER_JOBS,
+    path = "/{job}:run",
+    operation_id = "storagetransfer.transferJobs.run",
+    tag = "storagetransfer",
+    summary = "Runs a transfer job",
+    params(OfJob),
+    request_body(content = RunTransferJobBody),
+    responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, Conflict, Unavailable),
+)]
+pub async fn run_job(call: Identified) -> Answer {
+    let (call, mut fields) = by_body(call).await?;
+    let name = job_name(&call)?;
+    let mut violations = Violations::default();
+    if fields.text("jobName", &mut violations).is_some_and(|given| given != name.as_str()) {
+        violations.add("jobName", "differs from the name in the path");
+    }
+    fields.finish(&mut violations);
+    violations.into_result()?;
+    call.enqueues().await?;
+    let ran = call.api().operations.run_transfer_job(call.project.clone(), name.clone(), call.actor()).await;
+    Ok(HttpResponse::Ok().json(translate::operation(ran.map_err(|error| of_job(error, name.as_str()))?)))
+}
+
+/// `GET /v1/transferJobs?filter=`: by name.
+#[utoipa::path(
+    get,
+    context_path = TRANSFER_JOBS,
+    path = "",
+    operation_id = "storagetransfer.transferJobs.list",
+    tag = "storagetransfer",
+    summary = "Lists transfer jobs",
+    params(JobsFilter, TransferPage),
+    responses((status = 200, body = wire::ListTransferJobsResponse, description = "A page"), Usual, BadRequest, Unavailable),
+)]
+pub async fn list_jobs(call: Identified) -> Answer {
+    let (call, query, fields) = by_filter(call).await?;
+    let mut violations = Violations::default();
+    let filter = filter::of_jobs(fields, &mut violations);
+    violations.into_result()?;
+    let size = query.page_size()?.min(LARGEST_PAGE);
+    let list = List { project: call.project.as_str(), parent: JOBS, filter: query.text("filter")?.unwrap_or_default() };
+    let after = match query.text("pageToken")? {
+        Some(token) => {
+            let position = call.api().page_tokens.open(list, token, clock::now())?;
+            Some(position.parse::<JobName>().map_err(|_| ApiError::internal())?)
+        }
+        None => None,
+    };
+    let Some(listed) = filter.listed.clone() else {
+        return Ok(HttpResponse::Ok()
+            .json(wire::ListTransferJobsResponse { transfer_jobs: Vec::new(), next_page_token: None }));
+    };
+    let operations = &call.api().operations;
+    let fetch = async |after, most: u32| {
+        let mut jobs = operations.transfer_jobs(call.project.clone(), listed.clone(), after, most + 1).await?;
+        // One row more than asked for tells whether there is another page.
+        let more = jobs.len() > most as usize;
+        jobs.truncate(most as usize);
+        Ok((jobs, more))
+    };
+    let keeps = |job: &_| filter.keeps(job);
+    let keeps: Option<&dyn Fn(&_) -> bool> = if filter.keeps_all() { None } else { Some(&keeps) };
+    let page = paging::kept(size, after, keeps, |job| job.name.clone(), fetch).await?;
+    let next_page_token = match page.next {
+        Some(position) => Some(call.api().page_tokens.seal(list, position.as_str(), clock::now())?),
+        None => None,
+    };
+    Ok(HttpResponse::Ok().json(wire::ListTransferJobsResponse {
+        transfer_jobs: page.items.into_iter().map(translate::job).collect(),
+        next_page_token,
+    }))
+}
+
+/// `GET /v1/googleServiceAccounts/{projectId}`. No account of Google's is used: buckets have keys of their own in the
+/// configuration. Tools that ask for it get a name that is always the same for the project, and nobody's.
+#[utoipa::path(
+    get,
+    context_path = SERVICE_ACCOUNTS,
+    path = "/{project}",
+    operation_id = "storagetransfer.googleServiceAccounts.get",
+    tag = "storagetransfer",
+    summary = "Shows whom transfers work as",
+    params(InProject),
+    responses((status = 200, body = wire::GoogleServiceAccount, description = "An account that stands for the project"), Usual),
+)]
+pub async fn get_service_account(call: Call) -> Answer {
+    Ok(HttpResponse::Ok().json(translate::service_account(&call.project)))
+}
+
+/// Goes on in the project that the body names.
+async fn by_body(mut call: Identified) -> Result<(Call, Fields), ApiError> {
+    let mut fields = call.body().await?;
+    let project = project(&mut fields)?;
+    Ok((call.enter(&project)?, fields))
+}
+
+/// Goes on in the project that the query names.
+async fn by_query(mut call: Identified) -> Result<Call, ApiError> {
+    let query = call.query().await?;
+    let project = query.text("projectId")?.ok_or_else(|| ApiError::invalid_field("projectId", "is required"))?;
+    call.enter(project)
+}
+
+/// Goes on in the project that the filter names; with what else the filter says.
+pub(super) async fn by_filter(mut call: Identified) -> Result<(Call, Query, Fields), ApiError> {
+    let query = call.query().await?;
+    let text = query.text("filter")?.ok_or_else(|| {
+        ApiError::invalid_field("filter", "is required: a JSON object with projectId, e.g. {\"projectId\":\"p\"}")
+    })?;
+    let mut fields = Fields::of_parameter("filter", text)?;
+    let project = project(&mut fields)?;
+    Ok((call.enter(&project)?, query, fields))
+}
+
+fn project(fields: &mut Fields) -> Result<String, ApiError> {
+    let mut violations = Violations::default();
+    let project = fields.text("projectId", &mut violations);
+    if project.is_none() {
+        violations.add(fields.path("projectId"), "is required");
+    }
+    violations.into_result()?;
+    project.ok_or_else(ApiError::internal)
+}
+
+fn judge<'a>(call: &'a Call, violations: &'a mut Violations) -> Judge<'a> {
+    let api = call.api();
+    Judge { catalog: &api.catalog, destinations: &api.destinations, project: &call.project, violations }
+}
+
+/// The job of the path. What can't be a name is nobody's.
+fn job_name(call: &Call) -> Result<JobName, ApiError> {
+    let name = format!("{JOBS}/{}", call.segment("job"));
+    name.parse().map_err(|_| of_job(TransferJobError::NotFound, &name))
+}
+
+fn of_job(error: TransferJobError, name: &str) -> ApiError {
+    let told = |code, reason, message: String| ApiError::new(code, reason, message).with("transferJob", name);
+    match error {
+        TransferJobError::NotFound => ApiError::not_found("TRANSFER_JOB_NOT_FOUND", JOB_TYPE, name),
+        TransferJobError::NameTaken => told(
+            Code::AlreadyExists,
+            "TRANSFER_JOB_EXISTS",
+            format!("the project has a transfer job {name} already; the name of a deleted one is free after a while"),
+        ),
+        TransferJobError::Deleted => {
+            told(Code::FailedPrecondition, "TRANSFER_JOB_DELETED", format!("the transfer job {name} is deleted"))
+        }
+        TransferJobError::Active(id) => {
+            let active = run_name(name, id);
+            let message = format!("the transfer job {name} has one run at a time, and {active} has not ended");
+            told(Code::Aborted, "TRANSFER_JOB_ACTIVE", message).with("operation", active)
+        }
+        TransferJobError::Contended => {
+            let message = format!("the transfer job {name} is being changed by others: try again");
+            told(Code::Aborted, "TRANSFER_JOB_CONTENDED", message)
+        }
+        TransferJobError::Other(error) => error.into(),
+    }
+}
