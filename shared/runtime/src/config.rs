@@ -227,7 +227,10 @@ pub struct Bucket {
     /// The secret, filled in from `secret_access_key_env`.
     #[serde(skip)]
     pub secret_access_key: Option<Secret>,
-    /// The projects that may write to it.
+    /// How many bytes a second one transfer reads from it at most; as many as it can if absent.
+    #[serde(default)]
+    pub transfer_bytes_per_second: Option<u64>,
+    /// The projects that may read it and write to it.
     pub projects: Vec<ProjectId>,
 }
 
@@ -242,6 +245,7 @@ impl Bucket {
             access_key_id: None,
             secret_access_key_env: None,
             secret_access_key: None,
+            transfer_bytes_per_second: None,
             projects,
         }
     }

@@ -368,10 +368,6 @@ fn read(row: &PgRow) -> Result<StoredTransferJob, StoreError> {
     })
 }
 
-fn due(row: &PgRow) -> Result<DueTransferJob, StoreError> {
-    Ok(DueTransferJob { job: read(row)?, now: row.try_get("now")?, latest_ended: row.try_get("latest_ended")? })
-}
-
 /// A job has no id to tell it by.
 fn unreadable(what: &'static str) -> StoreError {
     StoreError::Unreadable { id: Uuid::nil(), what }

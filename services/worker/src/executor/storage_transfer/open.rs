@@ -10,7 +10,7 @@ use super::halt::Halt;
 use super::http_list;
 use super::ledger::Ledger;
 use super::list::{self, Listing};
-use super::place::{At, Spot, find};
+use super::place::{At, Spot, bytes_per_second, find};
 use super::reader::blocking;
 use super::report::Miss;
 use super::throttle::Throttle;
@@ -76,7 +76,7 @@ pub async fn open(
             sink_name,
             delete: spec.options.delete,
             budget: Budget::default(),
-            throttle: config.worker.transfer_bytes_per_second.map(Throttle::new),
+            throttle: bytes_per_second(spec, project, config).map(Throttle::new),
             halt,
         },
         conditions: merged,

@@ -68,6 +68,17 @@ pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Res
     Ok((source, sink))
 }
 
+/// How many bytes a second may be copied: the least that is configured, if anything is.
+pub fn bytes_per_second(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Option<u64> {
+    let source = match &spec.source {
+        TransferSource::Bucket(of) | TransferSource::S3(of) => config.bucket(project, &of.bucket),
+        TransferSource::S3Compatible(of) => config.bucket(project, &of.bucket),
+        TransferSource::Folder(_) | TransferSource::HttpList(_) => None,
+    };
+    let of_source = source.and_then(|bucket| bucket.transfer_bytes_per_second);
+    [of_source, config.worker.transfer_bytes_per_second].into_iter().flatten().min()
+}
+
 fn bucket<'a>(config: &'a Config, project: &ProjectId, name: &str) -> Result<&'a Bucket, Failure> {
     config.bucket(project, name).ok_or_else(|| crate::executor::gone("bucket", name))
 }
@@ -125,5 +136,36 @@ fn meet(one: &At, other: &At) -> bool {
             store == other_store && (one.starts_with(other.as_str()) || other.starts_with(one.as_str()))
         }
         (At::Folder { .. } | At::Cloud { .. } | At::List(_), _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use operation::transfer::{TransferConditions, TransferOptions};
+
+    #[test]
+    fn the_lowest_limit_holds() {
+        let project: ProjectId = "p".parse().expect("a project");
+        let slow =
+            Bucket { transfer_bytes_per_second: Some(5), ..Bucket::new("slow", "file:///s/", vec![project.clone()]) };
+        let quick = Bucket::new("quick", "file:///q/", vec![project.clone()]);
+        let mut config = Config { buckets: vec![slow, quick], ..Config::default() };
+        let of = |bucket: &str| BucketPath { bucket: bucket.to_owned(), path: String::new() };
+        let spec = |bucket: &str| StorageTransfer {
+            job: None,
+            source: TransferSource::Bucket(of(bucket)),
+            sink: TransferSink::Bucket(of("sink")),
+            conditions: TransferConditions::default(),
+            options: TransferOptions::default(),
+            notification: None,
+        };
+        let limits =
+            |config: &Config| ["slow", "quick"].map(|bucket| bytes_per_second(&spec(bucket), &project, config));
+        assert_eq!(limits(&config), [Some(5), None]);
+        config.worker.transfer_bytes_per_second = Some(7);
+        assert_eq!(limits(&config), [Some(5), Some(7)]);
+        config.worker.transfer_bytes_per_second = Some(3);
+        assert_eq!(limits(&config), [Some(3), Some(3)]);
     }
 }
