@@ -1,6 +1,6 @@
 //! How far a transfer has come: its checkpoint, which the api reads as well, for the vendor's counters.
 
-use crate::Code;
+use crate::{Code, OperationId};
 use serde::{Deserialize, Serialize};
 
 /// How many examples are kept of each code (google.storagetransfer.v1.ErrorSummary).
@@ -10,6 +10,9 @@ const MOST_EXAMPLES: usize = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TransferPosition {
+    /// The operation that it is of: one that retries another begins with the other's, and anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<OperationId>,
     /// The name of the last object of the listing, in the order of bytes, before and with which all is done, but for what
     /// is `pending`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use super::delta::Decision;
 use super::engine::Note;
 use super::entry::{Entry, Stamp, objection_to_path};
 use super::folder::{Folders, copy};
+use super::hosts;
 use super::ledger::Done;
 use super::reader::{Reader, blocking};
 use super::report::{Batch, Miss, Report};
@@ -85,6 +86,7 @@ async fn copy(
     }
     let halt = &context.halt;
     let _memory = halt.or_halt(context.budget.take(memory(context, entry.size))).await?;
+    let _hosts = halt.or_halt(hosts::take(context.hosts(&entry.key))).await?;
     let mut reader = halt.or_halt(Reader::open(context, entry)).await??;
     let mut writer = Writer::begin(context, &entry.key, reader.about, notes).await?;
     let copied = async {

@@ -87,6 +87,20 @@ impl Context {
         }
     }
 
+    /// The hosts that an object of this key is read from, and written to.
+    pub fn hosts<'a>(&'a self, key: &'a str) -> [Option<&'a str>; 2] {
+        let source = match &self.source {
+            Source::Folder(_) => None,
+            Source::Cloud(place) => Some(place.host.as_str()),
+            Source::Http(_) => key.split('/').next(),
+        };
+        let sink = match &self.sink {
+            Sink::Folder(_) => None,
+            Sink::Cloud(place) => Some(place.host.as_str()),
+        };
+        [source, sink]
+    }
+
     /// Whether objects are deleted from the source once they are in the sink.
     pub fn moves(&self) -> bool {
         self.delete == Some(DeleteOption::FromSourceAfterTransfer)

@@ -19,6 +19,7 @@ mod entry;
 mod folder;
 mod folder_batch;
 mod halt;
+mod hosts;
 mod http_list;
 mod ledger;
 mod list;
@@ -66,7 +67,12 @@ pub async fn run(
     store: &Store,
     cx: &Safepoint,
 ) -> Result<Value, Ended> {
-    let position: TransferPosition = cx.checkpoint()?.unwrap_or_default();
+    let mut position: TransferPosition = cx.checkpoint()?.unwrap_or_default();
+    let id = cx.fence().id;
+    if position.of != Some(id) {
+        // A retry of another operation looks at all objects again: what is in the sink is skipped, what failed is not.
+        position = TransferPosition { of: Some(id), uploads: position.uploads, ..TransferPosition::default() };
+    }
     let mut ledger = Ledger::new(position);
     let opened = match open(spec, project, config, store, &mut ledger, cx).await {
         Ok(opened) => opened,

@@ -105,8 +105,14 @@ fn in_bucket(scheme: &str, of: &BucketPath, bucket: &Bucket) -> Result<Spot, Fai
             let parts = [prefix.as_ref(), inner].into_iter().filter(|part| !part.is_empty());
             let prefix: String = parts.flat_map(|part| [part, "/"]).collect();
             let host = url::Url::parse(&bucket.url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-            let place = CloudPlace { bucket: bucket.name.clone(), store, prefix };
-            At::Cloud { place, store: (host.unwrap_or_default(), bucket.endpoint.clone()) }
+            let host = host.unwrap_or_default();
+            let place = CloudPlace {
+                bucket: bucket.name.clone(),
+                store,
+                prefix,
+                host: bucket.endpoint.clone().unwrap_or_else(|| host.clone()),
+            };
+            At::Cloud { place, store: (host, bucket.endpoint.clone()) }
         }
     };
     let name = if name.ends_with('/') { name } else { format!("{name}/") };

@@ -5,7 +5,6 @@ use super::moto::{Moto, part};
 use super::world::{Run, World, content, is_tidy, whole};
 use operation::transfer::{StorageTransfer, TransferSink};
 use std::fs;
-use worker::safepoint::Ended;
 
 const MIB: usize = 1024 * 1024;
 
@@ -19,20 +18,11 @@ async fn with_failpoints(half: &str, failpoints: &str) {
     assert!(output.status.success() && said.contains("1 passed"), "{failpoints}: {said}");
 }
 
-/// Attempts until one succeeds; how many objects they copied and skipped in all, and how many attempts there were.
-async fn to_the_end(world: &World, mut run: Run) -> (u64, u64, u32) {
-    for attempts in 1.. {
-        match run.go().await {
-            Ok(_) => {
-                let counters = run.counters();
-                return (counters.objects_copied_to_sink, counters.objects_from_source_skipped_by_sync, attempts);
-            }
-            Err(Ended::Failure(failure)) => assert!(failure.retryable, "{failure:?}"),
-            Err(stop) => panic!("{stop:?}"),
-        }
-        run = world.again(run).await;
-    }
-    unreachable!("it succeeds")
+/// How many objects were copied and skipped until one attempt succeeded, and how many attempts that took.
+async fn to_the_end(world: &World, run: Run) -> (u64, u64, u32) {
+    let (run, attempts) = world.to_the_end(run).await;
+    let counters = run.counters();
+    (counters.objects_copied_to_sink, counters.objects_from_source_skipped_by_sync, attempts)
 }
 
 /// A batch that fails, or is carried out unheard, is made up for: nothing is missing, and nothing is counted twice.

@@ -203,3 +203,21 @@ async fn an_object_that_is_gone_when_its_turn_comes_is_told_of() {
     assert_eq!(whole(&world.sink()), ["a-first", "d-last"]);
     assert_eq!(run.counters().objects_deleted_from_source, 2);
 }
+
+/// A retry of a failed transfer makes up for what failed, whatever the other's checkpoint says; it counts for itself.
+#[tokio::test]
+async fn a_retry_makes_up_for_what_failed() {
+    let world = World::new().await;
+    for key in ["a", "b", "c"] {
+        world.put(key, key.as_bytes());
+    }
+    put(&world.sink().join("b/in-the-way"), b"x", OLD);
+    let run = world.transfer().await;
+    let failure = run.fails().await;
+    assert_eq!(run.errors(), [("FAILED_PRECONDITION".to_owned(), 1)]);
+    world.finish(&run, store::Ending::Failed { failure, delay: std::time::Duration::ZERO }).await;
+    fs::remove_dir_all(world.sink().join("b")).unwrap();
+    let counters = world.retry(run).await.succeeds().await;
+    assert_eq!((counters.objects_copied_to_sink, counters.objects_from_source_skipped_by_sync), (1, 2));
+    world.is_equal();
+}

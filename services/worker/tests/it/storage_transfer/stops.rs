@@ -170,7 +170,8 @@ async fn what_a_dead_worker_left_is_removed_and_its_objects_are_not_copied_again
         let key = format!("file-{number}");
         put(&world.sink().join(&key), &content(number, KIB), OLD);
     }
-    let mut told = TransferPosition { cursor: Some("file-1".to_owned()), ..TransferPosition::default() };
+    let (of, cursor) = (Some(dead.attempt.fence.id), Some("file-1".to_owned()));
+    let mut told = TransferPosition { of, cursor, ..TransferPosition::default() };
     told.counters.objects_found_from_source = 2;
     told.counters.objects_copied_to_sink = 2;
     let unknown = "0190a000-0000-7000-8000-000000000000";

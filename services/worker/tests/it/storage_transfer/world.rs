@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use store::{Claimed, Ending, Finished, NewOperation, Requester};
+use store::{Claimed, Ending, Finished, NewOperation, Requester, Retry};
 use tempfile::TempDir;
 use testkit::{TestDatabase, eventually};
 use tokio::task::JoinHandle;
@@ -139,6 +139,14 @@ impl World {
         self.claim(run.spec).await
     }
 
+    /// Another operation that retries this one, which has ended.
+    pub async fn retry(&self, run: Run) -> Run {
+        let id = OperationId::from_uuid(Uuid::now_v7());
+        let retry = Retry { id, trace_parent: None, request: None, by: testkit::actor("me") };
+        self.store.store().retry(&at(run.attempt.fence.id), &retry).await.unwrap();
+        self.claim(run.spec).await
+    }
+
     /// The next attempt after this one's worker died: what it had stored is all that is known of it.
     pub async fn take_over(&self, run: Run, stored: Option<TransferPosition>) -> Run {
         if let Some(stored) = stored {
@@ -153,6 +161,19 @@ impl World {
         let worker = WorkerId::from_uuid(Uuid::new_v4());
         self.store.store().register_worker(worker, "test", terms).await.unwrap();
         self.claim_as(worker, run.spec).await
+    }
+
+    /// Attempts until one succeeds, as the product makes them; the last one, and how many there were.
+    pub async fn to_the_end(&self, mut run: Run) -> (Run, u32) {
+        for attempts in 1.. {
+            match run.go().await {
+                Ok(_) => return (run, attempts),
+                Err(Ended::Failure(failure)) => assert!(failure.retryable, "{failure:?}"),
+                Err(stop) => panic!("{stop:?}"),
+            }
+            run = self.again(run).await;
+        }
+        unreachable!("it succeeds")
     }
 
     /// Writes an end, as the runner does.

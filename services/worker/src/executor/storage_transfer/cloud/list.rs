@@ -152,7 +152,7 @@ mod tests {
         let builder = AmazonS3Builder::new().with_bucket_name("b").with_region("r");
         let store = Arc::new(builder.with_access_key_id("k").with_secret_access_key("s").build().unwrap());
         let store = CloudStore { objects: store.clone(), uploads: store.clone(), pages: store };
-        Pages::new(CloudPlace { bucket: "b".to_owned(), store, prefix: "in/".to_owned() }, None)
+        Pages::new(CloudPlace { bucket: "b".to_owned(), store, prefix: "in/".to_owned(), host: String::new() }, None)
     }
 
     async fn told(names: &[&str]) -> Result<Vec<String>, Failure> {

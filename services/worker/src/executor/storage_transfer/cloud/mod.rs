@@ -30,6 +30,8 @@ pub struct CloudPlace {
     pub store: CloudStore,
     /// What stands before the keys there: empty, or with a slash at the end.
     pub prefix: String,
+    /// What the store's host is known by.
+    pub host: String,
 }
 
 impl CloudPlace {
