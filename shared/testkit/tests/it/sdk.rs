@@ -25,7 +25,7 @@ async fn googles_storage_transfer_clients_transfer_unmodified() {
     for number in 0..50 {
         file("source", format!("{}/{number}.txt", number % 7));
     }
-    // Some seconds of work, whatever the machine.
+    // So many that it can be paused and cancelled while it is at it.
     for number in 0..30_000 {
         file("slow", format!("{}/{number}.txt", number % 100));
     }
