@@ -5,13 +5,16 @@
 //! nothing else.
 
 /// All points, as `<process>.<effect>`. A test runs through this table, and another holds it against the code.
-pub const POINTS: [&str; 41] = [
+pub const POINTS: [&str; 44] = [
     "api.create",
     "api.cancel",
     "api.pause",
     "api.resume",
     "api.retry",
     "api.delete",
+    "api.create_transfer_job",
+    "api.update_transfer_job",
+    "api.run_transfer_job",
     "broker.publish",
     "broker.notify",
     "worker.register",

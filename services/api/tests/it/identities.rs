@@ -177,6 +177,29 @@ async fn every_route_asks_for_its_scope_and_its_project() {
     assert_eq!(fixture.count().await, 1, "nothing was created");
 }
 
+/// The method's own scope is that of changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_delete_deletes_no_transfer_job_by_a_patch_either() {
+    let corp = TestIssuer::start("corp", &[rsa()]).await;
+    let fixture = Fixture::with_issuers(&[&corp]).await;
+    fixture.post("/v1/transferJobs", &transfer_job("transferJobs/one")).await;
+    for (scopes, status, allowed) in [
+        ("operations.write", "DELETED", false),
+        ("operations.write", "DISABLED", true),
+        ("operations.write operations.delete", "DELETED", true),
+    ] {
+        let mut claims = corp.claims();
+        claims["scope"] = scopes.into();
+        let body = json!({"projectId": "mine", "transferJob": {"status": status}}).to_string();
+        let got = send(&fixture, "PATCH", "/v1/transferJobs/one", &sign(&rsa(), &claims), &body).await;
+        if allowed {
+            assert_eq!(got.body["status"], status, "{got:?}");
+        } else {
+            assert_eq!(got.error(), (403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_token_acts_as_its_claims_say() {
     let corp = TestIssuer::start("corp", &[rsa(), ec(), ed()]).await;

@@ -414,3 +414,55 @@ async fn the_native_api_shows_a_run_with_all_that_is_known() {
     assert_eq!(shown["spec"]["source"], json!({"bucket": {"bucket": "exports", "path": "a/"}}));
     assert_eq!(shown["spec"]["job"], ONE);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_native_api_transfers_without_a_job() {
+    let fixture = Fixture::new().await;
+    let spec = |member: &str, value: Value| {
+        let mut spec = json!({
+            "source": {"bucket": {"bucket": "exports", "path": "a/"}},
+            "sink": {"bucket": {"bucket": "sink"}},
+            "conditions": {"includePrefixes": ["x"], "minTimeElapsed": "1.500s", "modifiedSince": "2026-01-02T03:04:05Z"},
+            "options": {"overwriteWhen": "NEVER", "delete": "fromSourceAfterTransfer"},
+        });
+        spec[member] = value;
+        json!({"kind": "storage.transfer", "spec": spec})
+    };
+    let whole = spec("sink", json!({"folder": "/data/b/"}));
+    let created = fixture.post(NATIVE, &whole).await;
+    assert_eq!(created.status, 200, "{created:?}");
+    let mut expected = whole["spec"].clone();
+    expected["kind"] = json!("storage.transfer");
+    expected["sink"] = json!({"folder": "/data/b"});
+    expected["conditions"]["minTimeElapsed"] = json!("1.500000000s");
+    assert_eq!((&created.body["spec"], &created.body["target"]), (&expected, &json!("/data/b")));
+    assert!(fixture.list_transfers("transferOperations", &json!({}), "").await.body["operations"] == json!([]));
+    for (member, value, field) in [
+        ("source", Value::Null, "spec.source"),
+        ("source", json!({"folder": "/data/a", "httpList": "https://x/"}), "spec.source.httpList"),
+        ("source", json!({"bucket": {"bucket": "nobodys"}}), "spec.source.bucket.bucket"),
+        ("source", json!({"s3": {"bucket": "exports"}}), "spec.source.s3.bucket"),
+        ("source", json!({"bucket": {"bucket": "sink"}}), "spec.sink"),
+        ("sink", json!({"folder": "/etc"}), "spec.sink.folder"),
+        ("sink", json!({"bucket": {"bucket": "sink", "path": "a"}}), "spec.sink.bucket.path"),
+        ("conditions", json!({"excludePrefixes": ["/a"]}), "spec.conditions.excludePrefixes[0]"),
+        ("conditions", json!({"maxTimeElapsed": "1h"}), "spec.conditions.maxTimeElapsed"),
+        ("options", json!({"delete": "all"}), "spec.options.delete"),
+        ("job", json!("transferJobs/one"), "spec.job"),
+        ("notification", json!({}), "spec.notification"),
+    ] {
+        let got = fixture.post(NATIVE, &spec(member, value.clone())).await;
+        assert_eq!(got.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"), "{member} {value}");
+        let violations = got.body["error"]["details"][1]["fieldViolations"].as_array().expect("violations");
+        assert!(violations.iter().any(|violation| violation["field"] == field), "{member} {value}: {got:?}");
+    }
+    let timed = spec("options", json!({"delete": "uniqueInSink"}));
+    assert!(
+        fixture
+            .post(NATIVE, &timed)
+            .await
+            .message()
+            .contains("spec.options.delete: does not go with conditions on times")
+    );
+    assert_eq!(fixture.count().await, 1);
+}

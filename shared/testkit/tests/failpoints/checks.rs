@@ -105,10 +105,14 @@ async fn rows(lane: &Lane, name: &str) -> Result<()> {
                  WHERE request_id LIKE $1 GROUP BY 1 HAVING count(o.id) <> 1";
     let wrong = lane.client.query(query, &[&format!("{name}/%")]).await?;
     ensure!(wrong.is_empty(), "{} keys without an operation of their own", wrong.len());
-    let query = "SELECT count(*) FROM operations o WHERE project_id = 'p'
-                 AND (NOT done OR NOT EXISTS (SELECT FROM create_requests WHERE operation_id = o.id))";
+    let query = "SELECT count(*) FROM operations o WHERE project_id = 'p' AND (NOT done OR NOT (
+                     EXISTS (SELECT FROM create_requests WHERE operation_id = o.id)
+                     OR EXISTS (SELECT FROM transfer_jobs j WHERE j.project_id = o.project_id AND j.name = o.target)))";
     let wrong: i64 = lane.client.query_one(query, &[]).await?.get(0);
     ensure!(wrong == 0, "{wrong} operations that go on, or that nobody asked for");
+    let query = "SELECT count(*) FROM transfer_jobs WHERE status <> 'DELETED' OR latest_operation IS NULL";
+    let wrong: i64 = lane.client.query_one(query, &[]).await?.get(0);
+    ensure!(wrong == 0, "{wrong} transfer jobs that did not run, or are still there");
     Ok(())
 }
 

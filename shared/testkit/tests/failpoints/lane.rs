@@ -117,7 +117,12 @@ impl Lane {
 
     /// Asks until there is an answer that is not "try again": a caller's part of "idempotent".
     pub async fn ask(&self, method: Method, rest: &str, body: Option<Value>) -> Result<(u16, Value)> {
-        let url = format!("{}{OPERATIONS}{rest}", self.system.url);
+        self.ask_at(method, &format!("{OPERATIONS}{rest}"), body).await
+    }
+
+    /// The same, of a vendor's path.
+    pub async fn ask_at(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+        let url = format!("{}{path}", self.system.url);
         let answered = async || {
             let request = self.http.request(method.clone(), &url).bearer_auth(TOKEN);
             let request = if let Some(body) = &body { request.json(body) } else { request };

@@ -33,10 +33,11 @@ pub struct Stories<'a> {
 impl Stories<'_> {
     /// All at once; what is to be looked at in the end, and the cancelled export.
     pub async fn all(&self) -> Result<(Vec<Told>, Value)> {
-        let (mut told, again, (), (), export) = try_join!(
+        let (mut told, again, (), (), (), export) = try_join!(
             self.of_one_operation(),
             self.fails_and_is_retried(),
             self.is_deleted(),
+            self.is_transferred(),
             self.exports(),
             self.export_is_cancelled(),
         )?;
@@ -172,6 +173,35 @@ impl Stories<'_> {
         ensure!(status == 200 || status == 404, "{status} {answer}");
         let (status, answer) = self.lane.ask(Method::GET, &format!("/{id}"), None).await?;
         ensure!(status == 404, "{status} {answer}");
+        Ok(())
+    }
+
+    /// A job is made, changed, run once, and deleted, whatever was answered to nobody.
+    async fn is_transferred(&self) -> Result<()> {
+        let name = format!("transferJobs/{}", self.case);
+        let at = |rest: &str| format!("/v1/{name}{rest}");
+        let spec = json!({
+            "gcsDataSource": { "bucketName": "source" }, "gcsDataSink": { "bucketName": "sink", "path": format!("{}/", self.case) },
+        });
+        let job = json!({ "name": name, "projectId": "p", "status": "DISABLED", "transferSpec": spec });
+        // Taken: an earlier try was answered to nobody.
+        let (status, answer) = self.lane.ask_at(Method::POST, "/v1/transferJobs", Some(job)).await?;
+        ensure!(status == 200 || status == 409, "{status} {answer}");
+        let patch = json!({
+            "projectId": "p", "transferJob": { "description": self.case }, "updateTransferJobFieldMask": "description",
+        });
+        let (status, answer) = self.lane.ask_at(Method::PATCH, &at(""), Some(patch)).await?;
+        ensure!(status == 200 && answer["description"] == self.case, "{status} {answer}");
+        let (status, answer) = self.lane.ask_at(Method::POST, &at(":run"), Some(json!({ "projectId": "p" }))).await?;
+        ensure!(status == 200 || status == 409, "{status} {answer}");
+        let (_, job) = self.lane.ask_at(Method::GET, &at("?projectId=p"), None).await?;
+        let run = job["latestOperationName"]
+            .as_str()
+            .and_then(|run| run.get(run.len().checked_sub(36)?..))
+            .unwrap_or_default();
+        self.lane.operation(run, "an end", |seen| seen["done"] == true).await?;
+        let (status, answer) = self.lane.ask_at(Method::DELETE, &at("?projectId=p"), None).await?;
+        ensure!(status == 200, "{status} {answer}");
         Ok(())
     }
 

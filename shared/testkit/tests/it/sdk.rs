@@ -17,17 +17,13 @@ async fn googles_storage_transfer_clients_manage_jobs_unmodified() {
 #[tokio::test]
 async fn googles_storage_transfer_clients_transfer_unmodified() {
     let system = System::start(2, 8).await;
-    let file = |bucket: &str, path: String| {
-        let path = system.folder().join(bucket).join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, path.display().to_string()).expect("written");
-    };
-    for number in 0..50 {
-        file("source", format!("{}/{number}.txt", number % 7));
-    }
-    // Some seconds of work, whatever the machine.
-    for number in 0..30_000 {
-        file("slow", format!("{}/{number}.txt", number % 100));
+    // Of the second so many that a worker can be paused and cancelled while it is at it.
+    for (bucket, folders, files) in [("source", 7, 50), ("slow", 100, 20_000)] {
+        let folder = |number: u32| system.folder().join(bucket).join((number % folders).to_string());
+        (0..folders).for_each(|number| std::fs::create_dir(folder(number)).expect("made"));
+        for number in 0..files {
+            std::fs::write(folder(number).join(number.to_string()), format!("the file {number}")).expect("written");
+        }
     }
     drive(&system, "storage_transfer.py", &["transfers"]).await;
 }

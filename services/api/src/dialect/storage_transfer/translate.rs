@@ -112,18 +112,18 @@ pub fn operation(operation: Operation) -> wire::Operation {
             transfer_job_name: operation.target.clone(),
         },
         name,
-        result: result(operation),
+        response: (operation.state == State::Succeeded).then_some(wire::Empty { type_url: wire::EMPTY }),
+        error: error(operation),
     }
 }
 
-fn result(operation: Operation) -> Option<wire::OperationResult> {
+fn error(operation: Operation) -> Option<wire::Status> {
     match operation.state {
-        State::Pending | State::Running | State::Paused => None,
-        State::Succeeded => Some(wire::OperationResult::Response(wire::Empty { type_url: wire::EMPTY })),
-        State::Failed | State::Cancelled => Some(wire::OperationResult::Error(wire::Status {
+        State::Pending | State::Running | State::Paused | State::Succeeded => None,
+        State::Failed | State::Cancelled => Some(wire::Status {
             code: operation.error_code.unwrap_or(Code::Unknown.number()),
             message: operation.error_message.unwrap_or_default(),
-        })),
+        }),
     }
 }
 

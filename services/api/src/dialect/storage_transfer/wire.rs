@@ -204,24 +204,19 @@ pub struct NotificationConfig {
     pub payload_format: &'static str,
 }
 
-/// `google.longrunning.Operation`
+/// `google.longrunning.Operation`: neither an error nor a response while it runs, exactly one once it is done.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = storagetransfer::Operation)]
 pub struct Operation {
     pub name: String,
     pub metadata: TransferOperation,
     pub done: bool,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub result: Option<OperationResult>,
-}
-
-/// The `oneof result` of an operation: nothing while it runs, exactly one once it is done.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = storagetransfer::OperationResult)]
-pub enum OperationResult {
-    Error(Status),
-    Response(Empty),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub response: Option<Empty>,
 }
 
 /// `google.rpc.Status` inside an operation: the code is the canonical number, and there is no `status`.
