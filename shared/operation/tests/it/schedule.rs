@@ -81,7 +81,7 @@ fn instances(schedule: &Schedule, made: OffsetDateTime, until: OffsetDateTime) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// It is on the grid, never before the start or after the end, and none is left out.
     #[test]
