@@ -45,38 +45,40 @@ pub fn operation_id(text: &str) -> Option<OperationId> {
 /// An operation as `AlloyDB` shows it. Its location is in its collection.
 pub fn operation(operation: Operation) -> wire::Operation {
     let location = operation.collection.strip_prefix(COLLECTIONS).unwrap_or("-");
-    wire::Operation {
-        name: format!("projects/{}/locations/{location}/operations/{ID_PREFIX}{}", operation.project, operation.id),
-        done: operation.state.is_done(),
-        metadata: wire::OperationMetadata {
-            type_url: wire::OPERATION_METADATA,
-            create_time: rfc3339(operation.create_time),
-            end_time: operation.finish_time.map(rfc3339),
-            status_message: status_message(&operation),
-            requested_cancellation: operation.cancel.is_some(),
-            verb: "export",
-            api_version: "v1",
-            target: operation.target.clone(),
-        },
-        result: result(operation),
-    }
+    let name = format!("projects/{}/locations/{location}/operations/{ID_PREFIX}{}", operation.project, operation.id);
+    let done = operation.state.is_done();
+    let metadata = wire::OperationMetadata {
+        type_url: wire::OPERATION_METADATA,
+        create_time: rfc3339(operation.create_time),
+        end_time: operation.finish_time.map(rfc3339),
+        status_message: status_message(&operation),
+        requested_cancellation: operation.cancel.is_some(),
+        verb: "export",
+        api_version: "v1",
+        target: operation.target.clone(),
+    };
+    let (error, response) = result(operation);
+    wire::Operation { name, metadata, done, error, response }
 }
 
-fn result(operation: Operation) -> Option<wire::OperationResult> {
+/// What it was cancelled by, or failed of; or what it has come to.
+fn result(operation: Operation) -> (Option<wire::Status>, Option<wire::ExportClusterResponse>) {
     match operation.state {
-        State::Pending | State::Running | State::Paused => None,
+        State::Pending | State::Running | State::Paused => (None, None),
         State::Succeeded => match operation.spec {
-            Spec::PostgresExport(export) => Some(wire::OperationResult::Response(wire::ExportClusterResponse {
-                type_url: wire::EXPORT_CLUSTER_RESPONSE,
-                gcs_destination: wire::GcsDestination { uri: format!("gs://{}/{}", export.bucket, export.object) },
-            })),
+            Spec::PostgresExport(export) => {
+                let uri = format!("gs://{}/{}", export.bucket, export.object);
+                let gcs_destination = wire::GcsDestination { uri };
+                let type_url = wire::EXPORT_CLUSTER_RESPONSE;
+                (None, Some(wire::ExportClusterResponse { type_url, gcs_destination }))
+            }
             // None such is ever in a collection of AlloyDB's.
-            Spec::StorageTransfer(_) | Spec::DemoSteps(_) | Spec::CancelOperations(_) => None,
+            Spec::StorageTransfer(_) | Spec::DemoSteps(_) | Spec::CancelOperations(_) => (None, None),
         },
-        State::Failed | State::Cancelled => Some(wire::OperationResult::Error(wire::Status {
-            code: operation.error_code.unwrap_or(Code::Unknown.number()),
-            message: operation.error_message.unwrap_or_default(),
-        })),
+        State::Failed | State::Cancelled => {
+            let code = operation.error_code.unwrap_or(Code::Unknown.number());
+            (Some(wire::Status { code, message: operation.error_message.unwrap_or_default() }), None)
+        }
     }
 }
 

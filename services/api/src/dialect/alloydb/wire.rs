@@ -17,24 +17,19 @@ pub const OPERATION_METADATA: &str = type_url!("OperationMetadata");
 /// `@type` of an export's response.
 pub const EXPORT_CLUSTER_RESPONSE: &str = type_url!("ExportClusterResponse");
 
-/// `google.longrunning.Operation`
+/// `google.longrunning.Operation`: neither an error nor a response while it runs, exactly one once it is done.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = alloydb::Operation)]
 pub struct Operation {
     pub name: String,
     pub metadata: OperationMetadata,
     pub done: bool,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub result: Option<OperationResult>,
-}
-
-/// The `oneof result` of an operation: nothing while it runs, exactly one once it is done.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = alloydb::OperationResult)]
-pub enum OperationResult {
-    Error(Status),
-    Response(ExportClusterResponse),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub response: Option<ExportClusterResponse>,
 }
 
 /// `google.rpc.Status` inside an operation: the code is the canonical number, and there is no `status`.
