@@ -58,7 +58,7 @@ impl World {
         };
         let world =
             Self { store: TestDatabase::create().await, folder, config, worker: WorkerId::from_uuid(Uuid::new_v4()) };
-        let terms = LeaseTerms::new(Duration::from_mins(1), Duration::from_mins(10)).unwrap();
+        let terms = LeaseTerms::new(Duration::from_mins(1), Duration::from_hours(1)).unwrap();
         world.store.store().register_worker(world.worker, "test", terms).await.unwrap();
         world
     }
