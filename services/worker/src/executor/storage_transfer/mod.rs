@@ -91,7 +91,11 @@ pub async fn run(
         Sink::Folder(_) => delta::SinkKind::Folder,
         Sink::Cloud(_) => delta::SinkKind::Store,
     };
-    let cut = if context.on_threads() { OF_THREADS } else { OF_STREAMS };
+    let cut = match &context.throttle {
+        _ if !context.on_threads() => OF_STREAMS,
+        Some(throttle) => Cut { bytes: OF_THREADS.bytes.min(throttle.batch()), ..OF_THREADS },
+        None => OF_THREADS,
+    };
     let plan = Plan::new(Delta::new(conditions, &spec.options, kind), cut, source, sink);
     let context = Arc::new(context);
     let mut engine = Engine::new(cx, context.clone(), plan, ledger);

@@ -29,6 +29,11 @@ impl Throttle {
         (self.per_second / WAITS_A_SECOND).max(SMALLEST)
     }
 
+    /// How much a batch holds, which is told of when it ends: what may be copied in a quarter of a second.
+    pub fn batch(&self) -> u64 {
+        self.per_second / 4
+    }
+
     /// Takes so many bytes of what may be copied, and says how long to wait for them: those before are waited for, not they
     /// themselves.
     fn take(&self, bytes: u64, now: Instant) -> Duration {
