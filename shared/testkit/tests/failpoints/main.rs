@@ -58,7 +58,12 @@ async fn run_all(queue: &Mutex<VecDeque<(usize, Case)>>, broken: &Mutex<Vec<Stri
             Ok(()) => lane = Some(system),
             // What it left would break the next one.
             Err(error) => {
+                println!("{name}: {error:#}");
                 broken.lock().expect("the failures").push(format!("{name}: {error:#}"));
+                // Its connections are others'.
+                for role in [Role::Api, Role::Keeper, Role::Worker] {
+                    system.kill(role);
+                }
                 used.push(system);
             }
         }

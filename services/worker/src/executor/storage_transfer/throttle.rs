@@ -29,9 +29,9 @@ impl Throttle {
         (self.per_second / WAITS_A_SECOND).max(SMALLEST)
     }
 
-    /// How much a batch holds, which is told of when it ends: what may be copied in a quarter of a second.
+    /// How much a batch holds, which is told of when it ends: what may be copied in a second, or a mebibyte.
     pub fn batch(&self) -> u64 {
-        self.per_second / 4
+        self.per_second.max(1024 * 1024)
     }
 
     /// Takes so many bytes of what may be copied, and says how long to wait for them: those before are waited for, not they

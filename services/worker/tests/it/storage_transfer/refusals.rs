@@ -183,7 +183,8 @@ async fn a_sink_that_refuses_writes_says_so() {
 /// An object that vanished, or became something else, between its listing and its copy.
 #[tokio::test]
 async fn an_object_that_is_gone_when_its_turn_comes_is_told_of() {
-    let world = World::new().await.slowly(1024 * 1024);
+    // Four seconds for the first; the others are of its batch, and wait for it.
+    let world = World::new().await.slowly(128 * 1024);
     world.put("a-first", &content(1, 512 * 1024));
     world.put("b-gone", b"x");
     world.put("c-folder", b"x");
