@@ -34,8 +34,10 @@ pub async fn plant(lane: &Lane) -> Result<()> {
                                WHERE inhparent = 'operations'::regclass AND inhrelid::regclass::text ~ '^operations_2');
                   END $$";
     lane.client.batch_execute(others).await?;
-    let entry = "INSERT INTO audit_log (time, project_id, principal, verb)
-                 VALUES (now() - interval '401 days', 'old', 'somebody', 'CREATE')";
+    // It comes before all others, as one of long ago does: the oldest thousand are looked at.
+    let entry = "INSERT INTO audit_log (sequence, time, project_id, principal, verb) OVERRIDING SYSTEM VALUE
+                 SELECT least(min(sequence), 0) - 1, now() - interval '401 days', 'old', 'somebody', 'CREATE'
+                 FROM audit_log";
     lane.client.batch_execute(entry).await?;
     for (table, column) in [("operations", "finish_time"), ("create_requests", "create_time")] {
         let age = format!("UPDATE {table} SET {column} = now() - interval '49 days' WHERE project_id = 'old'");
