@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_mins(5);
 const MEGABYTE: u64 = 1_000_000;
 
 /// Many small files, and few large ones.
@@ -92,7 +90,7 @@ impl Files {
 struct Round {
     /// By the server's startTime and finishTime.
     server: Duration,
-    /// From the run call to the poll that shows it done.
+    /// From the run call to the answer that shows it done.
     client: Duration,
     rsync: Duration,
     rclone: Duration,
@@ -157,14 +155,7 @@ async fn ours(
     files::remove_folder(&folder.join("sink"))?;
     let begun = Instant::now();
     let id = transfers.run(job).await?.id()?;
-    let operation = loop {
-        let operation = bench.client.operation(id).await?;
-        if operation.done {
-            break operation;
-        }
-        ensure!(begun.elapsed() < PATIENCE, "the transfer {id} is still {}", operation.state);
-        tokio::time::sleep(LOOK_EVERY).await;
-    };
+    let operation = bench.client.wait(id).await?;
     let client = begun.elapsed();
     ensure!(operation.state == "SUCCEEDED", "the transfer did not succeed: {}", operation.ending());
     files.check(&folder.join("sink"))?;
