@@ -4,9 +4,11 @@
 //! Each statement runs in a task of its own, which is awaited but never dropped: a client that goes away, or a
 //! deadline, ends the waiting, not the statement.
 
+mod cancel_lane;
 mod transfer_jobs;
 
 use crate::creation::retry_request;
+use cancel_lane::CancelLane;
 use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, State, WorkerId};
 use runtime::broker::{Hint, Publisher};
 use runtime::config::Secret;
@@ -85,6 +87,7 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Operations {
     store: Store,
+    cancels: CancelLane,
     publisher: Publisher,
     secret_keys: KeyRing,
 }
@@ -92,7 +95,7 @@ pub struct Operations {
 impl Operations {
     /// Works on this database, tells workers by this publisher, and seals secrets with these keys.
     pub fn new(store: Store, publisher: Publisher, secret_keys: KeyRing) -> Self {
-        Self { store, publisher, secret_keys }
+        Self { cancels: CancelLane::start(store.clone()), store, publisher, secret_keys }
     }
 
     /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the
@@ -272,9 +275,9 @@ impl Operations {
     ) -> Result<(Answer, Operation), OperationsError> {
         let requester = Requester { by, reason, mode };
         let trace_parent = telemetry::current_trace_parent();
-        let Self { store, publisher, .. } = self.clone();
+        let Self { cancels, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
-            let asked = failpoint::around!("api.cancel", store.cancel(&address, &requester).await)?;
+            let asked = failpoint::around!("api.cancel", cancels.cancel(&address, &requester).await)?;
             // Also when it was asked before: who asks again may do so because the first hint was lost.
             if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
                 publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });

@@ -7,6 +7,7 @@
 
 mod attempts;
 mod audit;
+mod cancels;
 mod changes;
 mod counts;
 mod error;
@@ -60,6 +61,7 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("forget_create_requests", operations::FORGET_CREATE_REQUESTS),
     ("get", operations::GET),
     ("cancel", operations::CANCEL),
+    ("cancel_together", cancels::CANCEL_TOGETHER),
     ("pause", operations::PAUSE),
     ("resume", operations::RESUME),
     ("delete", operations::DELETE),

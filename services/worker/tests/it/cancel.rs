@@ -1,12 +1,15 @@
 //! The roads of a cancel, each alone.
 
 use crate::fixture::{Fixture, endless, steps};
-use operation::State;
+use operation::{LeaseTerms, State};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_cancel_is_pushed_to_the_owner() {
     let fixture = Fixture::new().await;
-    let worker = fixture.worker().await;
+    // No renewal comes in between: it would deliver as well.
+    let terms = LeaseTerms::new(Duration::from_secs(60), Duration::from_secs(300)).expect("terms");
+    let worker = fixture.worker_with(terms).await;
     // Finished work shows that the worker listens: from here on a push can't be missed.
     let first = fixture.create(steps(1, 0)).await;
     fixture.until_state(first, State::Succeeded).await;

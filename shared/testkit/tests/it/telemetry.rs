@@ -27,12 +27,14 @@ async fn readiness_and_metrics_tell_the_truth() {
     }
     for metric in [
         "safepoint_safe_point_gap_seconds_count{kind=\"postgres.export\"}",
-        "safepoint_cancel_delivered_seconds_count{road=\"push\"} 1",
         "safepoint_cancel_seconds_count{kind=\"postgres.export\"} 1",
         "safepoint_attempts_total{ending=\"succeeded\",kind=\"postgres.export\"} 1",
     ] {
         assert!(worker.contains(metric), "{metric} is missing:\n{worker}");
     }
+    // By one road: a renewal that happens to run at that moment may be there before the push.
+    let delivered = worker.lines().filter(|line| line.starts_with("safepoint_cancel_delivered_seconds_count{road="));
+    assert_eq!(delivered.filter(|line| line.ends_with(" 1")).count(), 1, "{worker}");
     // Degraded without the broker, on the public and the private listener of each process.
     system.broker_link.cut();
     for url in [system.url.clone(), system.workers[0].admin.clone()] {
