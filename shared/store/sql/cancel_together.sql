@@ -6,7 +6,9 @@ WITH asked AS MATERIALIZED (
         AS i (project_id, id, collection, principal, source_address, request_id, reason, mode)
 ), free AS MATERIALIZED (
     SELECT i.* FROM asked i JOIN operations o
-        ON o.project_id = i.project_id AND o.id = i.id AND (i.collection IS NULL OR o.collection = i.collection)
+        -- IS NOT DISTINCT FROM, so that the primary key is the one index that serves: see V2.
+        ON o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id
+        AND (i.collection IS NULL OR o.collection = i.collection)
     FOR NO KEY UPDATE OF o SKIP LOCKED
 ), changed AS (
     UPDATE operations o SET
@@ -24,8 +26,7 @@ WITH asked AS MATERIALIZED (
         update_time         = clock_timestamp(),
         revision            = revision + 1
     FROM free i
-    WHERE o.project_id = i.project_id AND o.id = i.id AND (i.collection IS NULL OR o.collection = i.collection)
-      AND delete_time IS NULL
+    WHERE o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id AND delete_time IS NULL
       AND NOT done AND (cancel_requested_at IS NULL OR (cancel_mode = 'after_current_item' AND i.mode = 'now'))
     RETURNING o.*, i.principal, i.source_address, i.request_id
 ), audited AS (

@@ -11,7 +11,10 @@ pub enum Step {
     /// A worker claims.
     Claim,
     /// Somebody asks to cancel.
-    RequestCancel,
+    RequestCancel {
+        /// By the statement for many at once.
+        together: bool,
+    },
     /// Somebody asks to pause.
     RequestPause,
     /// Somebody resumes.
@@ -42,7 +45,7 @@ pub fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
     let finish = (outcome, proptest::bool::weighted(0.2)).prop_map(|(outcome, stale)| Step::Finish { outcome, stale });
     let step = prop_oneof![
         6 => Just(Step::Claim),
-        1 => Just(Step::RequestCancel),
+        1 => any::<bool>().prop_map(|together| Step::RequestCancel { together }),
         2 => Just(Step::RequestPause),
         2 => Just(Step::Resume),
         5 => finish,

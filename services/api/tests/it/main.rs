@@ -3,6 +3,7 @@
 mod alloydb;
 mod bad_input;
 mod beside;
+mod cancels;
 mod counts;
 mod document;
 mod event_stream;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 fn event(step: Step, now: &Snapshot, turn: u128) -> Event {
     match step {
         Step::Claim => Event::Claim { nonce: Nonce::from_uuid(Uuid::from_u128(turn + 1)) },
-        Step::RequestCancel => Event::RequestCancel,
+        Step::RequestCancel { .. } => Event::RequestCancel,
         Step::RequestPause => Event::RequestPause,
         Step::Resume => Event::Resume,
         Step::OwnerLost => Event::OwnerLost,

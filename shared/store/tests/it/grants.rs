@@ -16,6 +16,7 @@ const API: &[&str] = &[
     "insert",
     "create_request",
     "cancel",
+    "cancel_together",
     "pause",
     "resume",
     "delete",
@@ -43,6 +44,7 @@ const API: &[&str] = &[
 
 const WORKER: &[&str] = &[
     "cancel",
+    "cancel_together",
     "claim",
     "checkpoint",
     "finish",

@@ -1,7 +1,8 @@
 //! Statements that meet on one row: whoever commits first, the row stays true.
 
 use crate::fixture::{Fixture, at, finished, position, requester, succeeded};
-use operation::{Cleanup, CleanupStatus, Progress, Road, State};
+use operation::{Cleanup, CleanupStatus, OperationId, Progress, Road, State};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::{Asked, Ending};
 
@@ -16,15 +17,20 @@ async fn cancel_and_finish_at_once() {
         let id = fixture.create().await;
         let fence = fixture.claim_one(worker).await;
         let (address, requester, ends) = (at(id), requester(), [finished(fence, succeeded())]);
-        let (cancel, finish) = tokio::join!(fixture.store.cancel(&address, &requester), fixture.store.finish(&ends));
+        let cancel = async {
+            if round % 2 == 0 {
+                let asked = fixture.store.cancel(&address, &requester).await.expect("answered");
+                matches!(asked.expect("found"), Asked::Recorded(_))
+            } else {
+                let cancels = [(address.clone(), requester.clone())];
+                !fixture.store.cancel_together(&cancels).await.expect("answered").is_empty()
+            }
+        };
+        let (recorded, finish) = tokio::join!(cancel, fixture.store.finish(&ends));
         assert_eq!(finish.expect("written").len(), 1, "round {round}: the end was lost");
         let operation = fixture.get(id).await;
         assert_eq!(operation.state, State::Succeeded, "round {round}: the work was done");
-        match cancel.expect("answered") {
-            Some(Asked::Recorded(_)) => assert!(operation.cancel.is_some(), "round {round}"),
-            Some(Asked::Unchanged(_)) => assert!(operation.cancel.is_none(), "round {round}"),
-            None => panic!("round {round}: not found"),
-        }
+        assert_eq!(operation.cancel.is_some(), recorded, "round {round}");
     }
 }
 
@@ -43,6 +49,39 @@ async fn cancel_and_release_at_once() {
         assert_eq!(finish.expect("written").len(), 1, "round {round}");
         assert_eq!(fixture.get(id).await.state, State::Cancelled, "round {round}: asked, and not running");
     }
+}
+
+/// One statement for many cancels waits for no row: what another statement holds is left out, and the others are recorded
+/// with all that one by itself records.
+#[tokio::test]
+async fn cancels_together_pass_over_a_row_that_is_held() {
+    let fixture = Fixture::new().await;
+    let (held, first, second) = (fixture.create().await, fixture.create().await, fixture.create().await);
+    let alone = fixture.create().await;
+    let client = fixture.database.client().await;
+    client.batch_execute("BEGIN").await.expect("begun");
+    client
+        .execute("UPDATE operations SET items_done = 1 WHERE id = $1::text::uuid", &[&held.to_string()])
+        .await
+        .expect("locked");
+    let cancels = [held, first, second].map(|id| (at(id), requester()));
+    let recorded = fixture.store.cancel_together(&cancels).await.expect("recorded");
+    assert_eq!(recorded.iter().map(|operation| operation.id).collect::<BTreeSet<_>>(), BTreeSet::from([first, second]));
+    client.batch_execute("COMMIT").await.expect("committed");
+    assert_eq!(fixture.get(held).await.state, State::Pending);
+    assert!(matches!(fixture.store.cancel(&at(alone), &requester()).await, Ok(Some(Asked::Recorded(_)))));
+    for id in [first, second] {
+        assert_eq!(told(&fixture, id).await, told(&fixture, alone).await);
+    }
+}
+
+/// What a cancel leaves of itself, but for its times.
+async fn told(fixture: &Fixture, id: OperationId) -> String {
+    let row = "SELECT concat_ws(' ', o.state, o.error_code, o.error_message, o.cancel_requested_by, o.cancel_reason,
+             o.cancel_mode, o.cancel_cleanup, o.revision, o.finish_time >= o.cancel_requested_at, a.principal,
+             a.source_address, a.request_id, a.verb, a.result, a.project_id)
+         FROM operations o JOIN audit_log a ON a.operation_id = o.id WHERE o.id = $1::text::uuid AND a.verb = 'CANCEL'";
+    fixture.client.query_one(row, &[&id.to_string()]).await.expect("one entry").get(0)
 }
 
 /// The same, forced: the cancel holds the row's lock while the release looks at it.

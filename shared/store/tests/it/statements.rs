@@ -32,6 +32,9 @@ fn every_statement_of_a_request_names_the_project() {
     {
         assert!(sql.replace("o.", "").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
     }
+    let (_, together) = STATEMENTS.iter().find(|(name, _)| *name == "cancel_together").expect("a statement of this name");
+    let whole = "o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id";
+    assert_eq!(together.matches(whole).count(), 2, "where it takes the rows, and where it changes them");
 }
 
 /// INV-8, 13: some guards are held twice, by a statement and by a constraint or another statement, so that no row can show
@@ -171,6 +174,7 @@ async fn nobody_can_ask(fixture: &Fixture, address: &Address) -> bool {
         && store.pause(address, &actor()).await.expect("answered").is_none()
         && store.resume(address, &actor()).await.expect("answered").is_none()
         && store.cancel(address, &requester()).await.expect("answered").is_none()
+        && store.cancel_together(&[(address.clone(), requester())]).await.expect("answered").is_empty()
         && !store.delete(address, &actor()).await.expect("answered")
 }
 

@@ -62,9 +62,13 @@ async fn apply(fixture: &Fixture, worker: &mut WorkerId, id: OperationId, now: &
             let nonce = claimed.first().map_or(Nonce::from_uuid(Uuid::nil()), |claimed| claimed.fence.nonce);
             (Event::Claim { nonce }, !claimed.is_empty())
         }
-        Step::RequestCancel => {
+        Step::RequestCancel { together: false } => {
             let answer = store.cancel(&at(id), &requester()).await.expect("answered");
             (Event::RequestCancel, matches!(answer, Some(Asked::Recorded(_))))
+        }
+        Step::RequestCancel { together: true } => {
+            let recorded = store.cancel_together(&[(at(id), requester())]).await.expect("answered");
+            (Event::RequestCancel, !recorded.is_empty())
         }
         Step::RequestPause => {
             let answer = store.pause(&at(id), &actor()).await.expect("answered");
