@@ -1,7 +1,8 @@
 WITH changed AS (
     UPDATE operations SET
         -- Who asks again, and wants it at once, changes the mode alone: the first request stands.
-        cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+        -- When it came, not when its row was free: its end, by the clock, is never before it.
+        cancel_requested_at = coalesce(cancel_requested_at, statement_timestamp()),
         cancel_requested_by = coalesce(cancel_requested_by, $4),
         cancel_reason       = CASE WHEN cancel_requested_at IS NULL THEN $7 ELSE cancel_reason END,
         cancel_mode         = $8,

@@ -12,7 +12,7 @@ WITH asked AS MATERIALIZED (
     FOR NO KEY UPDATE OF o SKIP LOCKED
 ), changed AS (
     UPDATE operations o SET
-        cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+        cancel_requested_at = coalesce(cancel_requested_at, statement_timestamp()),
         cancel_requested_by = coalesce(cancel_requested_by, i.principal),
         cancel_reason       = CASE WHEN cancel_requested_at IS NULL THEN i.reason ELSE cancel_reason END,
         cancel_mode         = i.mode,

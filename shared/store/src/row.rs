@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// The story of a cancel: who asked, when the worker heard it and by which road, where it stopped, what is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelReceipt {
-    /// When the request was committed.
+    /// When the request came to the database.
     pub requested_at: OffsetDateTime,
     /// Who asked.
     pub requested_by: String,

@@ -1,10 +1,10 @@
 //! Statements that meet on one row: whoever commits first, the row stays true.
 
 use crate::fixture::{Fixture, at, finished, position, requester, succeeded};
-use operation::{Cleanup, CleanupStatus, OperationId, Progress, Road, State};
+use operation::{CancelMode, Cleanup, CleanupStatus, OperationId, Progress, Road, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{Asked, Ending};
+use store::{Asked, Ending, Requester};
 
 const ROUNDS: usize = 100;
 
@@ -73,6 +73,19 @@ async fn cancels_together_pass_over_a_row_that_is_held() {
     for id in [first, second] {
         assert_eq!(told(&fixture, id).await, told(&fixture, alone).await);
     }
+    // The first request stands; who wants it at once changes the mode alone, and who wants less changes nothing.
+    let worker = fixture.worker().await;
+    let gently = Requester { by: testkit::actor("first"), reason: None, mode: CancelMode::AfterCurrentItem };
+    let [one, other] = [fixture.create().await, fixture.create().await];
+    assert_eq!(fixture.claim(worker, 3).await.len(), 3, "with the one that was held");
+    for (id, requester, changes) in
+        [(one, &gently, true), (one, &requester(), true), (one, &gently, false), (other, &requester(), true)]
+    {
+        let recorded = fixture.store.cancel_together(&[(at(id), requester.clone())]).await.expect("answered");
+        assert_eq!(!recorded.is_empty(), changes, "{requester:?}");
+    }
+    let cancel = fixture.get(one).await.cancel.expect("a receipt");
+    assert_eq!((cancel.requested_by.as_str(), cancel.reason, cancel.mode), ("first", None, Some(CancelMode::Now)));
 }
 
 /// What a cancel leaves of itself, but for its times.
