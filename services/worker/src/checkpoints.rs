@@ -18,26 +18,41 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Few at a time: a statement holds the locks of all its rows until it is committed, and a cancel of one of them waits.
 const BATCH: usize = 32;
 
-/// Stores positions until `ended`.
+/// Stores positions until `ended`. The statements are spread over the second: in one burst they would take the processors
+/// and the disk from the cancels that come along with it.
 pub async fn keep_stored(store: Store, registry: Arc<Registry>, publisher: Publisher, ended: CancellationToken) {
     let mut warned = HashSet::new();
+    let (mut pause, mut after) = (EVERY, None);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
             () = ended.cancelled() => return,
         }
-        let attempts = registry.all();
-        watch_bounds(&attempts, &mut warned);
-        let mut changed: Vec<_> = attempts.iter().filter_map(changed).collect();
+        let mut attempts = registry.all();
+        if after.is_none() {
+            watch_bounds(&attempts, &mut warned);
+        }
         // The same order as in `finisher.rs`: statements that meet on several rows must not wait for each other.
-        changed.sort_unstable_by_key(|(_, position)| position.fence.id);
-        for batch in changed.chunks(BATCH) {
-            let operations = store_batch(&store, &registry, batch).await;
-            if !operations.is_empty() {
-                publisher.send(Hint::Changed { operations });
-            }
+        attempts.sort_unstable_by_key(|attempt| attempt.fence.id);
+        pause = EVERY.div_f64(attempts.len().div_ceil(BATCH).max(1) as f64);
+        let batch;
+        (batch, after) = batch_after(&attempts, after, |attempt| attempt.fence.id);
+        let changed: Vec<_> = batch.iter().filter_map(changed).collect();
+        if changed.is_empty() {
+            continue;
+        }
+        let operations = store_batch(&store, &registry, &changed).await;
+        if !operations.is_empty() {
+            publisher.send(Hint::Changed { operations });
         }
     }
+}
+
+/// The batch behind an id in a sorted list, and the id that the next one is behind: none where it begins anew.
+fn batch_after<T>(all: &[T], after: Option<OperationId>, id: fn(&T) -> OperationId) -> (&[T], Option<OperationId>) {
+    let begin = all.partition_point(|one| after.is_some_and(|after| id(one) <= after));
+    let batch = &all[begin..all.len().min(begin + BATCH)];
+    (batch, batch.last().map(id).filter(|_| begin + BATCH < all.len()))
 }
 
 /// What is to be stored of an attempt, if anything changed. A cancel that lets the current item come to its end may take
@@ -106,4 +121,35 @@ fn watch_bounds(attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence
         }
     }
     warned.retain(|fence| attempts.iter().any(|attempt| attempt.fence == *fence));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    /// One walk comes by each once, whoever comes or goes meanwhile, and then begins anew.
+    #[test]
+    fn a_walk_comes_by_each_once() {
+        let ids = |range: std::ops::Range<u128>| range.map(|n| OperationId::from_uuid(Uuid::from_u128(n))).collect();
+        let mut all: Vec<OperationId> = ids(100..100 + 2 * BATCH as u128 + 7);
+        let (mut seen, mut after) = (Vec::new(), None);
+        for size in [BATCH, BATCH, 5] {
+            let batch;
+            (batch, after) = batch_after(&all, after, |id| *id);
+            assert_eq!(batch.len(), size);
+            seen.extend_from_slice(batch);
+            // The first and the last end, and one begins that sorts before all others.
+            all.remove(0);
+            all.pop();
+            all.insert(0, ids(seen.len() as u128..seen.len() as u128 + 1)[0]);
+        }
+        assert_eq!(after, None);
+        let walked: Vec<OperationId> = ids(100..100 + seen.len() as u128);
+        assert_eq!(seen, walked);
+        assert_eq!(batch_after(&all[..BATCH], None, |id| *id).1, None, "one batch is all there is");
+        assert!(batch_after::<OperationId>(&[], after, |id| *id).0.is_empty());
+        let last = all.last().copied();
+        assert_eq!(batch_after(&all, last, |id| *id), ([].as_slice(), None), "all behind it have ended");
+    }
 }

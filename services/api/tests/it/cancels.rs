@@ -68,7 +68,8 @@ async fn a_row_that_is_held_holds_up_its_own_cancel_alone() {
         holder.batch_execute("COMMIT").await.expect("committed");
     };
     tokio::join!(waiting, others);
-    let transactions = "SELECT xmin::text FROM audit_log WHERE verb = 'CANCEL' AND operation_id = ANY($1::text[]::uuid[])";
+    let transactions =
+        "SELECT xmin::text FROM audit_log WHERE verb = 'CANCEL' AND operation_id = ANY($1::text[]::uuid[])";
     let of = async |paths: &[String]| -> BTreeSet<String> {
         let ids: Vec<String> = paths.iter().map(id).collect();
         let rows = client.query(transactions, &[&ids]).await.expect("read");

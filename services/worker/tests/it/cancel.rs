@@ -8,7 +8,7 @@ use std::time::Duration;
 async fn a_cancel_is_pushed_to_the_owner() {
     let fixture = Fixture::new().await;
     // No renewal comes in between: it would deliver as well.
-    let terms = LeaseTerms::new(Duration::from_secs(60), Duration::from_secs(300)).expect("terms");
+    let terms = LeaseTerms::new(Duration::from_mins(1), Duration::from_mins(5)).expect("terms");
     let worker = fixture.worker_with(terms).await;
     // Finished work shows that the worker listens: from here on a push can't be missed.
     let first = fixture.create(steps(1, 0)).await;

@@ -32,7 +32,8 @@ fn every_statement_of_a_request_names_the_project() {
     {
         assert!(sql.replace("o.", "").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
     }
-    let (_, together) = STATEMENTS.iter().find(|(name, _)| *name == "cancel_together").expect("a statement of this name");
+    let (_, together) =
+        STATEMENTS.iter().find(|(name, _)| *name == "cancel_together").expect("a statement of this name");
     let whole = "o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id";
     assert_eq!(together.matches(whole).count(), 2, "where it takes the rows, and where it changes them");
 }
