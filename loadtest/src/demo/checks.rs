@@ -6,6 +6,7 @@ use crate::wire::AlloyOperation;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use tokio_postgres::Config;
+use tokio_postgres::error::SqlState;
 
 const SCRATCH: &str = "safepoint_demo_";
 
@@ -40,8 +41,16 @@ pub async fn dump_equals_source(source: &Config, dump: &Path, tables: &[String],
 }
 
 async fn drop_database(server: &tokio_postgres::Client, name: &str) -> Result<()> {
-    let drop = format!("DROP DATABASE {} WITH (FORCE)", quoted(name));
-    server.batch_execute(&drop).await.with_context(|| format!("the database {name} cannot be dropped"))
+    let drop = format!("DROP DATABASE {}", quoted(name));
+    let dropped = match server.batch_execute(&drop).await {
+        // What an interrupted run left behind is still at it. Not by force from the start: that also asks for the right
+        // to end an autovacuum that happens to be there, which the plain one waits for.
+        Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
+            server.batch_execute(&format!("{drop} WITH (FORCE)")).await
+        }
+        dropped => dropped,
+    };
+    dropped.with_context(|| format!("the database {name} cannot be dropped"))
 }
 
 async fn restore_and_compare(source: &Config, scratch: &str, dump: &Path, tables: &[String]) -> Result<u64> {
@@ -89,6 +98,35 @@ fn is_cancelled(operation: &AlloyOperation) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An autovacuum may be in the scratch database: a superuser's process, which the customer's role may not end.
+    #[tokio::test]
+    async fn a_database_is_dropped_when_a_superusers_process_has_left_it() {
+        let superuser = postgres::config(&std::env::var("TEST_DATABASE_URL").expect("make test names one")).unwrap();
+        let server = postgres::connect(&superuser).await.unwrap();
+        let name = format!("dropped_{}", uuid::Uuid::now_v7().simple());
+        server
+            .batch_execute(&format!(
+                "CREATE ROLE {name} LOGIN CREATEDB PASSWORD '{name}'; GRANT {name} TO CURRENT_USER"
+            ))
+            .await
+            .unwrap();
+        server.batch_execute(&format!("CREATE DATABASE {name} OWNER {name}")).await.unwrap();
+        let mut customer = superuser.clone();
+        let customer = postgres::connect(customer.user(&name).password(&name).application_name(&name)).await.unwrap();
+        let mut inside = superuser.clone();
+        let inside = postgres::connect(inside.dbname(&name)).await.unwrap();
+        let leaves = async {
+            let drops = "SELECT FROM pg_stat_activity
+                WHERE application_name = $1 AND state = 'active' AND query LIKE 'DROP DATABASE%'";
+            while server.query_opt(drops, &[&name]).await.unwrap().is_none() {}
+            drop(inside);
+        };
+        let (dropped, ()) = tokio::join!(drop_database(&customer, &name), leaves);
+        dropped.unwrap();
+        drop(customer);
+        server.batch_execute(&format!("DROP ROLE {name}")).await.unwrap();
+    }
 
     #[test]
     fn cancelled_is_done_with_code_1_and_says_that_it_was_asked() {
