@@ -122,8 +122,11 @@ mod tests {
             while server.query_opt(drops, &[&name]).await.unwrap().is_none() {}
             drop(inside);
         };
-        let (dropped, ()) = tokio::join!(drop_database(&customer, &name), leaves);
-        dropped.unwrap();
+        let mut dropping = Box::pin(drop_database(&customer, &name));
+        tokio::select! {
+            dropped = &mut dropping => panic!("nobody was waited for: {dropped:?}"),
+            () = leaves => dropping.await.unwrap(),
+        }
         drop(customer);
         server.batch_execute(&format!("DROP ROLE {name}")).await.unwrap();
     }
