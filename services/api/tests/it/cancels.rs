@@ -13,10 +13,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn each_of_many_is_recorded_once() {
     let fixture = Fixture::new().await;
-    let mut paths = Vec::new();
-    for _ in 0..20 {
-        paths.push(fixture.steps().await);
-    }
+    let paths = waiting(&fixture, 20).await;
     let answers = join_all(paths.iter().chain(&paths).map(|path| cancel(&fixture, path))).await;
     for wanted in ["RECORDED", "ALREADY_DONE"] {
         assert_eq!(answers.iter().filter(|answer| *answer == wanted).count(), paths.len(), "{answers:?}");
@@ -32,6 +29,10 @@ async fn each_of_many_is_recorded_once() {
     assert!(answers.iter().all(|answer| answer.status == 404), "{answers:?}");
 }
 
+async fn waiting(fixture: &Fixture, count: usize) -> Vec<String> {
+    join_all((0..count).map(|_| fixture.steps())).await
+}
+
 /// Cancels what waits; returns the answer's word.
 async fn cancel(fixture: &Fixture, path: &str) -> String {
     let answer = fixture.post(&format!("{path}:cancel"), &json!({})).await;
@@ -44,10 +45,7 @@ async fn cancel(fixture: &Fixture, path: &str) -> String {
 #[tokio::test]
 async fn a_row_that_is_held_holds_up_its_own_cancel_alone() {
     let fixture = Fixture::new().await;
-    let mut paths = Vec::new();
-    for _ in 0..23 {
-        paths.push(fixture.steps().await);
-    }
+    let paths = waiting(&fixture, 23).await;
     let (held, free) = paths.split_at(3);
     let database = fixture.database.as_ref().expect("a database");
     let (holder, client) = (database.client().await, database.client().await);

@@ -33,7 +33,8 @@ FOREIGN = f"projects/not-{PROJECT}/locations/{os.environ['SAFEPOINT_REGION']}"
 # Everything this run writes lies under one name, so that runs do not meet.
 RUN = f"sdk/{uuid.uuid4()}"
 QUICK = "SELECT g, g * g AS square FROM generate_series(1, 1000) g"
-SLOW = "SELECT g, pg_sleep(0.01) FROM generate_series(1, 100000) g"
+# Ten thousand million rows, as they come: it runs until it is cancelled.
+ENDLESS = "SELECT a, b FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
 # Far above what any step needs: what exceeds it hangs.
 LIMIT = 60.0
 
@@ -162,8 +163,8 @@ def gapic_export_completes(gapic):
 
 
 def gapic_export_is_cancelled(gapic):
-    step("GAPIC: export_cluster of a slow query, then cancel(), cancelled(), result()")
-    operation = gapic.export_cluster(request=csv_request(SLOW, "gapic-slow.csv"))
+    step("GAPIC: export_cluster of an endless query, then cancel(), cancelled(), result()")
+    operation = gapic.export_cluster(request=csv_request(ENDLESS, "gapic-endless.csv"))
     name = operation.operation.name
     message = lambda: read(gapic, name).metadata.status_message
     eventually("the export runs", name, lambda: message().startswith("Running"))
@@ -181,7 +182,7 @@ def gapic_export_is_cancelled(gapic):
     except exceptions.Cancelled as error:
         print(f"    result() raises Cancelled: {error.message}")
     assert operation.operation.error.code == 1
-    assert object_lines("gapic-slow.csv", missing=True)
+    assert object_lines("gapic-endless.csv", missing=True)
 
     step("GAPIC: a cancel of what is done, by both of its roads, succeeds and changes nothing")
     assert operation.cancel() is False
@@ -215,9 +216,9 @@ def discovery_export_completes(discovery):
 
 
 def discovery_export_is_cancelled(discovery):
-    step("discovery: clusters.export of a slow query, then operations.cancel, without a body and with an empty one")
+    step("discovery: clusters.export of an endless query, then operations.cancel, without a body and with an empty one")
     locations = discovery.projects().locations()
-    created = locations.clusters().export(name=CLUSTER, body=csv_body(SLOW, "discovery-slow.csv")).execute()
+    created = locations.clusters().export(name=CLUSTER, body=csv_body(ENDLESS, "discovery-endless.csv")).execute()
     get = lambda: locations.operations().get(name=created["name"]).execute()
     eventually("the export runs", created["name"], lambda: get()["metadata"]["statusMessage"].startswith("Running"))
     assert locations.operations().cancel(name=created["name"]).execute() == {}
@@ -228,7 +229,7 @@ def discovery_export_is_cancelled(discovery):
     assert set(done["error"]) == {"code", "message"}, done
     assert locations.operations().cancel(name=created["name"]).execute() == {}
     assert get() == done
-    assert object_lines("discovery-slow.csv", missing=True)
+    assert object_lines("discovery-endless.csv", missing=True)
 
 
 def until_done(locations, name):
