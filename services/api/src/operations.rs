@@ -9,7 +9,7 @@ mod transfer_jobs;
 
 use crate::creation::retry_request;
 use cancel_lane::CancelLane;
-use operation::{AttemptNumber, CancelMode, OperationId, ProjectId, State, WorkerId};
+use operation::{CancelMode, OperationId, ProjectId, State};
 use runtime::broker::{Hint, Publisher};
 use runtime::config::Secret;
 use runtime::sealing::KeyRing;
@@ -279,8 +279,8 @@ impl Operations {
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.cancel", cancels.cancel(&address, &requester).await)?;
             // Also when it was asked before: who asks again may do so because the first hint was lost.
-            if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
-                publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
+            if let Some((worker, fence, mode)) = asked.as_ref().and_then(|asked| operation_of(asked).to_be_told()) {
+                publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
             }
             tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
@@ -297,7 +297,10 @@ impl Operations {
         let Self { store, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.pause", store.pause(&address, &by).await)?;
-            if let Some((worker, operation, attempt)) = asked.as_ref().and_then(owner) {
+            if let Some(operation) = asked.as_ref().map(operation_of)
+                && let Some(worker) = operation.worker
+            {
+                let (operation, attempt) = (operation.id, operation.attempt);
                 publisher.send(Hint::Pause { worker, operation, attempt, trace_parent });
             }
             tell_of_change(&publisher, asked.as_ref());
@@ -423,11 +426,9 @@ fn tell_of_change(publisher: &Publisher, asked: Option<&Asked>) {
     }
 }
 
-/// Who runs it now.
-fn owner(asked: &Asked) -> Option<(WorkerId, OperationId, AttemptNumber)> {
+fn operation_of(asked: &Asked) -> &Operation {
     let (Asked::Recorded(operation) | Asked::Unchanged(operation)) = asked;
-    // The row's CHECK: only a running one has a worker.
-    operation.worker.map(|worker| (worker, operation.id, operation.attempt))
+    operation
 }
 
 /// Runs statements in a task that outlives its caller.

@@ -1,7 +1,8 @@
-//! The push road of a cancel: a hint names an operation, a look at its row decides.
+//! The push road of a cancel. A hint that names the attempt by its whole fence comes from who has read the row after the
+//! request was committed: it reaches the attempt at once. Of any other a look at the row decides.
 
 use crate::registry::Registry;
-use operation::{OperationId, Road, WorkerId};
+use operation::{Fence, OperationId, Road, WorkerId};
 use runtime::broker::Control;
 use runtime::{failpoint, telemetry};
 use std::sync::Arc;
@@ -21,13 +22,17 @@ pub async fn listen(
 ) {
     let mut hints = Vec::with_capacity(BATCH);
     while controls.recv_many(&mut hints, BATCH).await > 0 {
-        let worker = *identity.borrow();
         let span = tracing::info_span!("cancel.deliver", hints = hints.len());
         if let Some(Control::Cancel { trace_parent, .. } | Control::Pause { trace_parent, .. }) = hints.first() {
             telemetry::adopt_parent(&span, trace_parent.as_deref());
         }
-        let operations: Vec<OperationId> = hints.drain(..).map(|hint| operation_of(&hint)).collect();
-        let look = async { failpoint::around!("worker.requests", store.requests(worker, &operations).await) };
+        let unsure: Vec<OperationId> =
+            span.in_scope(|| hints.drain(..).filter_map(|hint| deliver(&registry, hint)).collect());
+        if unsure.is_empty() {
+            continue;
+        }
+        let worker = *identity.borrow();
+        let look = async { failpoint::around!("worker.requests", store.requests(worker, &unsure).await) };
         match look.instrument(span).await {
             Ok(requests) => {
                 for requested in requests {
@@ -40,8 +45,13 @@ pub async fn listen(
     }
 }
 
-fn operation_of(hint: &Control) -> OperationId {
+/// Delivers a cancel that names an attempt which runs here; else returns whose row is to be looked at.
+fn deliver(registry: &Registry, hint: Control) -> Option<OperationId> {
     match hint {
-        Control::Cancel { operation, .. } | Control::Pause { operation, .. } => *operation,
+        Control::Cancel { operation: id, attempt, nonce, mode, .. } => {
+            let delivered = nonce.is_some_and(|nonce| registry.deliver_cancel(Fence { id, attempt, nonce }, mode));
+            (!delivered).then_some(id)
+        }
+        Control::Pause { operation, .. } => Some(operation),
     }
 }

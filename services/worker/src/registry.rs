@@ -1,7 +1,7 @@
 //! The attempts that this worker runs.
 
 use crate::attempt::{Attempt, Stop};
-use operation::{AttemptNumber, Kind, OperationId, Road};
+use operation::{AttemptNumber, CancelMode, Fence, Kind, OperationId, Road};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Requested;
@@ -65,6 +65,12 @@ impl Registry {
         }
     }
 
+    /// A cancel reaches the attempt that its hint names. False where no such attempt runs here: then the row must tell.
+    pub fn deliver_cancel(&self, fence: Fence, mode: CancelMode) -> bool {
+        let attempt = self.get(fence.id, fence.attempt).filter(|attempt| attempt.fence == fence);
+        attempt.inspect(|attempt| attempt.deliver_cancel(Road::Push, mode)).is_some()
+    }
+
     fn get(&self, id: OperationId, number: AttemptNumber) -> Option<Arc<Attempt>> {
         self.lock().get(&id).filter(|attempt| attempt.fence.attempt == number).cloned()
     }
@@ -78,7 +84,7 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::lease_clock::LeaseClock;
-    use operation::{CancelMode, Fence, Nonce, WorkerId};
+    use operation::{Nonce, WorkerId};
     use std::time::{Duration, Instant};
     use uuid::Uuid;
 

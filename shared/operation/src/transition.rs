@@ -124,9 +124,6 @@ pub enum Refused {
     /// The event does not fit the state.
     #[error("the operation is not in a state for that")]
     WrongState,
-    /// Nobody gets CANCELLED or PAUSED who was not asked to (INV-14).
-    #[error("the stop was never requested")]
-    NotRequested,
 }
 
 /// Decides what an event makes of an operation.
@@ -198,9 +195,9 @@ fn finish(now: &Snapshot, attempt: AttemptNumber, nonce: Nonce, outcome: Outcome
         Outcome::Succeeded => Ok(quiet(stopped(now, State::Succeeded))),
         Outcome::Failed { retryable: false } => Ok(quiet(failed(now, State::Failed))),
         Outcome::Failed { retryable: true } => Ok(after_failure(now)),
-        Outcome::Cancelled if !now.cancel_requested => Err(Refused::NotRequested),
         // A cancel is stronger than a deadline: who asked for it hears that it was done.
         Outcome::DeadlineExceeded if !now.cancel_requested => Ok(quiet(stopped(now, State::Failed))),
+        // The row decides which of them it is (INV-14): a request may have been taken back, or lost by a failover.
         Outcome::Cancelled | Outcome::Paused | Outcome::Released | Outcome::DeadlineExceeded => Ok(after_stop(now)),
     }
 }

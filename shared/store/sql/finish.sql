@@ -21,6 +21,7 @@ UPDATE operations o SET (
                 THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb) END
     FROM (SELECT CASE
         WHEN i.outcome IN ('SUCCEEDED', 'FAILED')                          THEN i.outcome
+        -- Nobody gets CANCELLED who was not cancelled, whatever the worker heard.
         WHEN o.cancel_requested_at IS NOT NULL                             THEN 'CANCELLED'
         WHEN i.outcome = 'DEADLINE'                                        THEN 'FAILED'
         WHEN i.outcome = 'RETRY' AND o.failures + 1 >= o.failure_limit     THEN 'FAILED'
@@ -46,8 +47,6 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::jsonb[], $6::int[
            checkpoint, items_done, items_total, bytes_done,
            delivered_ago, delivered_by, observed_ago, safe_point, cleanup)
 WHERE o.id = i.id AND o.attempt = i.attempt AND o.nonce = i.nonce AND o.state = 'RUNNING'
-  -- Nobody gets CANCELLED who was not cancelled.
-  AND (i.outcome <> 'CANCELLED' OR o.cancel_requested_at IS NOT NULL)
 RETURNING o.id, o.state, o.kind, o.cancel_delivered_by,
           extract(epoch FROM o.finish_time - o.cancel_requested_at)::float8 AS cancel_seconds,
           extract(epoch FROM o.cancel_delivered_at - o.cancel_requested_at)::float8 AS delivered_seconds

@@ -2,7 +2,8 @@
 
 use crate::StoreError;
 use operation::{
-    AttemptNumber, CancelMode, Cleanup, Kind, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State, WorkerId,
+    AttemptNumber, CancelMode, Cleanup, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State,
+    WorkerId,
 };
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -87,12 +88,20 @@ impl Operation {
         Snapshot {
             state: self.state,
             attempt: self.attempt,
-            nonce: self.nonce.map(operation::Nonce::from_uuid),
+            nonce: self.nonce.map(Nonce::from_uuid),
             failures: self.failures,
             failure_limit: self.retry.failure_limit,
             cancel_requested: self.cancel.is_some(),
             pause_requested: self.pause_requested_at.is_some(),
         }
+    }
+
+    /// Who is to be told that it was asked to cancel: the worker that runs it, which attempt of it, and how it shall stop.
+    /// Nobody where it was not asked, or does not run.
+    pub fn to_be_told(&self) -> Option<(WorkerId, Fence, CancelMode)> {
+        let fence = Fence { id: self.id, attempt: self.attempt, nonce: Nonce::from_uuid(self.nonce?) };
+        // A mode that a newer version knows, or none: the plain cancel.
+        Some((self.worker?, fence, self.cancel.as_ref()?.mode.unwrap_or_default()))
     }
 
     /// Reads a row of `operations`.

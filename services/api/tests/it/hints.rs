@@ -1,7 +1,7 @@
 //! Hints go out after the commit, to those they are for.
 
 use crate::fixture::{Fixture, NATIVE};
-use operation::{Kind, OperationId, Progress};
+use operation::{CancelMode, Kind, OperationId, Progress};
 use runtime::broker::{Changes, Control, Hint, Listener, Publisher};
 use runtime::clock;
 use serde_json::json;
@@ -40,9 +40,11 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let pause = listener.controls.recv().await.expect("a request");
     assert!(matches!(pause, Control::Pause { operation, attempt: a, .. } if operation == id && a == attempt));
 
-    fixture.post(&format!("{path}:cancel"), &json!({})).await;
+    fixture.post(&format!("{path}:cancel"), &json!({"mode": "after_current_item"})).await;
     let cancel = listener.controls.recv().await.expect("a request");
-    assert!(matches!(cancel, Control::Cancel { operation, attempt: a, .. } if operation == id && a == attempt));
+    let Control::Cancel { operation, attempt: number, nonce, mode, .. } = cancel else { panic!("{cancel:?}") };
+    assert_eq!((operation, number, nonce), (id, attempt, Some(claimed.fence.nonce)));
+    assert_eq!(mode, CancelMode::AfterCurrentItem);
     fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
     shutdown.cancel();
 }

@@ -115,9 +115,9 @@ async fn ask(
     let asked = asked.map_err(passing)?;
     let Some(Asked::Recorded(operation)) = &asked else { return Ok(asked) };
     desk.publisher.send(Hint::Changed { operations: vec![operation.id] });
-    if let Some(worker) = operation.worker {
-        let (operation, attempt, trace_parent) = (operation.id, operation.attempt, telemetry::current_trace_parent());
-        desk.publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent });
+    if let Some((worker, fence, mode)) = operation.to_be_told() {
+        let trace_parent = telemetry::current_trace_parent();
+        desk.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
     }
     Ok(asked)
 }

@@ -1,6 +1,6 @@
 //! A database, a broker behind a link that can be cut, and workers in this process.
 
-use operation::{CancelMode, DemoSteps, LeaseTerms, OperationId, ProjectId, RetryPolicy, Spec, State};
+use operation::{CancelMode, DemoSteps, Fence, LeaseTerms, Nonce, OperationId, ProjectId, RetryPolicy, Spec, State};
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Config, Secret};
@@ -107,18 +107,19 @@ impl Fixture {
     pub async fn cancel_in(&self, id: OperationId, mode: CancelMode) -> Option<Asked> {
         let requester = Requester { by: testkit::actor("tester"), reason: None, mode };
         let answer = self.store.cancel(&at(id), &requester).await.expect("answered");
-        if let Some(Asked::Recorded(operation)) = &answer {
-            self.hint(operation);
+        if let Some(Asked::Recorded(operation)) = &answer
+            && let Some((worker, fence, mode)) = operation.to_be_told()
+        {
+            self.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent: None });
         }
         answer
     }
 
-    /// Sends a cancel's hint to the owner, whatever the row says.
-    pub fn hint(&self, operation: &Operation) {
-        if let Some(worker) = operation.worker {
-            let (operation, attempt) = (operation.id, operation.attempt);
-            self.publisher.send(Hint::Cancel { worker, operation, attempt, trace_parent: None });
-        }
+    /// Sends a cancel's hint to the owner, though nobody asked.
+    pub fn hint(&self, operation: &Operation, nonce: Nonce) {
+        let worker = operation.worker.expect("it runs");
+        let (fence, mode) = (Fence { id: operation.id, attempt: operation.attempt, nonce }, CancelMode::Now);
+        self.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent: None });
     }
 
     pub async fn get(&self, id: OperationId) -> Operation {

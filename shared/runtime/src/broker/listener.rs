@@ -7,7 +7,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Consumer};
-use operation::{AttemptNumber, Kind, OperationId, WorkerId};
+use operation::{AttemptNumber, CancelMode, Kind, Nonce, OperationId, WorkerId};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,10 @@ pub enum Control {
         operation: OperationId,
         /// The attempt that stood when it was asked.
         attempt: AttemptNumber,
+        /// Its nonce: who knows it has read the row after the request. Versions of before send none.
+        nonce: Option<Nonce>,
+        /// How it was asked to stop.
+        mode: CancelMode,
         /// W3C traceparent of the request.
         trace_parent: Option<String>,
     },
@@ -184,7 +188,9 @@ fn read(delivery: &Delivery) -> Option<Control> {
         if let AMQPValue::LongString(text) = value { String::from_utf8(text.as_bytes().to_vec()).ok() } else { None }
     });
     Some(match serde_json::from_slice(&delivery.data).ok()? {
-        ControlMessage::Cancel { operation, attempt } => Control::Cancel { operation, attempt, trace_parent },
+        ControlMessage::Cancel { operation, attempt, nonce, mode } => {
+            Control::Cancel { operation, attempt, nonce, mode, trace_parent }
+        }
         ControlMessage::Pause { operation, attempt } => Control::Pause { operation, attempt, trace_parent },
     })
 }

@@ -1,5 +1,6 @@
-//! Hints over AMQP. A hint says "look at operation X"; the row decides (rule 0). Every promise holds without the
-//! broker, slower. Notifications, to people outside, are the one thing that is sent for its own sake: they wait in our
+//! Hints over AMQP. A hint says "look at operation X"; the row decides (rule 0). That of a cancel names its attempt by
+//! the nonce, which the row alone tells: it needs no second look. Every promise holds without the broker, slower.
+//! Notifications, to people outside, are the one thing that is sent for its own sake: they wait in our
 //! database until the broker has them.
 //!
 //! lapin's own recovery gives up after some tries and forgets channels; ours reconnects for ever, with a connection
@@ -21,7 +22,7 @@ pub use notifier::{NotConfirmed, Notification, Notifier};
 pub use publisher::Publisher;
 
 use crate::config::Secret;
-use operation::{AttemptNumber, Kind, OperationId, WorkerId};
+use operation::{AttemptNumber, CancelMode, Fence, Kind, Nonce, OperationId, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -63,14 +64,14 @@ impl BrokerSettings {
 /// A hint to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
-    /// To the owner: somebody asks to cancel this operation.
+    /// To the owner: a request to cancel this attempt is committed.
     Cancel {
         /// The owner.
         worker: WorkerId,
-        /// The operation.
-        operation: OperationId,
-        /// The attempt that stood when it was asked.
-        attempt: AttemptNumber,
+        /// The attempt, by its whole fence: who knows that has read the row.
+        fence: Fence,
+        /// How it was asked to stop.
+        mode: CancelMode,
         /// W3C traceparent of the request.
         trace_parent: Option<String>,
     },
@@ -99,10 +100,19 @@ pub enum Hint {
     },
 }
 
-/// What stands in a control message: ids, never payloads.
+/// What stands in a control message: ids, never payloads. Versions of before send neither nonce nor mode with a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase")]
 pub(crate) enum ControlMessage {
-    Cancel { operation: OperationId, attempt: AttemptNumber },
-    Pause { operation: OperationId, attempt: AttemptNumber },
+    Cancel {
+        operation: OperationId,
+        attempt: AttemptNumber,
+        nonce: Option<Nonce>,
+        #[serde(default)]
+        mode: CancelMode,
+    },
+    Pause {
+        operation: OperationId,
+        attempt: AttemptNumber,
+    },
 }

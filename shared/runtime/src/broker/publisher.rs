@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event, ExchangeKind};
-use operation::OperationId;
+use operation::{Fence, OperationId};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -179,10 +179,10 @@ async fn publish(
     // Mandatory: what no queue takes comes back, and does not count as sent. Of changes nobody need hear.
     let mandatory = !matches!(hint, Hint::Changed { .. });
     let (exchange, key, body, trace_parent) = match hint {
-        Hint::Cancel { worker, operation, attempt, trace_parent } => (
+        Hint::Cancel { worker, fence: Fence { id, attempt, nonce }, mode, trace_parent } => (
             settings.control_exchange(),
             worker.to_string(),
-            control(ControlMessage::Cancel { operation: *operation, attempt: *attempt }),
+            control(ControlMessage::Cancel { operation: *id, attempt: *attempt, nonce: Some(*nonce), mode: *mode }),
             trace_parent.as_ref(),
         ),
         Hint::Pause { worker, operation, attempt, trace_parent } => (

@@ -10,6 +10,10 @@ impl Protocol {
         world.left.cancels -= 1;
         let before = world.clone();
         self.ask(world, o, Event::RequestCancel);
+        let row = &mut world.rows[o];
+        if row.runs() && row.now != before.rows[o].now {
+            row.before_cancel = Some(before.rows[o].now);
+        }
         let late = before.rows[o].now.cancel_requested || before.rows[o].now.state.is_done();
         if late && *world != before {
             world.broken.insert(Invariant::LateCancelsAreHarmless);
@@ -22,7 +26,9 @@ impl Protocol {
         if self.write(world, o, event) == Ok(Notice::Owner)
             && let Some(to) = world.rows[o].owner
         {
-            world.hints.insert(Hint { to, operation: o });
+            let now = world.rows[o].now;
+            let cancels = (event == Event::RequestCancel).then_some(now.nonce.map(|nonce| (now.attempt, nonce)));
+            world.hints.insert(Hint { to, operation: o, cancels: cancels.flatten() });
         }
     }
 
@@ -88,6 +94,7 @@ impl Protocol {
         }
         row.now = next;
         row.before_claim = None;
+        row.before_cancel = None;
         if !row.runs() {
             row.owner = None;
         }

@@ -1,7 +1,7 @@
 //! What happens to the workers, and what they do.
 
 use super::protocol::{Action, Protocol};
-use super::world::{Attempt, Incarnation, Invariant, Process, Progress, Stop, World};
+use super::world::{Attempt, Hint, Incarnation, Invariant, Process, Progress, Stop, World};
 use operation::{Event, Outcome, Snapshot};
 
 impl Protocol {
@@ -20,7 +20,7 @@ impl Protocol {
             Action::FailOverdue(o) => drop(self.write(world, o, Event::DeadlinePassed)),
             Action::Claim { w, o, answered } => self.claim(world, w, o, answered),
             Action::Reconcile { w: _, o } => self.reconcile(world, o),
-            Action::Deliver(hint) => tell(world, hint.to.worker, hint.operation),
+            Action::Deliver(hint) => deliver(world, hint),
             Action::Renew(w) => (0..self.operations).for_each(|o| tell(world, w, o)),
             Action::NoticeDeadline { w, o } => run(world, w, o).stop = Some(Stop::Deadline),
             Action::Checkpoint { w, o } => self.look(world, w, o, Progress::Working),
@@ -54,6 +54,7 @@ impl Protocol {
         }
         taken(world, o, &attempt);
         world.rows[o].before_claim = None;
+        world.rows[o].before_cancel = None;
         let asked = asked(&world.rows[o].now);
         let attempt = run(world, w, o);
         if asked.is_some() {
@@ -91,7 +92,18 @@ fn asked(now: &Snapshot) -> Option<Stop> {
     }
 }
 
-/// A hint or a renewal makes a worker look at a row: rule 0.
+/// A cancel's hint stops the attempt that it names, whatever its row says by now; any other makes the worker look.
+fn deliver(world: &mut World, hint: Hint) {
+    let attempt = world.workers[hint.to.worker].runs[hint.operation].as_mut();
+    match attempt.filter(|attempt| hint.cancels == Some((attempt.number, attempt.nonce))) {
+        Some(attempt) if attempt.at == Progress::Working && attempt.ended.is_none() => {
+            attempt.stop = attempt.stop.max(Some(Stop::Cancel));
+        }
+        _ => tell(world, hint.to.worker, hint.operation),
+    }
+}
+
+/// A worker looks at a row: rule 0.
 fn tell(world: &mut World, w: usize, o: usize) {
     let (owner, now) = (world.rows[o].owner, world.rows[o].now);
     if owner != Some(world.incarnation(w)) {
@@ -101,9 +113,8 @@ fn tell(world: &mut World, w: usize, o: usize) {
         && attempt.number == now.attempt
         && attempt.at == Progress::Working
         && attempt.ended.is_none()
-        && let Some(stop) = asked(&now)
     {
-        attempt.stop = Some(stop);
+        attempt.stop = attempt.stop.max(asked(&now));
     }
 }
 
@@ -155,6 +166,11 @@ fn expire(world: &mut World, lease: Incarnation) {
 fn failover(world: &mut World, o: usize) {
     world.left.faults -= 1;
     let row = &mut world.rows[o];
+    if let Some(before) = row.before_cancel.take() {
+        row.now = before;
+        row.asked = false;
+        return;
+    }
     let undone = row.claimant.take();
     row.owner = None;
     row.now = row.before_claim.take().expect("a claim to undo");

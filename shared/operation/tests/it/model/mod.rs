@@ -1,6 +1,6 @@
 //! A model of the protocol, in which everything that can happen happens in every order: workers crash, freeze for
 //! longer than their lease, are cut off; answers of the database are lost after their commit; hints come late, twice or
-//! never; deadlines pass; a failover undoes a claim. It runs the product's own `transition`, and each guard is taken out
+//! never; deadlines pass; a failover undoes a claim or a cancel. It runs the product's own `transition`, and each guard is taken out
 //! once to see that the model misses it.
 
 mod database;

@@ -27,7 +27,7 @@ pub fn requests(world: &World, o: usize, without: Option<Guard>, actions: &mut V
     if row.runs() && orphaned && without != Some(Guard::Sweeper) {
         actions.push(Action::Sweep(o));
     }
-    if world.left.faults > 0 && row.before_claim.is_some() {
+    if world.left.faults > 0 && (row.before_claim.is_some() || row.before_cancel.is_some()) {
         actions.push(Action::Failover(o));
     }
 }

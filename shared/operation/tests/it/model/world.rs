@@ -33,6 +33,8 @@ pub struct Row {
     pub owner: Option<Incarnation>,
     /// The row before its newest claim, while nothing was written since: what an asynchronous failover goes back to.
     pub before_claim: Option<Snapshot>,
+    /// The row before a cancel of what runs, likewise.
+    pub before_cancel: Option<Snapshot>,
     /// How often each attempt's number was handed out. More than once after a failover only.
     pub handed_out: Vec<u8>,
     /// How many claims there were; the newest one's number is its claimant's ghost of a fence, which no guard looks at.
@@ -77,12 +79,13 @@ pub struct Attempt {
     pub excused: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The stronger one wins, as in the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stop {
-    Cancel,
-    Pause,
     Drain,
+    Pause,
     Deadline,
+    Cancel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,6 +101,8 @@ pub enum Progress {
 pub struct Hint {
     pub to: Incarnation,
     pub operation: usize,
+    /// That of a cancel names its attempt.
+    pub cancels: Option<(AttemptNumber, Nonce)>,
 }
 
 /// How much may still happen.
@@ -183,6 +188,7 @@ impl Row {
             now: Snapshot::new(failure_limit),
             owner: None,
             before_claim: None,
+            before_cancel: None,
             handed_out: Vec::new(),
             claims: 0,
             claimant: None,
