@@ -27,7 +27,8 @@ pub async fn listen(
             telemetry::adopt_parent(&span, trace_parent.as_deref());
         }
         let unsure: Vec<OperationId> =
-            span.in_scope(|| hints.drain(..).filter_map(|hint| deliver(&registry, hint)).collect());
+            span.in_scope(|| hints.iter().filter_map(|hint| deliver(&registry, hint)).collect());
+        hints.clear();
         if unsure.is_empty() {
             continue;
         }
@@ -46,8 +47,8 @@ pub async fn listen(
 }
 
 /// Delivers a cancel that names an attempt which runs here; else returns whose row is to be looked at.
-fn deliver(registry: &Registry, hint: Control) -> Option<OperationId> {
-    match hint {
+fn deliver(registry: &Registry, hint: &Control) -> Option<OperationId> {
+    match *hint {
         Control::Cancel { operation: id, attempt, nonce, mode, .. } => {
             let delivered = nonce.is_some_and(|nonce| registry.deliver_cancel(Fence { id, attempt, nonce }, mode));
             (!delivered).then_some(id)
