@@ -64,9 +64,13 @@ pub async fn observe(
 }
 
 fn record(span: &Span, method: &Method, route: &str, status: StatusCode) {
-    span.record("http.response.status_code", status.as_u16());
-    span.record("http.route", route);
-    span.record("otel.name", format!("{method} {route}"));
+    // All at once: each record formats the span's fields anew.
+    tracing::record_all!(
+        span,
+        http.response.status_code = status.as_u16(),
+        http.route = route,
+        otel.name = format!("{method} {route}")
+    );
     let _entered = span.enter();
     tracing::debug!("answered");
 }

@@ -1,5 +1,6 @@
 //! Cancels that come at the same moment: one statement and one commit for many.
 
+use crate::kept::On;
 use crate::{Address, Operation, Requester, Store, StoreError};
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ impl Store {
             .bind(column(cancels, |_, requester| requester.by.request_id.as_str()))
             .bind(column(cancels, |_, requester| requester.reason.as_deref()))
             .bind(column(cancels, |_, requester| requester.mode.as_str()))
-            .fetch_all(&self.pool)
+            .all(self)
             .await?;
         rows.iter().map(Operation::read).collect()
     }

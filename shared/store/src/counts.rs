@@ -3,6 +3,7 @@
 //! The triggers of `migrations/V5__counters_and_expiry.sql` write a row a transition; [`Store::compact_counts`] folds
 //! them, [`Store::counts`] sums up what is folded and what is not.
 
+use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::ProjectId;
 use sqlx::Row;
@@ -28,7 +29,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn counts(&self, project: &ProjectId) -> Result<Vec<OperationCount>, StoreError> {
-        let rows = sqlx::query(COUNTS).bind(project.as_str()).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(COUNTS).bind(project.as_str()).all(self).await?;
         rows.iter()
             .map(|row| {
                 Ok(OperationCount {
@@ -46,7 +47,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn compact_counts(&self, limit: u32) -> Result<u64, StoreError> {
-        let row = sqlx::query(COMPACT).bind(i64::from(limit)).fetch_one(&self.pool).await?;
+        let row = sqlx::query(COMPACT).bind(i64::from(limit)).one(self).await?;
         Ok(row.try_get::<i64, _>("moves")?.unsigned_abs())
     }
 }

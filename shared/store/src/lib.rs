@@ -13,6 +13,7 @@ mod counts;
 mod error;
 mod expiry;
 mod grants;
+mod kept;
 mod link;
 mod lists;
 mod migrate;

@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 const KEPT: i32 = 256;
 /// Messages that it sends ahead.
 const AHEAD: u16 = 16;
+/// So many are acked by one: each ack costs all three as much as the message did. Fewer than are sent ahead, or none would
+/// come any more.
+const ACKED: u16 = 8;
 
 /// What an api hears.
 #[derive(Debug)]
@@ -61,6 +64,7 @@ async fn session(
     let consume = BasicConsumeOptions::default();
     let mut messages = channel.basic_consume(queue.into(), "".into(), consume, FieldTable::default()).await?;
     link::mark_up("changes", up);
+    let mut taken = 0;
     loop {
         // The stream also ends, without an error, when the broker takes the queue away.
         let delivery = messages.next().await.ok_or(SessionEnd::ConsumerEnded)??;
@@ -72,8 +76,13 @@ async fn session(
         } else {
             tracing::warn!("a message about changes is not one of ours: dropped");
         }
+        taken += 1;
+        if taken < ACKED {
+            continue;
+        }
+        taken = 0;
         // `false` means the channel is gone, which looks like success otherwise.
-        if !delivery.acker.ack(BasicAckOptions::default()).await? {
+        if !delivery.acker.ack(BasicAckOptions { multiple: true }).await? {
             return Err(SessionEnd::ConsumerEnded);
         }
     }

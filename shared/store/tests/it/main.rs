@@ -4,6 +4,7 @@ mod audit;
 mod beside;
 mod changes;
 mod claims;
+mod connections;
 mod counts;
 mod expiry;
 mod fixture;
