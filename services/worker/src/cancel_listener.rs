@@ -8,7 +8,7 @@ use runtime::{failpoint, telemetry};
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::{mpsc, watch};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// As many hints as one look serves.
 const BATCH: usize = 256;
@@ -20,21 +20,41 @@ pub async fn listen(
     identity: watch::Receiver<WorkerId>,
     registry: Arc<Registry>,
 ) {
-    let mut hints = Vec::with_capacity(BATCH);
-    while controls.recv_many(&mut hints, BATCH).await > 0 {
-        let span = tracing::info_span!("cancel.deliver", hints = hints.len());
-        if let Some(Control::Cancel { trace_parent, .. } | Control::Pause { trace_parent, .. }) = hints.first() {
-            telemetry::adopt_parent(&span, trace_parent.as_deref());
+    // A task of its own: what needs no look waits for none.
+    let (unsure, to_look) = mpsc::channel(BATCH);
+    tokio::spawn(look(to_look, store, identity, registry.clone()));
+    while let Some(hint) = controls.recv().await {
+        let span = tracing::info_span!("cancel.deliver");
+        let (Control::Cancel { trace_parent, .. } | Control::Pause { trace_parent, .. }) = &hint;
+        telemetry::adopt_parent(&span, trace_parent.as_deref());
+        if !span.in_scope(|| deliver(&registry, &hint)) {
+            // More than a look serves: the renewal tells the same within seconds.
+            let _ = unsure.try_send((operation_of(&hint), span));
         }
-        let unsure: Vec<OperationId> =
-            span.in_scope(|| hints.iter().filter_map(|hint| deliver(&registry, hint)).collect());
-        hints.clear();
-        if unsure.is_empty() {
-            continue;
-        }
+    }
+}
+
+/// Delivers a cancel that names an attempt which runs here, and its mode. False: a look at the row decides.
+fn deliver(registry: &Registry, hint: &Control) -> bool {
+    let Control::Cancel { operation: id, attempt, nonce: Some(nonce), mode: Some(mode), .. } = *hint else {
+        return false;
+    };
+    registry.deliver_cancel(Fence { id, attempt, nonce }, mode)
+}
+
+/// Looks at the rows of all hints that have come.
+async fn look(
+    mut hints: mpsc::Receiver<(OperationId, Span)>,
+    store: Store,
+    identity: watch::Receiver<WorkerId>,
+    registry: Arc<Registry>,
+) {
+    let mut came = Vec::with_capacity(BATCH);
+    while hints.recv_many(&mut came, BATCH).await > 0 {
         let worker = *identity.borrow();
-        let look = async { failpoint::around!("worker.requests", store.requests(worker, &unsure).await) };
-        match look.instrument(span).await {
+        let (operations, spans): (Vec<_>, Vec<_>) = came.drain(..).unzip();
+        let look = async { failpoint::around!("worker.requests", store.requests(worker, &operations).await) };
+        match look.instrument(spans.into_iter().next().unwrap_or_else(Span::none)).await {
             Ok(requests) => {
                 for requested in requests {
                     registry.deliver(requested, Road::Push);
@@ -46,13 +66,8 @@ pub async fn listen(
     }
 }
 
-/// Delivers a cancel that names an attempt which runs here; else returns whose row is to be looked at.
-fn deliver(registry: &Registry, hint: &Control) -> Option<OperationId> {
-    match *hint {
-        Control::Cancel { operation: id, attempt, nonce, mode, .. } => {
-            let delivered = nonce.is_some_and(|nonce| registry.deliver_cancel(Fence { id, attempt, nonce }, mode));
-            (!delivered).then_some(id)
-        }
-        Control::Pause { operation, .. } => Some(operation),
+fn operation_of(hint: &Control) -> OperationId {
+    match hint {
+        Control::Cancel { operation, .. } | Control::Pause { operation, .. } => *operation,
     }
 }

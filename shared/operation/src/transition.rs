@@ -94,7 +94,7 @@ pub enum Event {
 pub enum Notice {
     /// Nobody.
     Nobody,
-    /// The worker that runs it: look at the row.
+    /// The worker that runs it.
     Owner,
     /// Idle workers: there is work.
     IdleWorkers,

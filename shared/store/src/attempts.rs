@@ -1,6 +1,5 @@
 //! Claim, checkpoint, commit point, finish: what a worker writes, always with its fence.
 
-use crate::kept::On;
 use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
 use operation::{
@@ -164,7 +163,7 @@ impl Store {
         from_project: &str,
     ) -> Result<Claim, StoreError> {
         let mut claim = Claim { operations: Vec::new(), held_back: false, passed_over: false, look_on: None };
-        if !sqlx::query(WAITING).bind(kind.as_str()).one(self).await?.try_get("waiting")? {
+        if !sqlx::query(WAITING).bind(kind.as_str()).fetch_one(&self.pool).await?.try_get("waiting")? {
             return Ok(claim);
         }
         let nonces: Vec<Uuid> = (0..limit).map(|_| Uuid::new_v4()).collect();
@@ -174,7 +173,7 @@ impl Store {
             .bind(i64::from(limit))
             .bind(nonces)
             .bind(from_project)
-            .all(self)
+            .fetch_all(&self.pool)
             .await?;
         for row in &rows {
             claim.held_back = row.try_get("held_back")?;
@@ -202,7 +201,7 @@ impl Store {
             .bind(positions.iter().map(|p| p.items_per_second).collect::<Vec<_>>())
             .bind(positions.iter().map(|p| p.safe_point.map(|(name, _)| name)).collect::<Vec<_>>())
             .bind(positions.iter().map(|p| p.safe_point.map(|(_, ago)| ago.as_secs_f64())).collect::<Vec<_>>())
-            .all(self)
+            .fetch_all(&self.pool)
             .await?;
         rows.iter()
             .map(|row| {
@@ -232,7 +231,7 @@ impl Store {
             .bind(fence.id.as_uuid())
             .bind(signed_attempt(fence.attempt))
             .bind(fence.nonce.as_uuid())
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         Ok(match row {
             None => CommitAnswer::Fenced,
@@ -266,7 +265,7 @@ impl Store {
             .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
             .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
             .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
-            .all(self)
+            .fetch_all(&self.pool)
             .await?;
         rows.iter().map(settled).collect()
     }
@@ -277,7 +276,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn ended(&self, operations: &[OperationId]) -> Result<Vec<OperationId>, StoreError> {
         let ids: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
-        let rows = sqlx::query(ENDED).bind(ids).all(self).await?;
+        let rows = sqlx::query(ENDED).bind(ids).fetch_all(&self.pool).await?;
         let ended = |row: &PgRow| {
             let id = OperationId::from_uuid(row.try_get("id")?);
             Ok(row.try_get::<bool, _>("done")?.then_some(id))
@@ -292,7 +291,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn reconcile(&self, worker: WorkerId, known: &[OperationId]) -> Result<u64, StoreError> {
         let known: Vec<Uuid> = known.iter().map(|id| id.as_uuid()).collect();
-        let given_back = sqlx::query(RECONCILE).bind(worker.as_uuid()).bind(known).all(self).await?;
+        let given_back = sqlx::query(RECONCILE).bind(worker.as_uuid()).bind(known).fetch_all(&self.pool).await?;
         Ok(given_back.len() as u64)
     }
 }

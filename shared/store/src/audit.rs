@@ -1,6 +1,5 @@
 //! The audit log: who changed what. An entry is written by the statement that makes the change (`sql/`).
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::{OperationId, ProjectId};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -77,7 +76,7 @@ impl Store {
             Some(id) => query.bind(id.as_uuid()),
             None => query,
         };
-        let rows = query.all(self).await?;
+        let rows = query.fetch_all(&self.pool).await?;
         let entries = rows.iter().take(limit as usize).map(entry).collect::<Result<Vec<_>, _>>()?;
         let next = if rows.len() > entries.len() { entries.last().map(|entry| entry.sequence) } else { None };
         Ok(AuditPage { entries, next })
@@ -89,7 +88,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn forget_audit_log(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(FORGET_AUDIT_LOG).bind(age.as_secs_f64()).bind(i64::from(limit));
-        Ok(query.changed(self).await?)
+        Ok(query.execute(&self.pool).await?.rows_affected())
     }
 }
 

@@ -1,6 +1,5 @@
 //! Cancels that come at the same moment: one statement and one commit for many.
 
-use crate::kept::On;
 use crate::{Address, Operation, Requester, Store, StoreError};
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ impl Store {
             .bind(column(cancels, |_, requester| requester.by.request_id.as_str()))
             .bind(column(cancels, |_, requester| requester.reason.as_deref()))
             .bind(column(cancels, |_, requester| requester.mode.as_str()))
-            .all(self)
+            .fetch_all(&self.pool)
             .await?;
         rows.iter().map(Operation::read).collect()
     }

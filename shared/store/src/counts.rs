@@ -3,7 +3,6 @@
 //! The triggers of `migrations/V5__counters_and_expiry.sql` write a row a transition; [`Store::compact_counts`] folds
 //! them, [`Store::counts`] sums up what is folded and what is not.
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::ProjectId;
 use sqlx::Row;
@@ -29,7 +28,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn counts(&self, project: &ProjectId) -> Result<Vec<OperationCount>, StoreError> {
-        let rows = sqlx::query(COUNTS).bind(project.as_str()).all(self).await?;
+        let rows = sqlx::query(COUNTS).bind(project.as_str()).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(OperationCount {
@@ -47,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn compact_counts(&self, limit: u32) -> Result<u64, StoreError> {
-        let row = sqlx::query(COMPACT).bind(i64::from(limit)).one(self).await?;
+        let row = sqlx::query(COMPACT).bind(i64::from(limit)).fetch_one(&self.pool).await?;
         Ok(row.try_get::<i64, _>("moves")?.unsigned_abs())
     }
 }

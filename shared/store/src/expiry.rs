@@ -1,6 +1,5 @@
 //! What goes when it is old: partitions as a whole where nothing in them is needed any more, else rows, a few at a time.
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::Kind;
 use sqlx::{AssertSqlSafe, Row};
@@ -43,7 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn partitions(&self) -> Result<Vec<Partition>, StoreError> {
-        let rows = sqlx::query(PARTITIONS).all(self).await?;
+        let rows = sqlx::query(PARTITIONS).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(Partition { name: row.try_get("name")?, ended_seconds_ago: row.try_get("ended_seconds_ago")? })
@@ -59,7 +58,7 @@ impl Store {
         if partition.ended_seconds_ago.is_none() {
             return Ok(Dropping::Kept);
         }
-        match sqlx::query(DROP_PARTITION).bind(&partition.name).bind(kept.as_secs_f64()).changed(self).await {
+        match sqlx::query(DROP_PARTITION).bind(&partition.name).bind(kept.as_secs_f64()).execute(&self.pool).await {
             Ok(_) if self.has_table(&partition.name).await? => Ok(Dropping::Kept),
             Ok(_) => Ok(Dropping::Dropped),
             Err(error) => error_of_drop(error),
@@ -81,10 +80,10 @@ impl Store {
             .bind(kind.as_str())
             .bind(kept.as_secs_f64())
             .bind(i64::from(limit))
-            .changed(self)
+            .execute(&self.pool)
             .await;
         match expired {
-            Ok(expired) => Ok(expired),
+            Ok(expired) => Ok(expired.rows_affected()),
             // Another keeper dropped the partition meanwhile.
             Err(error) if code(&error).as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
             Err(error) => Err(error.into()),
@@ -96,7 +95,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_labels(&self, limit: u32) -> Result<u64, StoreError> {
-        Ok(sqlx::query(FORGET_LABELS).bind(i64::from(limit)).changed(self).await?)
+        Ok(sqlx::query(FORGET_LABELS).bind(i64::from(limit)).execute(&self.pool).await?.rows_affected())
     }
 }
 

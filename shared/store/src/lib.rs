@@ -13,7 +13,6 @@ mod counts;
 mod error;
 mod expiry;
 mod grants;
-mod kept;
 mod link;
 mod lists;
 mod migrate;

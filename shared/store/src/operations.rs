@@ -1,7 +1,6 @@
 //! Create, read, cancel, pause, resume, delete: what the api asks of one operation.
 
 use crate::audit::{Actor, by};
-use crate::kept::On;
 use crate::{Operation, Store, StoreError};
 use operation::{CancelMode, OperationId, ProjectId, RetryPolicy, Sealed, Spec, State};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -158,7 +157,7 @@ impl Store {
         let row = by(query, &new.by)
             .bind(new.secret.as_ref().map(|secret| secret.key_id.as_str()))
             .bind(new.secret.as_ref().map(|secret| secret.bytes.as_slice()))
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = row {
             return Ok(Created::New(Operation::read(&row)?));
@@ -179,7 +178,7 @@ impl Store {
             .bind(&retry.trace_parent)
             .bind(retry.request.as_ref().map(|request| request.id.as_str()))
             .bind(retry.request.as_ref().map(|request| request.fingerprint.as_slice()))
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         if let Some(row) = row {
             return Ok(Some(Retried::New(Operation::read(&row)?)));
@@ -224,7 +223,8 @@ impl Store {
         project: &ProjectId,
         request: &CreateRequest,
     ) -> Result<Option<OperationId>, StoreError> {
-        let row = sqlx::query(CREATE_REQUEST).bind(project.as_str()).bind(&request.id).optional(self).await?;
+        let row =
+            sqlx::query(CREATE_REQUEST).bind(project.as_str()).bind(&request.id).fetch_optional(&self.pool).await?;
         let Some(row) = row else { return Ok(None) };
         let same = row.try_get::<&[u8], _>("fingerprint")? == request.fingerprint;
         let id = row.try_get("operation_id")?;
@@ -237,7 +237,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn forget_create_requests(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(FORGET_CREATE_REQUESTS).bind(age.as_secs_f64()).bind(i64::from(limit));
-        Ok(query.changed(self).await?)
+        Ok(query.execute(&self.pool).await?.rows_affected())
     }
 
     /// Reads one operation.
@@ -245,7 +245,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, address: &Address) -> Result<Option<Operation>, StoreError> {
-        let row = at(GET, address).optional(self).await?;
+        let row = at(GET, address).fetch_optional(&self.pool).await?;
         row.as_ref().map(Operation::read).transpose()
     }
 
@@ -255,7 +255,7 @@ impl Store {
     /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
     pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
         let recorded = by(at(CANCEL, address), &requester.by).bind(&requester.reason).bind(requester.mode.as_str());
-        self.asked(address, recorded.optional(self).await?).await
+        self.asked(address, recorded.fetch_optional(&self.pool).await?).await
     }
 
     /// Records a pause. `None` where there is no such operation.
@@ -263,7 +263,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pause(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, by(at(PAUSE, address), actor).optional(self).await?).await
+        self.asked(address, by(at(PAUSE, address), actor).fetch_optional(&self.pool).await?).await
     }
 
     /// Lets a paused operation go on from its checkpoint. `None` where there is no such operation.
@@ -271,7 +271,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn resume(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, by(at(RESUME, address), actor).optional(self).await?).await
+        self.asked(address, by(at(RESUME, address), actor).fetch_optional(&self.pool).await?).await
     }
 
     /// Hides an operation for good. Returns whether there was one. It does not cancel.
@@ -279,7 +279,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete(&self, address: &Address, actor: &Actor) -> Result<bool, StoreError> {
-        Ok(by(at(DELETE, address), actor).optional(self).await?.is_some())
+        Ok(by(at(DELETE, address), actor).fetch_optional(&self.pool).await?.is_some())
     }
 
     async fn asked(&self, address: &Address, recorded: Option<PgRow>) -> Result<Option<Asked>, StoreError> {

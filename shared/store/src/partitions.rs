@@ -1,6 +1,5 @@
 //! The partitions of `operations`: one a week of ids, made ahead of time.
 
-use crate::kept::On;
 use crate::lists::first_id_at;
 use crate::{Store, StoreError};
 use sqlx::Row;
@@ -46,7 +45,7 @@ impl Store {
             }
             let (from, to) = (id_at(monday), id_at(monday + Duration::weeks(1)));
             // A short lock timeout (the pool's) keeps a long reader from stopping all writers behind this statement.
-            match sqlx::query(CREATE_PARTITION).bind(&name).bind(from).bind(to).changed(self).await {
+            match sqlx::query(CREATE_PARTITION).bind(&name).bind(from).bind(to).execute(&self.pool).await {
                 Ok(_) => made += 1,
                 // Another keeper made it between our look and our statement.
                 Err(_) if self.has_table(&name).await? => {}
@@ -57,7 +56,7 @@ impl Store {
     }
 
     pub(crate) async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name).one(self).await?;
+        let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name).fetch_one(&self.pool).await?;
         Ok(row.try_get("there")?)
     }
 }

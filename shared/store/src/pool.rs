@@ -1,11 +1,10 @@
 //! The pools. Each lane (requests, renewals, final writes) has its own, so that load on one can't starve another.
 
 use crate::StoreError;
-use crate::kept::{Kept, On};
 use crate::link::{DatabaseUrlError, Link};
 use sqlx::Connection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How our statements are planned: once a connection, for planning over the partitions costs more than running.
@@ -26,7 +25,7 @@ pub const PLANNING: [(&str, &str); 6] = [
 
 /// How long after its last use a connection is taken to live. After a restart of the database, only those used within
 /// this time before it fail once.
-pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(1);
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// Above all that the server and a pool for requests grant a statement: who waits longer has a connection that fell silent,
 /// and goes on [`afresh`](Store::afresh).
@@ -41,7 +40,7 @@ pub(crate) fn renew_connections() {
     *RENEWED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
-pub(crate) fn is_of_before(age: Duration) -> bool {
+fn is_of_before(age: Duration) -> bool {
     RENEWED.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|renewed| renewed.elapsed() < age)
 }
 
@@ -73,7 +72,6 @@ impl PoolSettings {
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) pool: PgPool,
-    pub(crate) kept: Arc<Kept>,
 }
 
 impl Store {
@@ -116,14 +114,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { kept: Arc::new(Kept::of(&pool)), pool })
+        Ok(Self { pool })
     }
 
     /// The same database by new connections, none of which is made yet: for when those there are fall silent.
     pub fn afresh(&self) -> Self {
         let options = (*self.pool.connect_options()).clone();
-        let pool = self.pool.options().clone().connect_lazy_with(options);
-        Self { kept: Arc::new(Kept::of(&pool)), pool }
+        Self { pool: self.pool.options().clone().connect_lazy_with(options) }
     }
 
     /// Whether the database answers.
@@ -131,15 +128,12 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").changed(self).await?;
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
 
     /// Closes the pool: waits for statements under way.
     pub async fn close(&self) {
-        // Nothing is kept of a pool that is closed, which it is from here on.
-        let closed = self.pool.close();
-        self.kept.give_back();
-        closed.await;
+        self.pool.close().await;
     }
 }

@@ -1,6 +1,5 @@
 //! What a project may have at a time. A project is whatever credentials name; here stand those with limits of their own.
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::ProjectId;
 use sqlx::Row;
@@ -56,7 +55,7 @@ impl Store {
             .bind(limits.queued.map(i64::from))
             .bind(limits.running.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
             .bind(principal)
-            .changed(self)
+            .execute(&self.pool)
             .await?;
         Ok(())
     }
@@ -66,7 +65,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn list_projects(&self) -> Result<Vec<ListedProject>, StoreError> {
-        let rows = sqlx::query(LIST_PROJECTS).all(self).await?;
+        let rows = sqlx::query(LIST_PROJECTS).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 let queued: Option<i64> = row.try_get("queued_limit")?;
@@ -89,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn project_queue(&self, project: &ProjectId) -> Result<ProjectQueue, StoreError> {
-        let row = sqlx::query(PROJECT_QUEUE).bind(project.as_str()).one(self).await?;
+        let row = sqlx::query(PROJECT_QUEUE).bind(project.as_str()).fetch_one(&self.pool).await?;
         Ok(ProjectQueue {
             queued: row.try_get::<i64, _>("queued")?.max(0).unsigned_abs(),
             limit: row.try_get::<Option<i64>, _>("queued_limit")?.map(i64::unsigned_abs),

@@ -98,10 +98,9 @@ impl Operation {
 
     /// Who is to be told that it was asked to cancel: the worker that runs it, which attempt of it, and how it shall stop.
     /// Nobody where it was not asked, or does not run.
-    pub fn to_be_told(&self) -> Option<(WorkerId, Fence, CancelMode)> {
+    pub fn to_be_told(&self) -> Option<(WorkerId, Fence, Option<CancelMode>)> {
         let fence = Fence { id: self.id, attempt: self.attempt, nonce: Nonce::from_uuid(self.nonce?) };
-        // A mode that a newer version knows, or none: the plain cancel.
-        Some((self.worker?, fence, self.cancel.as_ref()?.mode.unwrap_or_default()))
+        Some((self.worker?, fence, self.cancel.as_ref()?.mode))
     }
 
     /// Reads a row of `operations`.

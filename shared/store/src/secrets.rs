@@ -1,7 +1,6 @@
 //! Secrets, as they are stored: sealed. No key is known here.
 
 use crate::attempts::signed_attempt;
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::{Fence, ProjectId, Sealed};
 use sqlx::Row;
@@ -43,7 +42,7 @@ impl Store {
             .bind(fence.id.as_uuid())
             .bind(signed_attempt(fence.attempt))
             .bind(fence.nonce.as_uuid())
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         row.map(|row| Ok(Sealed { key_id: row.try_get("key_id")?, bytes: row.try_get("sealed")? })).transpose()
     }
@@ -62,7 +61,7 @@ impl Store {
             .bind(&key.sealed.key_id)
             .bind(&key.sealed.bytes)
             .bind(principal)
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         Ok(created.is_some())
     }
@@ -73,7 +72,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_access_key(&self, name: &str, principal: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query(REVOKE_ACCESS_KEY).bind(name).bind(principal).optional(self).await?.is_some())
+        Ok(sqlx::query(REVOKE_ACCESS_KEY).bind(name).bind(principal).fetch_optional(&self.pool).await?.is_some())
     }
 
     /// All access keys there ever were, by name.
@@ -81,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn access_keys(&self) -> Result<Vec<AccessKey>, StoreError> {
-        let rows = sqlx::query(ACCESS_KEYS).all(self).await?;
+        let rows = sqlx::query(ACCESS_KEYS).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(AccessKey {
@@ -107,9 +106,9 @@ impl Store {
             .bind(&key.sealed.bytes)
             .bind(&sealed.key_id)
             .bind(&sealed.bytes)
-            .changed(self)
+            .execute(&self.pool)
             .await?;
-        Ok(resealed == 1)
+        Ok(resealed.rows_affected() == 1)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What goes on when workers are gone: the sweep, and the depth of the queue.
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use operation::{AttemptNumber, Kind, OperationId, State};
 use sqlx::Row;
@@ -46,7 +45,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
-        sqlx::query(SWEEP).bind(i64::from(limit)).all(self).await?.iter().map(swept).collect()
+        sqlx::query(SWEEP).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
     }
 
     /// Fails at most `limit` operations that wait or stand paused past their deadline, with `DEADLINE_EXCEEDED`.
@@ -54,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn fail_overdue(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
-        sqlx::query(FAIL_OVERDUE).bind(i64::from(limit)).all(self).await?.iter().map(swept).collect()
+        sqlx::query(FAIL_OVERDUE).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
     }
 
     /// Forgets workers whose lease ended long ago and that own nothing.
@@ -62,7 +61,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn bury_workers(&self) -> Result<u64, StoreError> {
-        Ok(sqlx::query(BURY).changed(self).await?)
+        Ok(sqlx::query(BURY).execute(&self.pool).await?.rows_affected())
     }
 
     /// What waits and runs, by kind: each that we know, also with an empty queue.
@@ -71,7 +70,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
         let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        let rows = sqlx::query(QUEUE).bind(kinds).all(self).await?;
+        let rows = sqlx::query(QUEUE).bind(kinds).fetch_all(&self.pool).await?;
         rows.iter().filter_map(|row| depth(row).transpose()).collect()
     }
 }

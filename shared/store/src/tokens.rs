@@ -1,6 +1,5 @@
 //! Bearer tokens by their hashes: who may call, in which projects, with which scopes. What a scope means is not known here.
 
-use crate::kept::On;
 use crate::{Store, StoreError};
 use sqlx::Row;
 use std::time::Duration;
@@ -51,7 +50,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn tokens_since(&self, version: i64) -> Result<Option<(i64, Vec<StoredToken>)>, StoreError> {
-        let rows = sqlx::query(TOKENS).bind(version).all(self).await?;
+        let rows = sqlx::query(TOKENS).bind(version).fetch_all(&self.pool).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let version = first.try_get("version")?;
         let mut tokens = Vec::new();
@@ -81,7 +80,7 @@ impl Store {
             .bind(&token.scopes)
             .bind(token.expires_in.map(|duration| duration.as_secs_f64()))
             .bind(principal)
-            .optional(self)
+            .fetch_optional(&self.pool)
             .await?;
         Ok(created.is_some())
     }
@@ -91,7 +90,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_token(&self, name: &str, principal: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query(REVOKE_TOKEN).bind(name).bind(principal).optional(self).await?.is_some())
+        Ok(sqlx::query(REVOKE_TOKEN).bind(name).bind(principal).fetch_optional(&self.pool).await?.is_some())
     }
 
     /// All tokens there ever were, by name.
@@ -99,7 +98,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn list_tokens(&self) -> Result<Vec<ListedToken>, StoreError> {
-        let rows = sqlx::query(LIST_TOKENS).all(self).await?;
+        let rows = sqlx::query(LIST_TOKENS).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(ListedToken {

@@ -1,6 +1,5 @@
 //! What is known of an operation that has not ended yet: its owner, the owner's lease, and who could take it.
 
-use crate::kept::On;
 use crate::operations::at;
 use crate::{Address, Operation, Store, StoreError};
 use operation::WorkerId;
@@ -43,7 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn why(&self, address: &Address) -> Result<Option<Why>, StoreError> {
-        let Some(row) = at(WHY, address).optional(self).await? else { return Ok(None) };
+        let Some(row) = at(WHY, address).fetch_optional(&self.pool).await? else { return Ok(None) };
         let operation = Operation::read(&row)?;
         let owner = match (operation.worker, row.try_get::<Option<String>, _>("owner_host")?) {
             (Some(id), Some(host)) => Some(Owner {

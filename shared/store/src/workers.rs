@@ -1,6 +1,5 @@
 //! Leases: one row a worker, whatever it runs.
 
-use crate::kept::On;
 use crate::row::requested_mode;
 use crate::{Store, StoreError};
 use operation::{AttemptNumber, CancelMode, LeaseTerms, OperationId, WorkerId};
@@ -37,7 +36,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn register_worker(&self, id: WorkerId, host: &str, terms: LeaseTerms) -> Result<(), StoreError> {
-        sqlx::query(REGISTER).bind(id.as_uuid()).bind(host).bind(terms.ttl().as_secs_f64()).changed(self).await?;
+        sqlx::query(REGISTER).bind(id.as_uuid()).bind(host).bind(terms.ttl().as_secs_f64()).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -51,7 +50,7 @@ impl Store {
         id: WorkerId,
         terms: LeaseTerms,
     ) -> Result<Result<Vec<Requested>, LeaseLost>, StoreError> {
-        let rows = sqlx::query(RENEW).bind(id.as_uuid()).bind(terms.ttl().as_secs_f64()).all(self).await?;
+        let rows = sqlx::query(RENEW).bind(id.as_uuid()).bind(terms.ttl().as_secs_f64()).fetch_all(&self.pool).await?;
         if rows.is_empty() {
             return Ok(Err(LeaseLost));
         }
@@ -64,7 +63,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn requests(&self, id: WorkerId, operations: &[OperationId]) -> Result<Vec<Requested>, StoreError> {
         let operations: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
-        let rows = sqlx::query(REQUESTS).bind(id.as_uuid()).bind(operations).all(self).await?;
+        let rows = sqlx::query(REQUESTS).bind(id.as_uuid()).bind(operations).fetch_all(&self.pool).await?;
         requested(&rows)
     }
 
@@ -73,8 +72,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn retire_worker(&self, id: WorkerId) -> Result<bool, StoreError> {
-        let done = sqlx::query(RETIRE).bind(id.as_uuid()).changed(self).await?;
-        Ok(done > 0)
+        let done = sqlx::query(RETIRE).bind(id.as_uuid()).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
     }
 }
 

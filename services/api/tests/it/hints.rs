@@ -44,7 +44,7 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let cancel = listener.controls.recv().await.expect("a request");
     let Control::Cancel { operation, attempt: number, nonce, mode, .. } = cancel else { panic!("{cancel:?}") };
     assert_eq!((operation, number, nonce), (id, attempt, Some(claimed.fence.nonce)));
-    assert_eq!(mode, CancelMode::AfterCurrentItem);
+    assert_eq!(mode, Some(CancelMode::AfterCurrentItem));
     fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
     shutdown.cancel();
 }
@@ -79,6 +79,15 @@ async fn changes_reach_every_replica() {
             heard.extend(message);
         }
         assert_eq!(heard, operations);
+    }
+    // More messages than the broker sends ahead of an ack.
+    for _ in 0..40 {
+        let operations = vec![clock::new_operation_id()];
+        publisher.send(Hint::Changed { operations: operations.clone() });
+        for replica in &mut replicas {
+            let message = tokio::time::timeout(LIMIT, replica.operations.recv()).await;
+            assert_eq!(message.expect("a message in time"), Some(operations.clone()));
+        }
     }
     shutdown.cancel();
 }

@@ -78,7 +78,7 @@ async fn a_hint_without_a_request_stops_nothing() {
     let running = fixture.until_state(first, State::Running).await;
     fixture.until_state(second, State::Running).await;
     fixture.hint(&running, another_nonce());
-    // The second's hint travels behind the first's: when it has worked, the first was heard as well.
+    // The second's hint travels behind the first's: when it has worked, the first has come as well.
     fixture.cancel(second).await;
     fixture.until_state(second, State::Cancelled).await;
     // Twice: the first progress seen may have been under way to the database when the hint came.
@@ -91,7 +91,7 @@ async fn a_hint_without_a_request_stops_nothing() {
     worker.end().await;
 }
 
-/// As those of an older api are: its row is looked at.
+/// Or another one: its row is looked at.
 #[tokio::test]
 async fn a_hint_that_names_no_attempt_makes_the_worker_look() {
     let fixture = Fixture::new().await;

@@ -118,7 +118,7 @@ impl Fixture {
     /// Sends a cancel's hint to the owner, though nobody asked.
     pub fn hint(&self, operation: &Operation, nonce: Nonce) {
         let worker = operation.worker.expect("it runs");
-        let (fence, mode) = (Fence { id: operation.id, attempt: operation.attempt, nonce }, CancelMode::Now);
+        let (fence, mode) = (Fence { id: operation.id, attempt: operation.attempt, nonce }, Some(CancelMode::Now));
         self.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent: None });
     }
 

@@ -7,16 +7,20 @@ use lapin::Connection;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use operation::OperationId;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Messages that the broker keeps for a replica that is slow: then the oldest go. A look at the rows finds them.
 const KEPT: i32 = 256;
 /// Messages that it sends ahead.
 const AHEAD: u16 = 16;
-/// So many are acked by one: each ack costs all three as much as the message did. Fewer than are sent ahead, or none would
-/// come any more.
+/// So many are acked together, since each ack costs as much as a message: fewer than are sent ahead, or none would come any
+/// more.
 const ACKED: u16 = 8;
+/// When nothing more comes. A broker closes the channel on which a message is unacked for half an hour.
+const ACKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What an api hears.
 #[derive(Debug)]
@@ -64,26 +68,27 @@ async fn session(
     let consume = BasicConsumeOptions::default();
     let mut messages = channel.basic_consume(queue.into(), "".into(), consume, FieldTable::default()).await?;
     link::mark_up("changes", up);
-    let mut taken = 0;
+    let (mut last, mut unacked) = (0, 0);
     loop {
-        // The stream also ends, without an error, when the broker takes the queue away.
-        let delivery = messages.next().await.ok_or(SessionEnd::ConsumerEnded)??;
-        if let Ok(operations) = serde_json::from_slice(&delivery.data) {
-            // Waits while the looks are behind. Nobody hears any more when the process ends.
-            if heard.send(operations).await.is_err() {
-                return Ok(());
+        let patience = if unacked == 0 { Duration::MAX } else { ACKED_WITHIN };
+        let next = timeout(patience, messages.next()).await;
+        let quiet = next.is_err();
+        if let Ok(delivery) = next {
+            // The stream also ends, without an error, when the broker takes the queue away.
+            let delivery = delivery.ok_or(SessionEnd::ConsumerEnded)??;
+            (last, unacked) = (delivery.delivery_tag, unacked + 1);
+            if let Ok(operations) = serde_json::from_slice(&delivery.data) {
+                // Waits while the looks are behind. Nobody hears any more when the process ends.
+                if heard.send(operations).await.is_err() {
+                    return Ok(());
+                }
+            } else {
+                tracing::warn!("a message about changes is not one of ours: dropped");
             }
-        } else {
-            tracing::warn!("a message about changes is not one of ours: dropped");
         }
-        taken += 1;
-        if taken < ACKED {
-            continue;
-        }
-        taken = 0;
-        // `false` means the channel is gone, which looks like success otherwise.
-        if !delivery.acker.ack(BasicAckOptions { multiple: true }).await? {
-            return Err(SessionEnd::ConsumerEnded);
+        if quiet || unacked == ACKED {
+            channel.basic_ack(last, BasicAckOptions { multiple: true }).await?;
+            unacked = 0;
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// A request to this worker, as the message tells it. The row may tell otherwise.
+/// A request to this worker, as the message tells it. But for a cancel with a nonce and a mode, the row may tell otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     /// Somebody asks to cancel.
@@ -23,8 +23,8 @@ pub enum Control {
         attempt: AttemptNumber,
         /// Its nonce: who knows it has read the row after the request. Versions of before send none.
         nonce: Option<Nonce>,
-        /// How it was asked to stop.
-        mode: CancelMode,
+        /// How it was asked to stop, if that was told and is known here.
+        mode: Option<CancelMode>,
         /// W3C traceparent of the request.
         trace_parent: Option<String>,
     },

@@ -23,7 +23,7 @@ pub use publisher::Publisher;
 
 use crate::config::Secret;
 use operation::{AttemptNumber, CancelMode, Fence, Kind, Nonce, OperationId, WorkerId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// Where the broker is, and under which names we use it.
@@ -70,8 +70,8 @@ pub enum Hint {
         worker: WorkerId,
         /// The attempt, by its whole fence: who knows that has read the row.
         fence: Fence,
-        /// How it was asked to stop.
-        mode: CancelMode,
+        /// How it was asked to stop; `None` where that is for the worker to read.
+        mode: Option<CancelMode>,
         /// W3C traceparent of the request.
         trace_parent: Option<String>,
     },
@@ -108,11 +108,40 @@ pub(crate) enum ControlMessage {
         operation: OperationId,
         attempt: AttemptNumber,
         nonce: Option<Nonce>,
-        #[serde(default)]
-        mode: CancelMode,
+        #[serde(default, deserialize_with = "known")]
+        mode: Option<CancelMode>,
     },
     Pause {
         operation: OperationId,
         attempt: AttemptNumber,
     },
+}
+
+/// A mode that a newer version knows is none: the row tells what it is taken for.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CancelMode>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.and_then(|mode| mode.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replicas of two versions work together while one is replaced by the other.
+    #[test]
+    fn messages_of_other_versions_are_read() {
+        let read = |more: &str| {
+            let id = "01a21807-0f46-72d3-9699-dca2d8f13cc0";
+            let text = format!(r#"{{"ask": "cancel", "operation": "{id}", "attempt": 3{more}}}"#);
+            match serde_json::from_str(&text).expect("read") {
+                ControlMessage::Cancel { attempt, nonce, mode, .. } => (attempt.0, nonce.is_some(), mode),
+                message @ ControlMessage::Pause { .. } => panic!("{message:?}"),
+            }
+        };
+        let nonce = r#", "nonce": "6d03d049-1edb-42b9-9f01-d9616a37bbde""#;
+        assert_eq!(read(""), (3, false, None));
+        assert_eq!(read(nonce), (3, true, None));
+        assert_eq!(read(&format!(r#"{nonce}, "mode": "when_it_rains""#)), (3, true, None));
+        let whole = format!(r#"{nonce}, "mode": "after_current_item", "more": 1"#);
+        assert_eq!(read(&whole), (3, true, Some(CancelMode::AfterCurrentItem)));
+    }
 }

@@ -4,7 +4,6 @@ mod audit;
 mod beside;
 mod changes;
 mod claims;
-mod connections;
 mod counts;
 mod expiry;
 mod fixture;

@@ -26,9 +26,9 @@ impl Protocol {
         if self.write(world, o, event) == Ok(Notice::Owner)
             && let Some(to) = world.rows[o].owner
         {
-            let now = world.rows[o].now;
-            let cancels = (event == Event::RequestCancel).then_some(now.nonce.map(|nonce| (now.attempt, nonce)));
-            world.hints.insert(Hint { to, operation: o, cancels: cancels.flatten() });
+            let Row { now, claims, .. } = world.rows[o];
+            let cancels = now.nonce.filter(|_| event == Event::RequestCancel).map(|nonce| (now.attempt, nonce));
+            world.hints.insert(Hint { to, operation: o, cancels, claim: claims });
         }
     }
 

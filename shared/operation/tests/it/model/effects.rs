@@ -1,6 +1,6 @@
 //! What happens to the workers, and what they do.
 
-use super::protocol::{Action, Protocol};
+use super::protocol::{Action, Guard, Protocol};
 use super::world::{Attempt, Hint, Incarnation, Invariant, Process, Progress, Stop, World};
 use operation::{Event, Outcome, Snapshot};
 
@@ -20,7 +20,7 @@ impl Protocol {
             Action::FailOverdue(o) => drop(self.write(world, o, Event::DeadlinePassed)),
             Action::Claim { w, o, answered } => self.claim(world, w, o, answered),
             Action::Reconcile { w: _, o } => self.reconcile(world, o),
-            Action::Deliver(hint) => deliver(world, hint),
+            Action::Deliver(hint) => self.deliver(world, hint),
             Action::Renew(w) => (0..self.operations).for_each(|o| tell(world, w, o)),
             Action::NoticeDeadline { w, o } => run(world, w, o).stop = Some(Stop::Deadline),
             Action::Checkpoint { w, o } => self.look(world, w, o, Progress::Working),
@@ -35,6 +35,24 @@ impl Protocol {
             Action::Thaw(w) | Action::Restart(w) => world.workers[w].process = Process::Up,
             Action::Drain(w) | Action::Cut(w) | Action::Freeze(w) | Action::Crash(w) => fault(world, w, action),
             Action::Heal => world.left = world.left.healed(),
+        }
+    }
+
+    /// A cancel's hint stops the attempt that it names, whatever its row says by now; any other makes the worker look.
+    fn deliver(&self, world: &mut World, hint: Hint) {
+        let named = |attempt: &Attempt| {
+            hint.cancels == Some((attempt.number, attempt.nonce))
+                || (hint.cancels.is_some() && self.without == Some(Guard::HintNamesAttempt))
+        };
+        let attempt = world.workers[hint.to.worker].runs[hint.operation].as_mut();
+        match attempt.filter(|attempt| named(attempt)) {
+            Some(attempt) if attempt.at == Progress::Working && attempt.ended.is_none() => {
+                attempt.stop = attempt.stop.max(Some(Stop::Cancel));
+                if attempt.claim != hint.claim {
+                    world.broken.insert(Invariant::StopsWhomItMeans);
+                }
+            }
+            _ => tell(world, hint.to.worker, hint.operation),
         }
     }
 
@@ -89,17 +107,6 @@ fn asked(now: &Snapshot) -> Option<Stop> {
         Some(Stop::Pause)
     } else {
         None
-    }
-}
-
-/// A cancel's hint stops the attempt that it names, whatever its row says by now; any other makes the worker look.
-fn deliver(world: &mut World, hint: Hint) {
-    let attempt = world.workers[hint.to.worker].runs[hint.operation].as_mut();
-    match attempt.filter(|attempt| hint.cancels == Some((attempt.number, attempt.nonce))) {
-        Some(attempt) if attempt.at == Progress::Working && attempt.ended.is_none() => {
-            attempt.stop = attempt.stop.max(Some(Stop::Cancel));
-        }
-        _ => tell(world, hint.to.worker, hint.operation),
     }
 }
 
@@ -169,6 +176,7 @@ fn failover(world: &mut World, o: usize) {
     if let Some(before) = row.before_cancel.take() {
         row.now = before;
         row.asked = false;
+        row.forgotten = true;
         return;
     }
     let undone = row.claimant.take();

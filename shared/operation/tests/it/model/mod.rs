@@ -63,6 +63,7 @@ fn a_missing_guard_is_missed() {
     for (guard, property) in [
         (Guard::Attempt, promises::FENCED),
         (Guard::Nonce, promises::FENCED),
+        (Guard::HintNamesAttempt, promises::MEANT),
         (Guard::NotDone, promises::TERMINAL),
         (Guard::ClaimLooksAtCancel, promises::NOT_AFTER_A_CANCEL),
         (Guard::ClaimLooksAtDeadline, promises::NOT_OVERDUE),

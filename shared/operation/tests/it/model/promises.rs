@@ -7,6 +7,7 @@ use operation::State;
 use stateright::Property;
 
 pub const FENCED: &str = "INV-8 no write of a stale attempt is taken";
+pub const MEANT: &str = "a cancel's hint stops the attempt that was asked to stop, and no other";
 pub const TERMINAL: &str = "INV-4 a done operation never changes";
 pub const NOT_AFTER_A_CANCEL: &str = "INV-13 nothing starts after a cancel";
 pub const NOT_OVERDUE: &str = "nothing starts after its deadline";
@@ -27,6 +28,7 @@ fn always() -> Vec<Property<Protocol>> {
         Property::always(TERMINAL, |_, w: &World| holds(w, Invariant::TerminalIsFinal)),
         Property::always("INV-7 one finisher", |_, w: &World| holds(w, Invariant::OneFinisher)),
         Property::always(FENCED, |_, w: &World| holds(w, Invariant::Fenced)),
+        Property::always(MEANT, |_, w: &World| holds(w, Invariant::StopsWhomItMeans)),
         Property::always(ONE_AT_WORK, |_, w: &World| (0..w.rows.len()).all(|o| w.at_work(o) <= 1)),
         Property::always(NOT_AFTER_A_CANCEL, |_, w: &World| holds(w, Invariant::NothingStartsAfterACancel)),
         Property::always("INV-14 nobody is cancelled who was not asked to be", |_, w: &World| {
@@ -53,6 +55,9 @@ fn sometimes() -> Vec<Property<Protocol>> {
         Property::sometimes("work wins against a cancel", |_, w: &World| any(w, State::Succeeded, true)),
         Property::sometimes("work succeeds after a take-over", |_, w: &World| {
             w.rows.iter().any(|row| row.now.state == State::Succeeded && row.now.failures > 0)
+        }),
+        Property::sometimes("work goes on whose cancel was forgotten", |_, w: &World| {
+            w.rows.iter().any(|row| row.now.state == State::Succeeded && row.forgotten && row.now.attempt.0 > 1)
         }),
         Property::sometimes("tries run out", |_, w: &World| any(w, State::Failed, false)),
         Property::sometimes("work waits, paused", |_, w: &World| any(w, State::Paused, false)),

@@ -13,6 +13,8 @@ pub enum Guard {
     Attempt,
     /// A worker's write is taken whatever nonce it names.
     Nonce,
+    /// A cancel's hint stops whatever attempt of its operation runs.
+    HintNamesAttempt,
     /// A cancel is recorded on what has ended.
     NotDone,
     /// Nobody looks at the cancel where an attempt stops or its worker is lost, nor where one is claimed.
@@ -97,7 +99,7 @@ pub enum Action {
     /// The database's clock passes the end of a lease.
     Expire(Incarnation),
     Sweep(usize),
-    /// A standby without the newest claim becomes the database.
+    /// A standby without the newest claim, or cancel, becomes the database.
     Failover(usize),
     /// From now on nothing goes wrong and nobody asks for anything.
     Heal,

@@ -41,6 +41,8 @@ pub struct Row {
     pub claims: u8,
     pub claimant: Option<u8>,
     pub asked: bool,
+    /// A cancel was forgotten by a failover.
+    pub forgotten: bool,
     /// Its deadline has passed, by the database's clock.
     pub overdue: bool,
     pub ended: Option<Snapshot>,
@@ -103,6 +105,8 @@ pub struct Hint {
     pub operation: usize,
     /// That of a cancel names its attempt.
     pub cancels: Option<(AttemptNumber, Nonce)>,
+    /// The claim that this attempt came from, which no guard looks at.
+    pub claim: u8,
 }
 
 /// How much may still happen.
@@ -125,6 +129,8 @@ pub enum Invariant {
     OneFinisher,
     /// INV-8: no write of a stale attempt is taken.
     Fenced,
+    /// A cancel stops the attempt that it was asked of.
+    StopsWhomItMeans,
     /// INV-13: after a cancel nothing starts.
     NothingStartsAfterACancel,
     /// INV-16: a repeated or late cancel changes nothing.
@@ -193,6 +199,7 @@ impl Row {
             claims: 0,
             claimant: None,
             asked: false,
+            forgotten: false,
             overdue: false,
             ended: None,
         }
