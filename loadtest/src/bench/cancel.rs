@@ -17,9 +17,12 @@ use uuid::Uuid;
 const RUNNING: usize = 100;
 const MANY: usize = 1_000;
 const STEP_MILLIS: u32 = 1;
+/// Between the start of what replaces a cancelled operation and the next cancel: what a start leaves to be done (the looks of
+/// the other worker, the hints of changes) is no part of a cancel.
+const SETTLE: Duration = Duration::from_millis(50);
 
 const METHOD: &str = "the client sends :cancel, then polls the operation back to back on one kept connection until it \
-    is done; each cancelled operation is replaced, so that 100 run at every cancel. The floor (a process of its own; \
+    is done; each cancelled operation is replaced, so that 100 run at every cancel, which comes 50 ms after. The floor (a process of its own; \
     HTTP call → UPDATE → AMQP hop → safe point each ms → UPDATE → visible) is polled likewise, among 100 of its own. In the woken floor \
     the flag ends the sleep, as a cancel ends the product's waits: nothing can be quicker";
 const METHOD_MANY: &str = "1,000 :cancel calls, 32 at a time, then polls of each operation, 32 at a time, until the last \
@@ -95,6 +98,7 @@ async fn cancel_each<S: System>(system: &S, running: &mut VecDeque<Uuid>, sample
         let next = system.start().await?;
         running.push_back(next);
         wait_for(system, &[next], |look| look.running).await?;
+        tokio::time::sleep(SETTLE).await;
     }
     Ok(round)
 }
