@@ -22,8 +22,8 @@ const STEP_MILLIS: u32 = 1;
 const SETTLE: Duration = Duration::from_millis(50);
 
 const METHOD: &str = "the client sends :cancel, then polls the operation back to back on one kept connection until it \
-    is done; each cancelled operation is replaced, so that 100 run at every cancel, which comes 50 ms after. The floor (a process of its own; \
-    HTTP call → UPDATE → AMQP hop → safe point each ms → UPDATE → visible) is polled likewise, among 100 of its own. In the woken floor \
+    is done; each cancelled operation is replaced, so that 100 run at every cancel, which comes 50 ms after. The floor \
+    (a process of its own; HTTP call → UPDATE → AMQP hop → safe point each ms → UPDATE → visible) is polled likewise, among 100 of its own. In the woken floor \
     the flag ends the sleep, as a cancel ends the product's waits: nothing can be quicker";
 const METHOD_MANY: &str = "1,000 :cancel calls, 32 at a time, then polls of each operation, 32 at a time, until the last \
     is seen done; the floor likewise, among 1,000 of its own. What ours does more, on cores that are all busy: a token, a \

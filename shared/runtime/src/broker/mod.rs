@@ -1,5 +1,5 @@
 //! Hints over AMQP. A hint says "look at operation X"; the row decides (rule 0). That of a cancel names its attempt by
-//! the nonce, which the row alone tells: it needs no second look. Every promise holds without the broker, slower.
+//! the nonce, which only who has read the row can send: it needs no look. Every promise holds without the broker, slower.
 //! Notifications, to people outside, are the one thing that is sent for its own sake: they wait in our
 //! database until the broker has them.
 //!
