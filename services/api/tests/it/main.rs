@@ -10,6 +10,8 @@ mod event_stream;
 mod events;
 mod fixture;
 mod hints;
+mod hostile;
+mod hostile_requests;
 mod identities;
 mod issuer;
 mod native;
