@@ -129,12 +129,12 @@ fn long_queries_within_the_limits_are_taken_with_half_of_their_budget() {
     long(format!("SELECT 1{}", "+1".repeat(MOST_OPERATORS - 1)));
     long(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(MOST_OPERATORS - 1)));
     long(format!("SELECT 1 WHERE true{}", " OR a = 1".repeat(MOST_OPERATORS / 2)));
-    long(format!("SELECT {}", listed("a", 120_000)));
-    long(format!("SELECT f({})", listed("a", 120_000)));
-    long(format!("SELECT {}", listed("f(g(h(1)))", 20_000)));
-    long(format!("SELECT * FROM {}", listed("t", 120_000)));
-    long(format!("VALUES {}", listed("(1, 'a')", 24_000)));
-    long(format!("WITH {} SELECT 1", listed("a AS (SELECT 1)", 15_000)));
+    long(format!("SELECT {}", listed("a", 20_000)));
+    long(format!("SELECT f({})", listed("a", 20_000)));
+    long(format!("SELECT {}", listed("f(g(h(1)))", 5_000)));
+    long(format!("SELECT * FROM {}", listed("t", 20_000)));
+    long(format!("VALUES {}", listed("(1, 'a')", 10_000)));
+    long(format!("WITH {} SELECT 1", listed("a AS (SELECT 1)", 5_000)));
     long(format!("SELECT case {} end", "when 1 then 1 ".repeat(17_000)));
     long(format!("SELECT {}1{}", "coalesce(a, ".repeat(40), ")".repeat(40)));
     long(format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(12), ") x".repeat(12)));
@@ -237,10 +237,8 @@ fn what_nests_is_read_or_refused_and_never_hangs() {
     let complex =
         |nest: (&str, &str, &str), depth| check(&format!("SELECT {}", nested(nest, depth))).expect_err("too complex");
     for nest in [("position(", "1", ")"), ("f(position(", "1", "))"), ("(1, position(", "1", "))")] {
-        for depth in [20, 24] {
-            let told = complex(nest, depth);
-            assert_eq!(told, "is too complex to be checked: simplify it, or nest it less", "{nest:?} {depth}");
-        }
+        let told = complex(nest, 20);
+        assert_eq!(told, "is too complex to be checked: simplify it, or nest it less", "{nest:?}");
         assert!(complex(nest, 40).contains("too complex") || complex(nest, 40).contains("nested deeper"));
     }
     // The same text at the bottom of all readings is not copied with each.
