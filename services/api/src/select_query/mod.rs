@@ -66,9 +66,10 @@ fn one_query(tokens: &[TokenWithSpan]) -> Result<(), String> {
         let Some(first) = statement.iter().find(|token| !is_blank(token)) else { continue };
         statements += 1;
         let queries = [Keyword::SELECT, Keyword::VALUES, Keyword::TABLE, Keyword::WITH];
-        let is_query = match &first.token {
-            Token::Word(word) => queries.contains(&word.keyword),
-            other => *other == Token::LParen,
+        let is_query = if let Token::Word(word) = &first.token {
+            queries.contains(&word.keyword)
+        } else {
+            first.token == Token::LParen
         };
         if statements == 1 && !is_query {
             return Err("must be a SELECT (or VALUES, TABLE, WITH … SELECT); other statements are refused".to_owned());
@@ -118,6 +119,7 @@ fn shortened(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     short
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "there are a hundred of them")]
 fn text_of(token: &mut Token) -> Option<&mut String> {
     match token {
         Token::Word(word) => Some(&mut word.value),
@@ -134,7 +136,6 @@ fn text_of(token: &mut Token) -> Option<&mut String> {
         | Token::Placeholder(text)
         | Token::CustomBinaryOperator(text) => Some(text),
         // Signs; the rest is no part of Postgres' language.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "there are a hundred of them")]
         _ => None,
     }
 }
