@@ -7,7 +7,7 @@ use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
 use api::certificate::{Certificate, LOOK_EVERY};
 use api::limits::Limits;
-use api::operations::Operations;
+use api::operations::{ANSWER_WITHIN, Operations};
 use api::page_token::PageTokens;
 use api::queues::Queues;
 use api::serve::{self, Serving};
@@ -39,8 +39,10 @@ async fn main() -> anyhow::Result<()> {
     let certificate = files.map(|files| Certificate::follow(files, LOOK_EVERY, shutdown.clone())).transpose();
     let certificate = certificate.context("TLS cannot be spoken: see SAFEPOINT_TLS_CERTIFICATE, SAFEPOINT_TLS_KEY")?;
 
-    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))
-        .context("SAFEPOINT_DATABASE_URL cannot be used")?;
+    // Nobody waits longer than that for an answer.
+    let requests = PoolSettings::new("safepoint-api").statement_timeout(ANSWER_WITHIN);
+    let store =
+        Store::new(settings.database_url.expose(), requests).context("SAFEPOINT_DATABASE_URL cannot be used")?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
     let broker = BrokerSettings {
@@ -51,8 +53,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher, key_ring);
-    // Connections of its own: those who wait take nothing from other calls.
-    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
+    // Connections of its own: those who wait take nothing from other calls. One for hints, one for ticks, one for tokens.
+    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(3))?;
     let terms = Terms::new(lifecycle::raise_file_limit());
     let watches = Watches::start(&looks, Changes::start(broker, shutdown.clone())?, terms, shutdown.clone());
 

@@ -13,10 +13,12 @@ mod finisher;
 mod lease;
 pub mod lease_clock;
 mod metrics;
+mod patience;
 mod registry;
 mod runner;
 pub mod safepoint;
 mod settings;
+mod unwritable;
 mod worker;
 
 pub use settings::Settings;

@@ -62,6 +62,24 @@ static CANCELLED: LazyLock<HistogramVec> = LazyLock::new(|| {
     .expect(OURS)
 });
 
+static ENDS_GIVEN_UP: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_ends_given_up_total",
+        "Ends that the database refused for good, by what was written instead: reduced, or nothing (lost)",
+        &["kind", "form"]
+    )
+    .expect(OURS)
+});
+
+static CHECKPOINTS_GIVEN_UP: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_checkpoints_given_up_total",
+        "Checkpoints that the database refused for good",
+        &["kind"]
+    )
+    .expect(OURS)
+});
+
 static WAITED: LazyLock<Histogram> = LazyLock::new(|| {
     register_histogram!(
         "safepoint_start_wait_seconds",
@@ -101,4 +119,14 @@ pub fn cancelled(kind: Kind, latency: Duration, delivery: Option<(Duration, &str
     if let Some((latency, road)) = delivery {
         DELIVERED.with_label_values(&[road]).observe(latency.as_secs_f64());
     }
+}
+
+/// The database refused an end for good; what was written instead.
+pub fn end_given_up(kind: Kind, form: &str) {
+    ENDS_GIVEN_UP.with_label_values(&[kind.as_str(), form]).inc();
+}
+
+/// The database refused a checkpoint for good.
+pub fn checkpoint_given_up(kind: Kind) {
+    CHECKPOINTS_GIVEN_UP.with_label_values(&[kind.as_str()]).inc();
 }

@@ -26,6 +26,9 @@ use tls::TrustError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// How long a statement may run that a cancel waits for.
+const CANCEL_WAITS: Duration = Duration::from_secs(2);
+
 /// Why a worker can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -68,13 +71,11 @@ impl Worker {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }
-        let open = |name, connections| {
-            let pool = PoolSettings::new(name).connections(connections);
-            Store::new(settings.database_url.expose(), pool).map_err(StartError::Database)
-        };
+        let open = |pool| Store::new(settings.database_url.expose(), pool).map_err(StartError::Database);
         // Each lane has its own connections: no load on one delays a cancel on another.
-        let (work, control, ends) =
-            (open("safepoint worker", 3)?, open("safepoint cancel", 1)?, open("safepoint finish", 2)?);
+        let work = open(PoolSettings::new("safepoint worker").connections(3))?;
+        let control = open(PoolSettings::new("safepoint cancel").connections(1).statement_timeout(CANCEL_WAITS))?;
+        let ends = open(PoolSettings::new("safepoint finish").connections(2).statement_timeout(CANCEL_WAITS))?;
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
         let lease_clock = LeaseClock::new(*identity.borrow());

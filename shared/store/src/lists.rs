@@ -49,7 +49,7 @@ impl Store {
             conditions(&mut query, project, filter);
             page(&mut query, filter, order, after, limit);
         }
-        let rows = query.build().fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(query.build()).await?;
         let mut operations = rows.iter().map(Operation::read).collect::<Result<Vec<_>, _>>()?;
         let more = operations.len() > limit as usize;
         operations.truncate(limit as usize);
@@ -65,7 +65,7 @@ impl Store {
         let mut query = QueryBuilder::new("SELECT count(*) AS n FROM (SELECT FROM ");
         conditions(&mut query, project, filter);
         query.push(" LIMIT ").push_bind(i64::from(most)).push(") counted");
-        let row = query.build().fetch_one(&self.pool).await?;
+        let row = self.fetch_one(query.build()).await?;
         Ok(row.try_get::<i64, _>("n")?.unsigned_abs())
     }
 }
