@@ -1,7 +1,7 @@
 //! Writes how attempts ended: what has come together goes in one statement, nothing waits for company.
 //!
-//! An end is tried until it is written, the attempt is fenced, or the database has refused it for good. Then it is written
-//! without what the executor said, so that no operation runs again because its end can't be stored.
+//! An end is tried until it is written, the attempt is fenced, or the database has refused it for good. Then less of it is
+//! written, so that no operation runs again because its end can't be stored.
 
 use crate::attempt::{Attempt, Stop};
 use crate::metrics;
@@ -157,14 +157,14 @@ fn refused(mut pending: Pending, error: &StoreError) -> Option<Pending> {
     pending.refused += 1;
     match unwritable::after(pending.refused, pending.form) {
         Next::Again => Some(pending),
-        Next::Reduced => {
-            metrics::end_given_up(kind, "reduced");
+        Next::Write(form) => {
+            metrics::end_given_up(kind, form.name());
             tracing::error!(
                 operation.id = %fence.id, attempt = %fence.attempt, %error, sqlstate = error.sqlstate(),
-                "the database refuses an end: it is written without what the executor said"
+                "the database refuses an end: {} is written", form.name()
             );
-            let ending = unwritable::reduced(&pending.ending);
-            Some(Pending { ending, form: Form::Reduced, refused: 0, ..pending })
+            let ending = if form == Form::Reduced { unwritable::reduced(&pending.ending) } else { pending.ending };
+            Some(Pending { ending, form, refused: 0, ..pending })
         }
         Next::GiveUp => {
             metrics::end_given_up(kind, "lost");

@@ -65,7 +65,7 @@ static CANCELLED: LazyLock<HistogramVec> = LazyLock::new(|| {
 static ENDS_GIVEN_UP: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "safepoint_ends_given_up_total",
-        "Ends that the database refused for good, by what was written instead: reduced, or nothing (lost)",
+        "Ends that the database refused for good, by what was tried instead: bare, reduced, or nothing (lost)",
         &["kind", "form"]
     )
     .expect(OURS)

@@ -12,7 +12,9 @@ const TRIES: u32 = 3;
 pub enum Form {
     /// All of it.
     Whole,
-    /// Only what this worker itself has to say.
+    /// Without checkpoint and cleanup: what is stored of the former stands, and the latter is unknown.
+    Bare,
+    /// Without response and message as well: only what this worker itself has to say.
     Reduced,
 }
 
@@ -21,17 +23,29 @@ pub enum Form {
 pub enum Next {
     /// Try the same again.
     Again,
-    /// Write it without what the executor said.
-    Reduced,
+    /// Write less of it.
+    Write(Form),
     /// Nothing more can be done.
     GiveUp,
+}
+
+impl Form {
+    /// As it is counted.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Bare => "bare",
+            Self::Reduced => "reduced",
+        }
+    }
 }
 
 /// What follows when a form was refused so often.
 pub const fn after(refused: u32, form: Form) -> Next {
     match form {
         _ if refused < TRIES => Next::Again,
-        Form::Whole => Next::Reduced,
+        Form::Whole => Next::Write(Form::Bare),
+        Form::Bare => Next::Write(Form::Reduced),
         Form::Reduced => Next::GiveUp,
     }
 }
@@ -66,7 +80,8 @@ mod tests {
         for (refused, form, expected) in [
             (1, Form::Whole, Next::Again),
             (TRIES - 1, Form::Reduced, Next::Again),
-            (TRIES, Form::Whole, Next::Reduced),
+            (TRIES, Form::Whole, Next::Write(Form::Bare)),
+            (TRIES, Form::Bare, Next::Write(Form::Reduced)),
             (TRIES, Form::Reduced, Next::GiveUp),
         ] {
             assert_eq!(after(refused, form), expected, "{refused} {form:?}");

@@ -6,6 +6,7 @@ mod authority;
 mod commits;
 mod database;
 pub mod events;
+mod faults;
 mod gate;
 mod inbox;
 mod operations;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use authority::{Authority, Issued, server_authorities};
 pub use database::{EXPORT_ROLE, Role, TestDatabase, broker_settings};
+pub use faults::{Frozen, terminate};
 pub use gate::{GATE, Gate};
 pub use inbox::{Inbox, Letter};
 pub use operations::{actor, new_operation};

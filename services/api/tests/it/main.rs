@@ -8,6 +8,7 @@ mod counts;
 mod document;
 mod event_stream;
 mod events;
+mod failover;
 mod fixture;
 mod hints;
 mod identities;

@@ -3,6 +3,7 @@
 mod beside;
 mod cancel;
 mod changes;
+mod deadlines;
 mod demo_steps;
 mod fixture;
 mod life;

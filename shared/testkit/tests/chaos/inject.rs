@@ -7,12 +7,15 @@ use crate::history::History;
 use crate::world::{Member, Role, Services, World, end_of};
 use anyhow::Result;
 use futures_util::future::join_all;
-use testkit::{Mode, Proxy};
+use testkit::{Frozen, Mode, Proxy};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// After so many milliseconds a frozen or killed worker's renewals (each 400 ms) are seen to be missing.
 const SILENT: u64 = 900;
+/// The pools whose sessions fall silent, by their names.
+const LANES: [&str; 5] =
+    ["safepoint finish", "safepoint worker", "safepoint lease", "safepoint-api", "safepoint keeper"];
 /// How many operations of a lost worker are cancelled meanwhile.
 const ORPHANS: i64 = 5;
 
@@ -77,6 +80,21 @@ impl<'a> Injector<'a> {
                 self.world.services.call("crash", Some("postgres")).await?;
                 rest(fault.millis).await;
                 self.world.services.call("start", Some("postgres")).await?;
+            }
+            Class::ReadOnlyPostgres => {
+                self.world.set_read_only(true).await?;
+                rest(fault.millis).await;
+                self.world.set_read_only(false).await?;
+            }
+            Class::SilentSessions if fault.other_way => {
+                self.any(fault).database.silence();
+                rest(fault.millis).await;
+            }
+            Class::SilentSessions => {
+                let lane = LANES[fault.victim as usize % LANES.len()];
+                let frozen = Frozen::sessions(&self.world.database().await?, lane).await;
+                rest(fault.millis).await;
+                drop(frozen);
             }
             Class::RestartBroker | Class::WipeBroker => unreachable!("a broker breaks beside the other faults"),
         }

@@ -88,6 +88,25 @@ fn dialects_see_neither_the_store_nor_one_another() {
     }
 }
 
+/// Each statement has a deadline on this process's clock: so there is one place that reaches the pool or a raw connection.
+#[test]
+fn statements_reach_the_pool_in_one_place() {
+    const HOME: &str = "shared/store/src/pool/";
+    let mut there = 0;
+    for (name, text) in sources().iter().filter(|(name, _)| name.contains("/src/")) {
+        let raw = ["PgPool", "PgConnection", "PoolConnection", ".acquire().await", "self.pool"];
+        for word in raw.into_iter().filter(|word| text.contains(word)) {
+            let names_no_pool_of_ours = word == ".acquire().await" && !name.starts_with("shared/store/");
+            // How a URL is read.
+            let options_only =
+                name == "shared/store/src/link.rs" && !text.replace("PgConnectOptions", "").contains(word);
+            assert!(name.starts_with(HOME) || names_no_pool_of_ours || options_only, "{name} says {word}");
+            there += 1;
+        }
+    }
+    assert!(there > 4, "the walk finds the pool");
+}
+
 #[test]
 fn files_stay_small() {
     for (name, text) in sources() {
