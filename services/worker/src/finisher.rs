@@ -121,6 +121,7 @@ fn finished(pending: &Pending) -> Finished {
         checkpoint: position.checkpoint,
         delivered: attempt.delivered().map(|delivered| (delivered.at.elapsed(), delivered.road)),
         observed: attempt.observed().map(|observed| (observed.at.elapsed(), observed.safe_point)),
-        cleanup: attempt.cleanup().cloned(),
+        cleanup: attempt.cleanup(),
+        ended_by: attempt.ended_by(),
     }
 }

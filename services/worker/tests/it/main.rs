@@ -4,6 +4,7 @@ mod beside;
 mod cancel;
 mod changes;
 mod demo_steps;
+mod escalation;
 mod fixture;
 mod life;
 mod postgres_export;
