@@ -10,12 +10,12 @@ use testkit::eventually;
 use worker::End;
 
 /// Three steps, of which the second never ends and has no safe point.
-const fn hanging() -> DemoSteps {
+fn hanging() -> DemoSteps {
     DemoSteps { hang_at: Some(2), ..steps(3, 0) }
 }
 
 /// It blocks a thread at its second step, for far longer than all bounds.
-const fn blocking() -> DemoSteps {
+fn blocking() -> DemoSteps {
     DemoSteps { block_at: Some(2), block_millis: Some(20_000), ..steps(3, 0) }
 }
 
