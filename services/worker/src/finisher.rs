@@ -216,6 +216,7 @@ fn finished(pending: &Pending) -> Finished {
         checkpoint: position.checkpoint.filter(|_| whole),
         delivered: attempt.delivered().map(|delivered| (delivered.at.elapsed(), delivered.road)),
         observed: attempt.observed().map(|observed| (observed.at.elapsed(), observed.safe_point)),
-        cleanup: attempt.cleanup().filter(|_| whole).cloned(),
+        cleanup: attempt.cleanup().filter(|_| whole),
+        ended_by: attempt.ended_by(),
     }
 }

@@ -4,6 +4,7 @@
 //! once, and a step may come before that thread: so each look at the stop, and each effect, looks at this clock too.
 
 use operation::WorkerId;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -42,7 +43,7 @@ impl LeaseClock {
 
     /// What was claimed under this identity, and its right to go on.
     pub fn held_by(&self, worker: WorkerId) -> HeldLease {
-        HeldLease { clock: self.clone(), worker }
+        HeldLease { clock: self.clone(), worker, revoked: Arc::default() }
     }
 
     fn stands(&self, worker: WorkerId) -> bool {
@@ -56,17 +57,28 @@ impl LeaseClock {
     }
 }
 
-/// The lease under which an operation was claimed.
+/// The lease under which an operation was claimed. All clones are one attempt's hold on it.
 #[derive(Debug, Clone)]
 pub struct HeldLease {
     clock: LeaseClock,
     worker: WorkerId,
+    revoked: Arc<AtomicBool>,
 }
 
 impl HeldLease {
-    /// Whether the worker may still act. Once it does not stand it never does again.
+    /// Whether the attempt may still act: the last look before an effect. Once it does not stand it never does again.
     pub fn stands(&self) -> bool {
+        !self.revoked.load(Ordering::Acquire) && self.is_held()
+    }
+
+    /// Whether the worker holds the lease: the attempt's end may be written, even if its executor may not act any more.
+    pub fn is_held(&self) -> bool {
         self.clock.stands(self.worker)
+    }
+
+    /// Lets the attempt act no more. A thread of it that returns late finds that out before its next effect.
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
     }
 }
 
@@ -75,6 +87,18 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use uuid::Uuid;
+
+    #[test]
+    fn a_revoked_lease_is_held_and_does_not_stand() {
+        let worker = WorkerId::from_uuid(Uuid::from_u128(1));
+        let clock = LeaseClock::new(worker);
+        clock.begin(worker, Instant::now() + Duration::from_hours(1));
+        let (held, other) = (clock.held_by(worker), clock.held_by(worker));
+        let thread = held.clone();
+        held.revoke();
+        assert!(!thread.stands() && thread.is_held());
+        assert!(other.stands(), "another attempt of the same worker goes on");
+    }
 
     #[test]
     fn a_lease_stands_from_its_grant_to_its_end_for_its_own_identity() {

@@ -4,6 +4,7 @@ use crate::attempt::{Attempt, Stop};
 use crate::lease_clock::HeldLease;
 use crate::metrics;
 use crate::patience::Patience;
+use crate::work::Work;
 use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
 use runtime::failpoint;
 use serde::Serialize;
@@ -69,6 +70,11 @@ impl Safepoint {
     /// all: a process that was frozen for longer than its lease must not go on where it stopped.
     pub fn lease(&self) -> HeldLease {
         self.attempt.lease()
+    }
+
+    /// Starts tasks and threads of the executor. It starts none in any other way.
+    pub fn work(&self) -> &Work {
+        self.attempt.work()
     }
 
     /// The attempt, for parts of an executor that run apart from it and look at the stop themselves.

@@ -4,14 +4,15 @@
 use crate::attempt::Stop;
 use crate::checkpoints;
 use crate::claims::Claims;
+use crate::escalation::Escalation;
 use crate::executor::cancel_operations::Desk;
-use crate::executor::{Executors, postgres_export};
+use crate::executor::{self, Executors, postgres_export};
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
-use crate::{Settings, cancel_listener};
+use crate::{Settings, cancel_listener, metrics};
 use operation::{InvalidLease, Kind};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
@@ -52,11 +53,27 @@ pub enum StartError {
     Machine(#[from] std::io::Error),
 }
 
+/// The exit code of a worker that gave itself up (`EX_SOFTWARE` of sysexits.h): start it again.
+pub const GAVE_UP: u8 = 70;
+
+/// How long attempts that were aborted at the end of the drain have to return, and their ends to be written.
+const ABORTED_WITHIN: Duration = Duration::from_secs(2);
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nothing of it works any more.
+    InOrder,
+    /// Something of an attempt does not return. Its process must end without waiting for it.
+    GaveUp,
+}
+
 /// A worker that runs.
 pub struct Worker {
     registry: Arc<Registry>,
     drain: Duration,
     shutdown: CancellationToken,
+    gave_up: CancellationToken,
     ended: CancellationToken,
     claims: tokio::task::JoinHandle<()>,
     lease: JoinHandle<()>,
@@ -125,29 +142,66 @@ impl Worker {
             work: listener.work,
             publisher,
         };
+        for kind in Kind::ALL {
+            metrics::stop_bound(kind, executor::stop_bound(kind));
+        }
+        let (claiming, gave_up) = (shutdown.child_token(), CancellationToken::new());
+        Escalation {
+            registry: registry.clone(),
+            claiming: claiming.clone(),
+            gave_up: gave_up.clone(),
+            ended: ended.clone(),
+        }
+        .start()?;
         let lease = lease.start()?;
-        let claims = tokio::spawn(claims.take(shutdown.clone()));
-        Ok(Self { registry, drain, shutdown, ended, claims, lease })
+        let claims = tokio::spawn(claims.take(claiming));
+        Ok(Self { registry, drain, shutdown, gave_up, ended, claims, lease })
     }
 
-    /// Works until the shutdown signal, then ends in order.
-    pub async fn run(self) {
+    /// Works until the shutdown signal, then ends in order; or until it has to be given up.
+    pub async fn run(mut self) -> End {
+        let gave_up = self.gave_up.clone();
+        let end = tokio::select! {
+            biased;
+            () = gave_up.cancelled() => End::GaveUp,
+            end = self.end_in_order() => end,
+        };
+        // The lease's thread retires a worker that owns nothing. Otherwise the lease just ends.
+        self.ended.cancel();
+        if end == End::InOrder {
+            let lease = self.lease;
+            let _ = tokio::task::spawn_blocking(move || lease.join()).await;
+        }
+        end
+    }
+
+    /// From the shutdown signal to the last attempt's end.
+    async fn end_in_order(&mut self) -> End {
         self.shutdown.cancelled().await;
         // The claim under way, if any, has registered what it took when this returns.
-        let _ = self.claims.await;
+        let _ = (&mut self.claims).await;
         self.registry.stop_all(Stop::Drain);
         tracing::info!(attempts = self.registry.all().len(), "draining to safe points");
-        let drained = async {
-            while !self.registry.all().is_empty() {
-                self.registry.attempt_ended().await;
-            }
-        };
-        if tokio::time::timeout(self.drain, drained).await.is_err() {
-            tracing::warn!(attempts = self.registry.all().len(), "not drained in time: left to the sweeper");
+        if tokio::time::timeout(self.drain, self.drained()).await.is_ok() {
+            return End::InOrder;
         }
-        self.ended.cancel();
-        let lease = self.lease;
-        let _ = tokio::task::spawn_blocking(move || lease.join()).await;
+        let left = self.registry.all();
+        tracing::warn!(attempts = left.len(), "not drained in time: aborting what is left");
+        for attempt in left {
+            attempt.cut_off();
+        }
+        if tokio::time::timeout(ABORTED_WITHIN, self.drained()).await.is_ok() {
+            return End::InOrder;
+        }
+        let left = self.registry.all();
+        tracing::warn!(attempts = left.len(), "not ended in time: left to the keeper");
+        if left.iter().all(|attempt| attempt.has_executor_ended()) { End::InOrder } else { End::GaveUp }
+    }
+
+    async fn drained(&self) {
+        while !self.registry.all().is_empty() {
+            self.registry.attempt_ended().await;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
 use operation::{
-    AttemptNumber, CancelMode, Cleanup, Code, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
+    AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
     RetryPolicy, Road, Spec, State, WorkerId,
 };
 use serde_json::Value;
@@ -134,6 +134,8 @@ pub struct Finished {
     pub observed: Option<(Duration, &'static str)>,
     /// What became of the output.
     pub cleanup: Option<Cleanup>,
+    /// Which step stopped it; `None` where it ended by itself.
+    pub ended_by: Option<EndedBy>,
 }
 
 /// What became of a finished attempt's operation.
@@ -263,8 +265,8 @@ impl Store {
                     .bind(column(|f| {
                         if let Ending::Succeeded(response) = &f.ending { Some(response.clone()) } else { None }
                     }))
-                    .bind(finished.iter().map(|f| error(&f.ending).map(|(code, _)| code.number())).collect::<Vec<_>>())
-                    .bind(finished.iter().map(|f| error(&f.ending).map(|(_, message)| message)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| error(f).map(|(code, _)| code.number())).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| error(f).map(|(_, message)| message)).collect::<Vec<_>>())
                     .bind(finished.iter().map(|f| delay(&f.ending)).collect::<Vec<_>>())
                     .bind(column(|f| f.checkpoint.clone()))
                     .bind(finished.iter().map(|f| signed(f.progress.items_done)).collect::<Vec<_>>())
@@ -274,7 +276,8 @@ impl Store {
                     .bind(finished.iter().map(|f| f.delivered.map(|(_, road)| road.as_str())).collect::<Vec<_>>())
                     .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
                     .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
-                    .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok()))),
+                    .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
+                    .bind(finished.iter().map(|f| f.ended_by.map(EndedBy::as_str)).collect::<Vec<_>>()),
             )
             .await?;
         rows.iter().map(settled).collect()
@@ -375,12 +378,19 @@ const fn outcome(ending: &Ending) -> &'static str {
 }
 
 /// The error that the operation has if it fails by this.
-fn error(ending: &Ending) -> Option<(Code, &str)> {
-    match ending {
+fn error(finished: &Finished) -> Option<(Code, &str)> {
+    match &finished.ending {
         Ending::Failed { failure, .. } => Some((failure.code, &failure.message)),
         Ending::DeadlineExceeded => Some((
             Code::DeadlineExceeded,
-            "The deadline passed before the operation ended; it stopped at a safe point.",
+            match finished.ended_by {
+                Some(EndedBy::TaskAborted) => {
+                    "The deadline passed before the operation ended; it did not stop in time and was aborted."
+                }
+                Some(EndedBy::SafePoint | EndedBy::WorkerLost) | None => {
+                    "The deadline passed before the operation ended; it stopped at a safe point."
+                }
+            },
         )),
         Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released => None,
     }

@@ -298,6 +298,11 @@ pub struct DemoStepsRequest {
     /// With `spinAt` alone.
     #[schema(minimum = 1, maximum = 60_000)]
     spin_millis: Option<i32>,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    block_at: Option<i32>,
+    /// With `blockAt` alone.
+    #[schema(minimum = 1, maximum = 60_000)]
+    block_millis: Option<i32>,
     /// Together with `object`, or not at all.
     bucket: Option<String>,
     /// Before the names of the steps' objects.

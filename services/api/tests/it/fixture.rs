@@ -307,6 +307,7 @@ impl Fixture {
             delivered: Some((Duration::from_millis(20), operation::Road::Push)),
             observed: Some((Duration::from_millis(10), "part uploaded")),
             cleanup: Some(operation::Cleanup { status: operation::CleanupStatus::Removed, outputs: Vec::new() }),
+            ended_by: Some(operation::EndedBy::SafePoint),
         };
         assert_eq!(self.store.finish(&[finished]).await.expect("stored").len(), 1);
     }

@@ -13,6 +13,9 @@ use time::OffsetDateTime;
 /// A page of cancels, each one short statement.
 pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(10);
 
+/// The page under way is brought to its end.
+pub const STOP_BOUND: Duration = SAFE_POINT_BOUND.saturating_mul(2);
+
 const PAGE: u32 = 100;
 /// Up to here the total is exact.
 const COUNTED: u32 = 1_000_000;

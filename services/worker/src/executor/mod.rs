@@ -73,6 +73,17 @@ pub async fn run(
     }
 }
 
+/// How long a kind's executor may take to stop, from the moment at which its attempt hears of it until it has undone what
+/// it must. Then it is aborted (`escalation.rs`). Far above what it needs, also on a busy machine.
+pub const fn stop_bound(kind: Kind) -> Duration {
+    match kind {
+        Kind::PostgresExport => postgres_export::STOP_BOUND,
+        Kind::StorageTransfer => storage_transfer::STOP_BOUND,
+        Kind::DemoSteps => demo_steps::STOP_BOUND,
+        Kind::CancelOperations => cancel_operations::STOP_BOUND,
+    }
+}
+
 /// The longest that a kind's executor promises to go without a safe point. A watchdog reports what exceeds it.
 pub const fn safe_point_bound(kind: Kind) -> Duration {
     match kind {

@@ -5,6 +5,7 @@ mod cancel;
 mod changes;
 mod deadlines;
 mod demo_steps;
+mod escalation;
 mod fixture;
 mod life;
 mod postgres_export;

@@ -94,7 +94,7 @@ impl Session {
         match plan {
             Plan::Watch => {}
             Plan::CancelAtOnce => drop(self.cancel(id).await),
-            Plan::Cancel | Plan::CancelTwice => {
+            Plan::Cancel | Plan::CancelTwice | Plan::CancelHung => {
                 self.while_it_runs(id).await;
                 if plan == Plan::CancelTwice {
                     let (first, second) = (self.client.cancel(0, id), self.client.cancel(1, id));

@@ -16,6 +16,8 @@ const SILENT: u64 = 900;
 /// The pools whose sessions fall silent, by their names.
 const LANES: [&str; 5] =
     ["safepoint finish", "safepoint worker", "safepoint lease", "safepoint-api", "safepoint keeper"];
+/// The exit code of a worker that gives itself up.
+const GAVE_UP: i32 = 70;
 /// How many operations of a lost worker are cancelled meanwhile.
 const ORPHANS: i64 = 5;
 
@@ -126,7 +128,7 @@ impl<'a> Injector<'a> {
         }
         rest(fault.millis).await;
         self.member(role, fault).process.restart()?;
-        if code != Some(0) {
+        if code != Some(0) && (role, code) != (Role::Worker, Some(GAVE_UP)) {
             self.injected.misbehaviour.push(format!("{role:?} ended with {code:?} after SIGTERM"));
         }
         Ok(())
@@ -171,10 +173,14 @@ impl<'a> Injector<'a> {
         Ok(())
     }
 
-    /// No process may end by itself, whatever befalls the others.
+    /// No process may end by itself, whatever befalls the others; only a worker that gives itself up, to be started again.
     fn look_for_deaths(&mut self) -> Result<()> {
         for member in &mut self.world.members {
             if let Some(code) = member.process.ended() {
+                if (member.role, code) == (Role::Worker, GAVE_UP) {
+                    member.process.restart()?;
+                    continue;
+                }
                 let log = member.process.log().display().to_string();
                 self.injected.misbehaviour.push(format!("{:?} ended by itself with {code}: {log}", member.role));
                 member.process.restart()?;

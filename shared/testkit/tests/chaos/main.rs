@@ -108,6 +108,12 @@ async fn all_end(world: &World, client: &Client) -> Result<()> {
         let id: String = row.get(0);
         ensure!(client.resume(0, &id).await.is_done(), "{id} cannot be resumed");
     }
+    // Those whose session had no time left to cancel them.
+    let hung = "SELECT id::text FROM operations WHERE NOT done AND spec ? 'hangAt' AND cancel_requested_at IS NULL";
+    for row in database.query(hung, &[]).await? {
+        let id: String = row.get(0);
+        ensure!(client.cancel(0, &id).await.is_done(), "{id} cannot be cancelled");
+    }
     // Nobody can let a deleted one go on.
     let open = "SELECT count(*) FROM operations WHERE NOT done AND NOT (state = 'PAUSED' AND delete_time IS NOT NULL)";
     let begun = std::time::Instant::now();

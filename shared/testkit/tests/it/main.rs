@@ -3,6 +3,7 @@
 mod canary;
 mod cancel;
 mod crash;
+mod escalation;
 mod export;
 mod schedule;
 mod schemathesis;

@@ -122,6 +122,28 @@ fn tests_wait_on_signals_and_never_sleep() {
     }
 }
 
+/// An attempt that is aborted has ended when all of its work has (`worker/src/work.rs`): what is started past that is not seen.
+#[test]
+fn executors_start_tasks_and_threads_through_their_attempt() {
+    let mut starts = 0;
+    for (name, text) in sources().iter().filter(|(name, _)| name.contains("worker/src/executor/")) {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in product.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
+            for other in
+                ["spawn_blocking", "block_in_place", "tokio::spawn", "task::spawn", "thread::spawn", "thread::Builder"]
+            {
+                assert!(!line.contains(other), "{name}: {line}");
+            }
+            if line.contains(".spawn(") || line.contains(".spawn_in(") || line.contains(".spawn_local(") {
+                let ours = ["work.spawn", "work().spawn", "command.spawn("].iter().any(|start| line.contains(start));
+                assert!(ours, "{name}: {line}");
+                starts += 1;
+            }
+        }
+    }
+    assert!(starts >= 4, "the walk finds what executors start");
+}
+
 /// The test of failpoints runs through the table: what is missing in it, or in the code, would not be tried.
 #[test]
 fn each_failpoint_stands_in_the_table_and_once_in_the_code() {

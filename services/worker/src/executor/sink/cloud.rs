@@ -3,6 +3,7 @@
 use super::connect::CloudStore;
 use super::{part_size, wait};
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use bytes::{Bytes, BytesMut};
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -35,6 +36,7 @@ pub(super) struct CloudSink {
     stage: Stage,
     /// Uploads of earlier attempts that could not be aborted.
     left_over: Vec<MultipartId>,
+    work: Work,
     in_flight: JoinSet<Uploaded>,
     parts: Vec<Option<PartId>>,
     written: u64,
@@ -70,7 +72,7 @@ impl CloudSink {
     /// Aborts what earlier attempts left open. The upload of this one begins with its first full part.
     pub(super) async fn open(bucket: &str, store: CloudStore, path: Path, cx: &Safepoint) -> Result<Self, Ended> {
         let former: Checkpoint = cx.checkpoint()?.unwrap_or_default();
-        let aborting = tokio::spawn(abort_former(store.clone(), bucket.to_owned(), former));
+        let aborting = Work::clean_up(abort_former(store.clone(), bucket.to_owned(), former));
         // Dropped at a stop, the wait leaves the task to finish; the checkpoint still names the uploads.
         let left_over = wait(cx, "aborting earlier uploads", Progress::default(), aborting).await?.unwrap_or_default();
         Ok(Self {
@@ -79,6 +81,7 @@ impl CloudSink {
             path,
             stage: Stage::Start,
             left_over,
+            work: cx.work().clone(),
             in_flight: JoinSet::new(),
             parts: Vec::new(),
             written: 0,
@@ -109,7 +112,7 @@ impl CloudSink {
         self.settle(cx, progress, IN_FLIGHT - 1).await?;
         self.parts.push(None);
         let (uploads, path, buffer) = (self.store.uploads.clone(), self.path.clone(), part.freeze());
-        self.in_flight.spawn(async move {
+        self.work.spawn_in(&mut self.in_flight, async move {
             let part = uploads.put_part(&path, &id, index, buffer.clone().into()).await;
             Uploaded { index, bytes: buffer.len() as u64, part, buffer }
         });
@@ -122,7 +125,8 @@ impl CloudSink {
             return Ok(id.clone());
         }
         let (uploads, path) = (self.store.uploads.clone(), self.path.clone());
-        let mut beginning = tokio::spawn(async move { uploads.create_multipart(&path).await });
+        // Nobody sees an upload that begins, and only its answer tells what is to be aborted: it goes on after a stop.
+        let mut beginning = Work::clean_up(async move { uploads.create_multipart(&path).await });
         let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
             Ok(begun) => begun,
             Err(stop) => {
@@ -189,7 +193,7 @@ impl CloudSink {
         // A part that arrives after the abort would stay: first no part is on its way any more.
         self.in_flight.shutdown().await;
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        let discarding = tokio::spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
+        let discarding = Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         let left = tokio::select! {
             biased;
             left = discarding => left.unwrap_or_else(|_| Some(self.path.to_string())),
@@ -204,10 +208,8 @@ impl CloudSink {
 impl Drop for CloudSink {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        if matches!(stage, Stage::Open(_) | Stage::Beginning(_))
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
+        if matches!(stage, Stage::Open(_) | Stage::Beginning(_)) && tokio::runtime::Handle::try_current().is_ok() {
+            Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         }
     }
 }

@@ -37,7 +37,7 @@ impl Sink {
     /// Opens the place, and removes what earlier attempts of the same operation left there.
     async fn open(bucket: &Bucket, object: &ObjectName, cx: &Safepoint) -> Result<Self, Ended> {
         Ok(match connect::connect(bucket, object)? {
-            Place::Folder(root) => Self::Folder(FolderSink::open(&bucket.name, root, object, cx.fence()).await?),
+            Place::Folder(root) => Self::Folder(FolderSink::open(&bucket.name, root, object, cx).await?),
             Place::Cloud { store, path } => {
                 Self::Cloud(Box::new(CloudSink::open(&bucket.name, store, path, cx).await?))
             }

@@ -95,7 +95,7 @@ impl<'a> Output<'a> {
     async fn compress(&mut self, block: BytesMut) -> Result<BytesMut, Ended> {
         let spare = self.write_compressed().await?;
         if let Some(gzip) = &mut self.gzip {
-            gzip.start(block)?;
+            gzip.start(self.cx.work(), block)?;
         }
         Ok(spare)
     }

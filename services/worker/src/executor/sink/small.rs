@@ -41,7 +41,7 @@ impl<'a> SmallObjects<'a> {
         let objects = Self { bucket, folder: folder.to_owned(), cx };
         if let (Place::Folder(root), object) = objects.place("any")? {
             let fence = cx.fence();
-            let removed = blocking(move || remove_earlier(&root, &object, fence)).await;
+            let removed = blocking(cx.work(), move || remove_earlier(&root, &object, fence)).await;
             removed.map_err(|error| folder::failure(&bucket.name, &error))?;
         }
         Ok(objects)
@@ -54,8 +54,9 @@ impl<'a> SmallObjects<'a> {
     pub async fn has(&self, name: &str) -> Result<bool, Failure> {
         match self.place(name)? {
             (Place::Folder(root), object) => {
-                let there =
-                    blocking(move || Dir::open_ambient_dir(root, ambient_authority())?.try_exists(object.as_str()));
+                let there = blocking(self.cx.work(), move || {
+                    Dir::open_ambient_dir(root, ambient_authority())?.try_exists(object.as_str())
+                });
                 there.await.map_err(|error| folder::failure(&self.bucket.name, &error))
             }
             (Place::Cloud { store, path }, _) => {
@@ -77,7 +78,7 @@ impl<'a> SmallObjects<'a> {
         let written = match self.place(name)? {
             (Place::Folder(root), object) => {
                 let fence = self.cx.fence();
-                let written = blocking(move || put_file(&root, &object, fence, &content, &lease)).await;
+                let written = blocking(self.cx.work(), move || put_file(&root, &object, fence, &content, &lease)).await;
                 written.map_err(|error| folder::failure(&self.bucket.name, &error))?
             }
             (Place::Cloud { store, path }, _) => self.put_in_cloud(&store, &path, content, &lease).await?,

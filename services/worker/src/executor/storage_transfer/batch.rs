@@ -126,7 +126,7 @@ async fn pour(
         }
         writer.write(block).await?;
     }
-    reader.whole(bytes).await?;
+    reader.whole(context, bytes).await?;
     if let (Some(hash), Some(md5)) = (hash, entry.md5) {
         let read = hash.finalize().into();
         if read != md5 && !reads_the_same(context, entry, read).await? {
@@ -158,8 +158,8 @@ async fn delete_from_sink(context: &Arc<Context>, entry: &Entry) -> Result<(), M
         context.halt.before_effect()?;
         return place.delete(&entry.key).await;
     }
-    let (context, key) = (context.clone(), entry.key.clone());
-    blocking(move || {
+    let (work, context, key) = (context.halt.work(), context.clone(), entry.key.clone());
+    blocking(work, move || {
         let sink = folder_of(&context)?;
         copy::delete_from_sink(&mut Folders::new(sink.root.as_fd(), true), &key, &context.halt)
     })
@@ -191,8 +191,8 @@ async fn delete_from_source(
             Err(miss) => Err(miss),
         },
         Source::Folder(_) => {
-            let (context, entry) = (context.clone(), entry.clone());
-            blocking(move || {
+            let (work, context, entry) = (context.halt.work(), context.clone(), entry.clone());
+            blocking(work, move || {
                 let Source::Folder(root) = &context.source else { return Ok(()) };
                 let mut folders = Folders::new(root.as_fd(), false);
                 copy::delete_from_source(&mut folders, &entry.key, copied, &context.halt)
@@ -210,8 +210,8 @@ async fn delete_from_source(
 }
 
 async fn sync(context: &Arc<Context>) -> Result<(), Miss> {
-    let context = context.clone();
-    blocking(move || {
+    let (work, context) = (context.halt.work(), context.clone());
+    blocking(work, move || {
         context.sync().map_err(|error| {
             tracing::warn!(%error, "the sink's disk could not be synced");
             Miss::All(operation::Failure::passing("the sink's disk could not be synced"))

@@ -2,6 +2,7 @@
 //! while they wait.
 
 use crate::attempt::{Attempt, Stop};
+use crate::work::Work;
 use std::future::Future;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,11 @@ impl Halt {
     /// A look at the stop of an attempt.
     pub fn new(attempt: Arc<Attempt>) -> Self {
         Self { attempt, abandoned: CancellationToken::new() }
+    }
+
+    /// Starts tasks and threads of the attempt.
+    pub fn work(&self) -> &Work {
+        self.attempt.work()
     }
 
     /// Something has failed for good: all that is under way is to be given up.

@@ -51,6 +51,10 @@ use store::Store;
 /// look at the stop themselves, between two files and between two pieces of 16 MiB.
 pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
 
+/// Requests under way are waited for, then uploads are aborted (`cloud/upload.rs`: 10 s each), then the disk follows
+/// (`engine.rs`: 10 s).
+pub const STOP_BOUND: Duration = Duration::from_secs(45);
+
 /// Batches of threads: a millisecond or two each.
 const OF_THREADS: Cut = Cut { effects: 64, bytes: 8 * 1024 * 1024 };
 /// Streams take one object at a time.
@@ -111,8 +115,8 @@ pub async fn run(
 
 /// Removes the temporary files; returns what may be left.
 async fn tidy(context: &Arc<Context>) -> Option<String> {
-    let context = context.clone();
-    let removed = tokio::task::spawn_blocking(move || match &context.sink {
+    let (work, context) = (context.halt.work(), context.clone());
+    let removed = work.blocking(move || match &context.sink {
         Sink::Folder(sink) => sink.temporary.remove().err().map(|error| {
             tracing::warn!(%error, "a temporary folder could not be removed");
             format!("{}{}", context.sink_name, sink.temporary.name())

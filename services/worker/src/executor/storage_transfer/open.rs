@@ -16,6 +16,7 @@ use super::report::Miss;
 use super::throttle::Throttle;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use operation::transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
@@ -97,12 +98,12 @@ async fn open_source(
 ) -> Result<(Source, Listing<SourceItem>), Ended> {
     match spot.at {
         At::Folder { configured, beneath } => {
-            let opened = blocking(move || open_folder(&configured, &beneath, false, &spot.name));
+            let opened = blocking(cx.work(), move || open_folder(&configured, &beneath, false, &spot.name));
             let (root, listed) = in_time(cx, opened).await?;
-            Ok((Source::Folder(root), list::folder_of_source(listed, conditions, after)))
+            Ok((Source::Folder(root), list::folder_of_source(cx.work(), listed, conditions, after)))
         }
         At::Cloud { place, .. } => {
-            let listing = list::cloud_of_source(place.clone(), after);
+            let listing = list::cloud_of_source(cx.work(), place.clone(), after);
             Ok((Source::Cloud(place), listing))
         }
         At::List(url) => {
@@ -123,14 +124,14 @@ async fn open_sink(
 ) -> Result<(Sink, Listing<SinkItem>), Ended> {
     match spot.at {
         At::Folder { configured, beneath } => {
-            let opened = blocking(move || open_folder(&configured, &beneath, create, &spot.name));
+            let opened = blocking(cx.work(), move || open_folder(&configured, &beneath, create, &spot.name));
             let (root, listed) = in_time(cx, opened).await?;
             let sink = prepare_folder(root, store, cx).await?;
-            Ok((Sink::Folder(sink), list::folder_of_sink(listed, conditions, after)))
+            Ok((Sink::Folder(sink), list::folder_of_sink(cx.work(), listed, conditions, after)))
         }
         At::Cloud { place, .. } => {
             abort_uploads(&place, ledger, cx).await?;
-            let listing = list::cloud_of_sink(place.clone(), after);
+            let listing = list::cloud_of_sink(cx.work(), place.clone(), after);
             Ok((Sink::Cloud(place), listing))
         }
         At::List(_) => Err(Failure::fatal(Code::InvalidArgument, "a list of URLs is no sink").into()),
@@ -149,10 +150,10 @@ fn open_folder(configured: &Path, beneath: &Path, create: bool, name: &str) -> R
 async fn prepare_folder(root: OwnedFd, store: &Store, cx: &Safepoint) -> Result<FolderSink, Ended> {
     let fence = cx.fence();
     let not_cleared = |error| Miss::All(failure::of_root("the sink", false, error));
-    let cleared = blocking(move || Ok((clear_earlier(root.as_fd(), fence).map_err(not_cleared)?, root)));
+    let cleared = blocking(cx.work(), move || Ok((clear_earlier(root.as_fd(), fence).map_err(not_cleared)?, root)));
     let (others, root) = in_time(cx, cleared).await?;
     let ended = ended_of(others, store, cx).await?;
-    in_time(cx, blocking(move || make_temporary(root, fence, &ended))).await
+    in_time(cx, blocking(cx.work(), move || make_temporary(root, fence, &ended))).await
 }
 
 fn make_temporary(root: OwnedFd, fence: Fence, ended: &[OperationId]) -> Result<FolderSink, Miss> {
@@ -188,7 +189,7 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
     }
     let place = place.clone();
     // Dropped at a stop, the wait leaves this to finish; the checkpoint still names the uploads.
-    let aborting = tokio::spawn(async move { cloud::abort_former(&place, former).await });
+    let aborting = Work::clean_up(async move { cloud::abort_former(&place, former).await });
     if let Ok(left) = wait(cx, OPENING, ledger.progress(), aborting).await? {
         *ledger.uploads() = left;
     }

@@ -6,6 +6,7 @@ use super::folder::failure::of_source;
 use super::folder::{Folders, changed, copy, size};
 use super::http_list;
 use super::report::Miss;
+use crate::work::Work;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -14,7 +15,6 @@ use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Stat, fstat};
 use std::sync::Arc;
-use tokio::task::spawn_blocking;
 
 /// What is read of a file at a time.
 const BLOCK: usize = 512 * 1024;
@@ -69,8 +69,8 @@ impl Reader {
     }
 
     async fn open_file(context: &Arc<Context>, entry: &Entry) -> Result<Self, Miss> {
-        let (context, key) = (context.clone(), entry.key.clone());
-        let opened = blocking(move || {
+        let (work, context, key) = (context.halt.work(), context.clone(), entry.key.clone());
+        let opened = blocking(work, move || {
             let Source::Folder(root) = &context.source else { return Err(died()) };
             let mut folders = Folders::new(root.as_fd(), false);
             let (folder, name) = folders.of(&key).map_err(of_source)?;
@@ -95,7 +95,7 @@ impl Reader {
             Bytestream::File(file, _) => {
                 let file = file.clone();
                 let block = usize::try_from(self.about.size + 1).map_or(BLOCK, |size| size.min(BLOCK));
-                let read = blocking(move || {
+                let read = blocking(context.halt.work(), move || {
                     let mut block = vec![0; block];
                     let count = rustix::io::read(&file, &mut block[..]).map_err(of_source)?;
                     block.truncate(count);
@@ -117,11 +117,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`Miss`]: it is not.
-    pub async fn whole(&mut self, bytes: u64) -> Result<(), Miss> {
+    pub async fn whole(&mut self, context: &Context, bytes: u64) -> Result<(), Miss> {
         let same = match &self.bytes {
             Bytestream::File(file, before) => {
                 let (file, before) = (file.clone(), *before);
-                blocking(move || {
+                blocking(context.halt.work(), move || {
                     let after = fstat(&file).map_err(of_source)?;
                     Ok(size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before))
                 })
@@ -134,8 +134,11 @@ impl Reader {
 }
 
 /// Does something with files on a thread.
-pub async fn blocking<T: Send + 'static>(step: impl FnOnce() -> Result<T, Miss> + Send + 'static) -> Result<T, Miss> {
-    spawn_blocking(step).await.unwrap_or_else(|_| Err(died()))
+pub async fn blocking<T: Send + 'static>(
+    work: &Work,
+    step: impl FnOnce() -> Result<T, Miss> + Send + 'static,
+) -> Result<T, Miss> {
+    work.blocking(step).await.unwrap_or_else(|_| Err(died()))
 }
 
 fn died() -> Miss {

@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
         match self {
             Self::Folder(file) => {
                 let (context, name) = (file.context.clone(), file.name.clone());
-                let removed = blocking(move || {
+                let removed = blocking(file.context.halt.work(), move || {
                     copy::remove(&folder_of(&context)?.temporary, &name);
                     Ok(())
                 });
@@ -104,7 +104,8 @@ impl<'a> Writer<'a> {
 impl FileWriter {
     async fn create(context: Arc<Context>, mode: Option<u32>) -> Result<Self, Miss> {
         let mode = mode.map_or(FILE_MODE, Mode::from_raw_mode);
-        let (name, file, context) = blocking(move || {
+        let work = context.halt.work().clone();
+        let (name, file, context) = blocking(&work, move || {
             let sink = folder_of(&context)?;
             let name = sink.temporary.file();
             let file = copy::create(&sink.temporary, &name, mode)?;
@@ -121,7 +122,7 @@ impl FileWriter {
 
     async fn flush(&mut self) -> Result<(), Miss> {
         let (file, mut block) = (self.file.clone(), std::mem::take(&mut self.block));
-        self.block = blocking(move || {
+        self.block = blocking(self.context.halt.work(), move || {
             copy::write_all(file.as_fd(), &block).map_err(of_sink)?;
             block.clear();
             Ok(block)
@@ -134,7 +135,7 @@ impl FileWriter {
         self.flush().await?;
         let (context, file, name) = (self.context.clone(), self.file.clone(), self.name.clone());
         let (modified, mode) = (about.modified, about.mode.map(Mode::from_raw_mode));
-        blocking(move || {
+        blocking(self.context.halt.work(), move || {
             let sink = folder_of(&context)?;
             let mode = mode.filter(|mode| mode.intersects(sink.umask));
             copy::finish(&file, modified, mode).map_err(of_sink)?;

@@ -114,6 +114,7 @@ impl World {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         };
         self.store.store().finish(&[finished]).await.unwrap();
         self.claim(run.spec).await
@@ -197,7 +198,7 @@ impl Run {
     pub fn start(&self) -> tokio::task::JoinHandle<Result<Value, Ended>> {
         let (spec, cluster, bucket) = (self.spec.clone(), self.cluster.clone(), self.bucket.clone());
         let cx = Arc::clone(&self.cx);
-        tokio::spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await })
+        self.attempt.work().spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await })
     }
 
     pub fn application(&self) -> String {

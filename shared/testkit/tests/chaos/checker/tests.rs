@@ -55,6 +55,7 @@ fn row(id: &str, number: u64, state: &str, items: u64) -> Row {
         ended_at: Some(END),
         cleanup: cancelled.then(|| "kept".to_owned()),
         road: None,
+        ended_by: None,
         deleted: false,
         audited: if cancelled { vec!["CREATE".to_owned(), "CANCEL".to_owned()] } else { vec!["CREATE".to_owned()] },
     }
@@ -192,6 +193,9 @@ fn what_rows_may_not_do_is_found() {
         evidence.log.push(change(CANCELLED, Some(facts("PENDING", 1, true)), facts("RUNNING", 2, true)));
     });
     finds("INV-15", "a cancel that takes for ever", |evidence| evidence.rows[1].ended_at = Some(END + 40_000_000));
+    finds("INV-15", "an aborted one that claims to know what it left", |evidence| {
+        evidence.rows[1].ended_by = Some("TASK_ABORTED".to_owned());
+    });
     finds("INV-17", "one that does not end", |evidence| {
         evidence.rows[0].ended_at = None;
         evidence.rows[0].state = "RUNNING".to_owned();
