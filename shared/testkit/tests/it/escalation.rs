@@ -31,8 +31,7 @@ async fn stuck(system: &System, how: Value) -> String {
     let mut spec = json!({ "steps": 3, "stepMillis": 0 });
     spec.as_object_mut().expect("an object").extend(how.as_object().expect("an object").clone());
     let id = create(system, spec).await;
-    // What its first step reported may not be stored any more, once all threads are busy.
-    system.until(&id, "running", |operation| operation["state"] == "RUNNING").await;
+    system.until(&id, "the first step", |operation| operation["progress"]["itemsDone"] == "1").await;
     id
 }
 
@@ -65,7 +64,7 @@ async fn gives_itself_up(system: &mut System) {
         }
         tick.tick().await;
     }
-    panic!("the worker does not end");
+    panic!("the worker did not end");
 }
 
 /// Its worker aborts it and works on.
@@ -82,10 +81,19 @@ async fn a_cancel_ends_what_hangs() {
 #[tokio::test]
 async fn a_cancel_ends_what_keeps_all_threads_busy() {
     let mut system = system().await;
+    // All are claimed at once: a worker whose threads are busy claims nothing.
+    system.workers[0].kill();
     let long = create(&system, json!({ "steps": 2000, "stepMillis": 10 })).await;
-    system.until(&long, "progress", |operation| operation["progress"]["itemsDone"] != "0").await;
-    let spin = json!({ "spinAt": 2, "spinMillis": 60_000 });
-    let ids = [stuck(&system, spin.clone()).await, stuck(&system, spin).await];
+    let spin = json!({ "steps": 1, "stepMillis": 0, "spinAt": 1, "spinMillis": 60_000 });
+    let ids = [create(&system, spin.clone()).await, create(&system, spin).await];
+    system.workers[0].restart().expect("it starts again");
+    for id in [&long, &ids[0], &ids[1]] {
+        system.until(id, "running", |operation| operation["state"] == "RUNNING").await;
+    }
+    // It does nothing else that takes long: it spins.
+    let begun = system.workers[0].processor_time();
+    let spun = async || (system.workers[0].processor_time() > begun + Duration::from_secs(2)).then_some(());
+    eventually("busy threads", LIMIT, spun).await;
     cancel(&system, &ids[0]).await;
     gives_itself_up(&mut system).await;
     is_cancelled(&system, &ids[0], "WORKER_LOST").await;
@@ -115,7 +123,6 @@ async fn a_cancel_ends_what_blocks_a_thread() {
 async fn a_blocked_thread_does_not_hold_up_the_end_of_a_process() {
     let mut system = system().await;
     let id = stuck(&system, json!({ "blockAt": 2, "blockMillis": 60_000 })).await;
-    system.until(&id, "the first step", |operation| operation["progress"]["itemsDone"] == "1").await;
     system.workers[0].signal("TERM");
     gives_itself_up(&mut system).await;
     let operation = system.until(&id, "a sweep", |operation| operation["state"] == "PENDING").await;
