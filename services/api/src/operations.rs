@@ -453,7 +453,7 @@ fn log(error: &StoreError, id: Option<OperationId>) -> OperationsError {
     let id = id.map(|id| id.to_string());
     match error {
         StoreError::Unavailable(_) => {
-            tracing::warn!(operation.id = id, "{error}");
+            tracing::warn!(operation.id = id, sqlstate = error.sqlstate(), "{error}");
             OperationsError::Unavailable
         }
         StoreError::Unexpected(cause) => {

@@ -37,7 +37,7 @@ pub struct Proxy {
 /// What a link's connections share.
 #[derive(Debug)]
 struct Link {
-    target: String,
+    target: Mutex<String>,
     mode: watch::Sender<Mode>,
     /// How often all connections there were have been silenced.
     silenced: AtomicU64,
@@ -89,6 +89,7 @@ impl Proxy {
         let address = listener.local_addr().expect("a bound address");
         let mode = watch::Sender::new(Mode::Open);
         let (armed, cut_commits, silenced) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        let target = Mutex::new(target);
         let link = Arc::new(Link { target, mode, silenced, postgres, armed, cut_commits, recorded: Mutex::default() });
         let shared = link.clone();
         tokio::spawn(async move {
@@ -97,6 +98,11 @@ impl Proxy {
             }
         });
         Self { address, link }
+    }
+
+    /// New connections go to this `host:port`, as when a name leads to another server.
+    pub fn lead_to(&self, target: String) {
+        *self.link.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 
     /// Where the near end is.
@@ -161,7 +167,8 @@ async fn connection(mut near: TcpStream, link: Arc<Link>) {
         }
         return;
     }
-    let Ok(mut far) = TcpStream::connect(&link.target).await else { return };
+    let target = link.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Ok(mut far) = TcpStream::connect(&target).await else { return };
     let _ = near.set_nodelay(true);
     let _ = far.set_nodelay(true);
     let end = {

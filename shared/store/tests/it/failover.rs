@@ -5,7 +5,7 @@ use runtime::clock;
 use std::collections::HashSet;
 use std::time::Duration;
 use store::{PoolSettings, Store};
-use testkit::eventually;
+use testkit::{Proxy, Replicated, eventually};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -74,4 +74,26 @@ async fn a_read_only_database_is_unavailable_until_it_takes_writes() {
     let again = async || fixture.store.create(&new_operation(clock::new_operation_id(), "p")).await.ok();
     eventually("a create", LIMIT, again).await;
     assert!(fixture.store.get(&at(id)).await.expect("read").is_some());
+}
+
+/// A failover as it is: the address leads to the standby, which is promoted some time later.
+#[tokio::test]
+async fn a_standby_is_used_once_it_is_promoted() {
+    let pair = Replicated::start().await;
+    store::migrate(&pair.primary_url()).await.expect("migrated");
+    let link = Proxy::to(pair.primary()).await;
+    let store = Store::new(&pair.url(&link), PoolSettings::new("failover").connections(2)).expect("a store");
+    let (before, after) = (clock::new_operation_id(), clock::new_operation_id());
+    store.create(&new_operation(before, "p")).await.expect("created");
+    pair.wait_until_replicated().await;
+    link.lead_to(pair.standby());
+    pair.stop_primary();
+    let created = store.create(&new_operation(after, "p")).await;
+    assert!(created.expect_err("the standby takes no writes").is_passing());
+    let read = store.get(&at(before)).await;
+    assert!(read.expect_err("the standby may be behind").is_passing());
+    pair.promote().await;
+    let again = async || store.create(&new_operation(after, "p")).await.ok();
+    eventually("a create", LIMIT, again).await;
+    assert!(store.get(&at(before)).await.expect("read").is_some(), "what was replicated is there");
 }
