@@ -5,6 +5,7 @@ mod cancel;
 mod changes;
 mod demo_steps;
 mod fixture;
+mod late_requests;
 mod life;
 mod postgres_export;
 mod storage_transfer;
