@@ -242,8 +242,7 @@ async fn forward(shared: &Shared, mut request: Forwarded) -> io::Result<Response
             Conditions::Refused => return Ok(refusal(501, "NotImplemented")),
             Conditions::Ignored => {}
             Conditions::Kept => {
-                if let Some((status, code)) = broken(name, &value, current_tag(shared, &request.path).await?.as_deref())
-                {
+                if let Some((status, code)) = broken(name, &value, current_tag(shared, &request).await?.as_deref()) {
                     return Ok(refusal(status, code));
                 }
             }
@@ -284,9 +283,13 @@ fn broken(name: &str, value: &str, current: Option<&str>) -> Option<(u16, &'stat
     }
 }
 
-async fn current_tag(shared: &Shared, path: &str) -> io::Result<Option<String>> {
-    let path = path.split('?').next().unwrap_or(path);
-    let head = shared.client.head(format!("{}{path}", shared.target)).send().await.map_err(io::Error::other)?;
+async fn current_tag(shared: &Shared, request: &Forwarded) -> io::Result<Option<String>> {
+    let path = request.path.split('?').next().unwrap_or(&request.path);
+    let mut head = shared.client.head(format!("{}{path}", shared.target));
+    if let Some(authorization) = request.headers.get("authorization") {
+        head = head.header("authorization", authorization);
+    }
+    let head = head.send().await.map_err(io::Error::other)?;
     if head.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }

@@ -9,6 +9,8 @@ mod steps;
 mod transfers;
 
 use crate::storage_transfer::moto::Moto;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use operation::WorkerId;
 use runtime::config::Bucket;
 use serde_json::Value;
@@ -52,14 +54,28 @@ impl Store {
     }
 
     /// Puts an object as another program does, which waits for nobody.
-    fn put(&self, key: &str, content: &str) {
-        self.moto.curl(&["-f", "-X", "PUT", "-d", content], &format!("/prefix/{key}"));
+    async fn put(&self, key: &str, content: &str) {
+        self.moto.store().put(&path(key), content.to_owned().into()).await.unwrap();
+    }
+
+    async fn delete(&self, key: &str) {
+        self.moto.store().delete(&path(key)).await.unwrap();
     }
 
     async fn object(&self, key: &str) -> Option<String> {
         let bytes = self.moto.objects("prefix").await.remove(key)?;
         Some(String::from_utf8(bytes).unwrap())
     }
+}
+
+fn path(key: &str) -> Path {
+    Path::from(format!("prefix/{key}"))
+}
+
+/// How the store refuses a late request: the condition does not hold, or the upload does not exist. Of the latter, S3 says
+/// 404, and moto 500.
+fn is_refused(status: u16) {
+    assert!([404, 412, 500].contains(&status), "the late request was answered with {status}");
 }
 
 /// Lets the worker of an attempt lose its lease, or not see that it has.

@@ -1,6 +1,7 @@
 //! A look at the destination.
 
 use super::condition::{Found, METADATA, Version};
+use super::request::Dialect;
 use crate::executor::sink::CloudStore;
 use object_store::path::Path;
 use object_store::{Attribute, Error, GetOptions, ObjectStore};
@@ -14,7 +15,9 @@ pub async fn look(store: &CloudStore, path: &Path) -> Result<Found, Error> {
         Ok(there) => {
             let mark = there.attributes.get(&Attribute::Metadata(METADATA.into()));
             let mark = mark.and_then(|mark| mark.parse().ok());
-            Ok(Found::Object(Version { tag: there.meta.e_tag, generation: there.meta.version }, mark))
+            // Where tags are compared, the version of a versioned bucket says nothing more.
+            let generation = there.meta.version.filter(|_| store.once.dialect == Dialect::Gcs);
+            Ok(Found::Object(Version { tag: there.meta.e_tag, generation }, mark))
         }
         Err(Error::NotFound { .. }) => Ok(Found::Absent),
         // S3 says so of a missing object too, where the credentials may not list the bucket.

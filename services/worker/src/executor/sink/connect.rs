@@ -105,9 +105,14 @@ const REQUEST_TIMEOUT: &str = "64 seconds";
 
 /// Finds the place of an object. Makes no request.
 pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Failure> {
-    let (store, prefix) = match root(bucket)? {
-        Root::Folder(folder) => return Ok(Place::Folder(folder)),
-        Root::Cloud { store, prefix } => (store, prefix),
+    place(&root(bucket)?, object)
+}
+
+/// The place of an object in a bucket.
+pub(super) fn place(root: &Root, object: &ObjectName) -> Result<Place, Failure> {
+    let (store, prefix) = match root {
+        Root::Folder(folder) => return Ok(Place::Folder(folder.clone())),
+        Root::Cloud { store, prefix } => (store.clone(), prefix),
     };
     let full =
         if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };

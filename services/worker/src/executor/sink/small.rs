@@ -9,7 +9,7 @@
 //! rename was due may still appear, and the receipt says `unknown`. In a cloud store the same holds for the one request
 //! under way; once a later attempt has written that object, the store refuses it.
 
-use super::connect::{self, CloudStore, Place};
+use super::connect::{self, CloudStore, Place, Root};
 use super::folder::{blocking, sync_folders};
 use super::{ObjectName, cloud, folder};
 use crate::attempt::Stop;
@@ -28,6 +28,7 @@ use std::path::PathBuf;
 /// The small objects of one operation.
 pub struct SmallObjects<'a> {
     bucket: &'a Bucket,
+    root: Root,
     folder: String,
     cx: &'a Safepoint,
 }
@@ -39,7 +40,7 @@ impl<'a> SmallObjects<'a> {
     /// # Errors
     /// [`Failure`].
     pub async fn open(bucket: &'a Bucket, folder: &str, cx: &'a Safepoint) -> Result<Self, Failure> {
-        let objects = Self { bucket, folder: folder.to_owned(), cx };
+        let objects = Self { bucket, root: connect::root(bucket)?, folder: folder.to_owned(), cx };
         if let (Place::Folder(root), object) = objects.place("any")? {
             let fence = cx.fence();
             let removed = blocking(move || remove_earlier(&root, &object, fence)).await;
@@ -101,7 +102,7 @@ impl<'a> SmallObjects<'a> {
 
     fn place(&self, name: &str) -> Result<(Place, ObjectName), Failure> {
         let object = ObjectName::parse(&format!("{}/{name}", self.folder))?;
-        Ok((connect::connect(self.bucket, &object)?, object))
+        Ok((connect::place(&self.root, &object)?, object))
     }
 }
 

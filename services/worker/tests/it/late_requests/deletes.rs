@@ -31,13 +31,13 @@ async fn a_late_delete_does_not_delete_a_new_object() {
     for spec in SPECS {
         for former in FORMER {
             let world = world(&store).await;
-            store.put("object", "old");
+            store.put("object", "old").await;
             let run = world.begin(spec(&world)).await;
             let held = store.front.hold("DELETE /data/prefix/object");
             let task = run.start();
             soon(held.arrived()).await;
             befall(former, &run.clock, &held).await;
-            store.put("object", "new");
+            store.put("object", "new").await;
             assert_eq!(soon(held.release()).await, 412);
             assert_eq!(store.object("object").await.unwrap(), "new", "{former:?}");
             if former == Former::LosesItsLease {
@@ -57,7 +57,7 @@ async fn a_delete_is_not_repeated_without_a_look() {
     for spec in SPECS {
         for lost in [true, false] {
             let world = world(&store).await;
-            store.put("object", "old");
+            store.put("object", "old").await;
             let before = store.front.requests("DELETE /data/prefix/object").len();
             if lost {
                 store.front.lose_answer("DELETE /data/prefix/object");
@@ -81,7 +81,7 @@ async fn without_conditions_an_object_is_looked_at_before_it_is_deleted() {
     for spec in SPECS {
         let mut world = world(&store).await;
         store.front.set_conditions(Conditions::Refused);
-        store.put("object", "old");
+        store.put("object", "old").await;
         let run = world.begin(spec(&world)).await;
         let failure = run.fails().await;
         assert!(failure.message.contains("conditional_writes"), "{failure}");
@@ -93,11 +93,11 @@ async fn without_conditions_an_object_is_looked_at_before_it_is_deleted() {
         let look = store.front.hold("HEAD /data/prefix/object");
         let task = run.start();
         soon(look.arrived()).await;
-        store.put("object", "new");
+        store.put("object", "new").await;
         look.release().await;
         soon(task).await.unwrap().unwrap_err();
         assert_eq!(store.object("object").await.unwrap(), "new");
-        store.put("object", "old");
+        store.put("object", "old").await;
         world.begin(spec(&world)).await.succeeds().await;
         assert_eq!(store.object("object").await, None);
         store.front.set_conditions(Conditions::Kept);

@@ -1,6 +1,6 @@
 //! Exports.
 
-use super::{FORMER, Store, befall, is_fenced, soon};
+use super::{FORMER, Store, befall, is_fenced, is_refused, soon};
 use crate::postgres_export::world::{Run, World};
 use operation::{CleanupStatus, Code};
 use testkit::Conditions;
@@ -35,7 +35,7 @@ async fn a_late_request_of_a_former_attempt_does_not_replace_the_export() {
     {
         let name = format!("{number}.csv");
         if stands {
-            store.put(&name, "of another time");
+            store.put(&name, "of another time").await;
         }
         let first = into(&store, world.csv(query, &name).await);
         let held = store.front.hold(&publishes(query, &name));
@@ -48,7 +48,7 @@ async fn a_late_request_of_a_former_attempt_does_not_replace_the_export() {
         second.succeeds().await;
         let whole = store.object(&name).await.unwrap();
         let late = soon(held.release()).await;
-        assert!([404, 412].contains(&late), "{number}: the late request was answered with {late}");
+        is_refused(late);
         assert!(store.object(&name).await.unwrap() == whole, "{number} {former:?}: attempt 2's object was replaced");
         is_fenced(task).await;
     }
@@ -67,7 +67,7 @@ async fn an_upload_that_was_aborted_cannot_be_completed_late() {
     let second = into(&store, world.again(first).await);
     second.succeeds().await;
     let whole = store.object("x.csv").await.unwrap();
-    assert_eq!(soon(held.release()).await, 404);
+    is_refused(soon(held.release()).await);
     assert!(store.object("x.csv").await.unwrap() == whole);
     is_fenced(task).await;
 }
@@ -99,7 +99,7 @@ async fn an_export_whose_answer_is_lost_has_succeeded() {
         for stands in [false, true] {
             let name = format!("{number}{stands}.csv");
             if stands {
-                store.put(&name, "of another time");
+                store.put(&name, "of another time").await;
             }
             let line = publishes(query, &name);
             store.front.lose_answer(&line);
@@ -163,11 +163,11 @@ async fn what_appears_meanwhile_is_replaced() {
         let held = store.front.hold(&line);
         let task = run.start();
         soon(held.arrived()).await;
-        store.put("x.csv", "of another program");
+        store.put("x.csv", "of another program").await;
         assert_eq!(held.release().await, 412);
         soon(task).await.unwrap().unwrap();
         assert_ne!(store.object("x.csv").await.unwrap(), "of another program");
-        store.moto.curl(&["-X", "DELETE"], "/prefix/x.csv");
+        store.delete("x.csv").await;
     }
 }
 
@@ -186,7 +186,7 @@ async fn a_store_without_conditions_is_used_only_if_configured() {
         run.bucket.conditional_writes = false;
         run.succeeds().await;
         assert!(store.object("x.csv").await.is_some());
-        store.moto.curl(&["-X", "DELETE"], "/prefix/x.csv");
+        store.delete("x.csv").await;
     }
 }
 

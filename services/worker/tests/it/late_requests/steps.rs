@@ -71,7 +71,7 @@ async fn a_late_step_of_a_former_attempt_does_not_replace_the_next_ones() {
             let folder = format!("{former:?}-{stands}");
             let object = format!("{folder}/step-000001");
             if stands {
-                store.put(&object, "of another time");
+                store.put(&object, "of another time").await;
             }
             let steps = Steps::new(&store, &folder).await;
             let held = store.front.hold(&format!("PUT /data/prefix/{object}"));
@@ -84,7 +84,7 @@ async fn a_late_step_of_a_former_attempt_does_not_replace_the_next_ones() {
                 soon(again.arrived()).await;
                 befall(former, &clock, &again).await;
                 // What is there at a second attempt is taken for a step that was done: it is taken away.
-                store.moto.curl(&["-X", "DELETE"], &format!("/prefix/{object}"));
+                store.delete(&object).await;
                 steps.take_away().await;
                 soon(steps.attempt().await.1).await.unwrap().unwrap();
                 assert_eq!(again.release().await, 412);

@@ -1,6 +1,6 @@
 //! Copies of transfers.
 
-use super::{FORMER, Former, Store, befall, is_fenced, soon};
+use super::{FORMER, Former, Store, befall, is_fenced, is_refused, soon};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::{World, content};
 use operation::Code;
@@ -34,7 +34,7 @@ async fn a_late_request_of_a_former_attempt_does_not_replace_a_copy() {
     {
         let world = world(&store).await;
         if stands {
-            store.put("object", "of another time");
+            store.put("object", "of another time").await;
         }
         world.put("object", &content(1, size));
         let first = world.begin(into_s3(&world)).await;
@@ -47,10 +47,10 @@ async fn a_late_request_of_a_former_attempt_does_not_replace_a_copy() {
         world.put("object", &second);
         world.take_over(first, None).await.succeeds().await;
         let late = soon(held.release()).await;
-        assert!([404, 412].contains(&late), "the late request was answered with {late}");
+        is_refused(late);
         assert!(store.moto.objects("prefix").await["object"] == second, "{size} {former:?} {stands}");
         is_fenced(task).await;
-        store.moto.curl(&["-X", "DELETE"], "/prefix/object");
+        store.delete("object").await;
     }
 }
 
@@ -66,7 +66,7 @@ async fn a_copy_whose_answer_is_lost_is_counted_and_written_once() {
         let counters = world.begin(into_s3(&world)).await.succeeds().await;
         assert_eq!(counters.objects_copied_to_sink, 1);
         assert_eq!(store.front.requests(&line).len() - before, 1, "written once");
-        store.moto.curl(&["-X", "DELETE"], "/prefix/object");
+        store.delete("object").await;
     }
 }
 
@@ -78,7 +78,7 @@ async fn objects_are_not_looked_at_one_by_one() {
     for number in 0..5 {
         world.put(&format!("new-{number}"), &content(number, 100));
         world.put(&format!("old-{number}"), &content(number, 100));
-        store.put(&format!("old-{number}"), "of another time");
+        store.put(&format!("old-{number}"), "of another time").await;
     }
     let counters = world.begin(into_s3(&world)).await.succeeds().await;
     assert_eq!(counters.objects_copied_to_sink, 10);
@@ -104,13 +104,13 @@ async fn what_appears_meanwhile_stays_where_nothing_is_overwritten() {
         let held = store.front.hold("PUT /data/prefix/object");
         let task = run.start();
         soon(held.arrived()).await;
-        store.put("object", "theirs");
+        store.put("object", "theirs").await;
         assert_eq!(held.release().await, 412);
         assert_eq!(soon(task).await.unwrap().is_err(), stays);
         let errors = if stays { vec![(Code::AlreadyExists.name().to_owned(), 1)] } else { Vec::new() };
         assert_eq!(run.errors(), errors);
         assert_eq!(store.object("object").await.unwrap(), if stays { "theirs" } else { "ours" });
-        store.moto.curl(&["-X", "DELETE"], "/prefix/object");
+        store.delete("object").await;
     }
 }
 
