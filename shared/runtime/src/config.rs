@@ -475,6 +475,11 @@ mod tests {
             Config::load(&path, key).map(|config| config.buckets[0].secret_access_key.is_some())
         };
         assert!(!load(r#"url = "file:///a""#).expect("valid"));
+        let conditional = |line| {
+            load(&format!("url = \"s3://b\"\n{line}")).expect("valid");
+            Config::load(&path, |_| None).expect("valid").buckets[0].conditional_writes
+        };
+        assert!(conditional("") && !conditional("conditional_writes = false"));
         assert!(!load("url = \"s3://b\"\nendpoint = \"http://localhost:1\"\nregion = \"r\"").expect("valid"));
         let keyed = "url = \"s3://b\"\naccess_key_id = \"k\"\nsecret_access_key_env = ";
         assert!(load(&format!("{keyed}\"KEY\"")).expect("valid"));

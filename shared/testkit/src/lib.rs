@@ -7,6 +7,7 @@ mod commits;
 mod database;
 pub mod events;
 mod gate;
+mod google;
 mod inbox;
 mod operations;
 mod process;

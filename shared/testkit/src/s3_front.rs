@@ -1,6 +1,7 @@
 //! An S3-compatible server that delays: it stands before another one, holds requests until a test lets them go on, loses
 //! answers, and keeps the conditions that S3 documents.
 
+use crate::google;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -37,6 +38,8 @@ struct Shared {
     /// `http://host:port` of the server behind.
     target: String,
     client: reqwest::Client,
+    /// Whether its clients speak as those of GCS do.
+    google: bool,
     conditions: Mutex<Conditions>,
     rules: Mutex<Vec<Rule>>,
     log: Mutex<Vec<String>>,
@@ -110,11 +113,25 @@ impl S3Front {
     /// # Panics
     /// No port is free.
     pub async fn before(target: impl Into<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start(target.into(), "127.0.0.1:0".parse().expect("an address"), false).await
+    }
+
+    /// A server at this address that speaks as GCS does, before an S3 server at `http://host:port`: it tells generations,
+    /// and compares them for all requests but the completion of an upload.
+    ///
+    /// # Panics
+    /// The address is taken.
+    pub async fn as_gcs(target: impl Into<String>, address: SocketAddr) -> Self {
+        Self::start(target.into(), address, true).await
+    }
+
+    async fn start(target: String, address: SocketAddr, google: bool) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let shared = Arc::new(Shared {
-            target: target.into(),
+            target,
             client: reqwest::Client::new(),
+            google,
             conditions: Mutex::new(Conditions::Kept),
             rules: Mutex::default(),
             log: Mutex::default(),
@@ -251,6 +268,9 @@ async fn forward(shared: &Shared, mut request: Forwarded) -> io::Result<Response
             request.headers.remove(name);
         }
     }
+    if shared.google {
+        google::to_s3(&mut request.headers);
+    }
     for name in ["host", "connection", "content-length", "transfer-encoding"] {
         request.headers.remove(name);
     }
@@ -258,6 +278,9 @@ async fn forward(shared: &Shared, mut request: Forwarded) -> io::Result<Response
     let sent = shared.client.request(request.method, url).headers(request.headers).body(request.body).send();
     let answer = sent.await.map_err(io::Error::other)?;
     let (status, mut headers) = (answer.status(), answer.headers().clone());
+    if shared.google {
+        google::from_s3(&mut headers);
+    }
     headers.remove("connection");
     headers.remove("transfer-encoding");
     let body = answer.bytes().await.map_err(io::Error::other)?;
@@ -266,7 +289,7 @@ async fn forward(shared: &Shared, mut request: Forwarded) -> io::Result<Response
     Ok(response)
 }
 
-const CONDITIONS: [&str; 2] = ["if-match", "if-none-match"];
+const CONDITIONS: [&str; 3] = ["if-match", "if-none-match", google::CONDITION];
 
 fn condition(headers: &HeaderMap) -> Option<(&'static str, String)> {
     CONDITIONS.into_iter().find_map(|name| Some((name, headers.get(name)?.to_str().ok()?.to_owned())))
@@ -279,6 +302,9 @@ fn broken(name: &str, value: &str, current: Option<&str>) -> Option<(u16, &'stat
         ("if-none-match", Some(_)) => Some((412, "PreconditionFailed")),
         ("if-match", None) => Some((404, "NoSuchKey")),
         ("if-match", Some(current)) if plain(current) != plain(value) => Some((412, "PreconditionFailed")),
+        (google::CONDITION, current) if google::generation(current).to_string() != value => {
+            Some((412, "PreconditionFailed"))
+        }
         _ => None,
     }
 }
@@ -286,7 +312,9 @@ fn broken(name: &str, value: &str, current: Option<&str>) -> Option<(u16, &'stat
 async fn current_tag(shared: &Shared, request: &Forwarded) -> io::Result<Option<String>> {
     let path = request.path.split('?').next().unwrap_or(&request.path);
     let mut head = shared.client.head(format!("{}{path}", shared.target));
-    if let Some(authorization) = request.headers.get("authorization") {
+    if shared.google {
+        head = head.header("authorization", google::AUTHORIZATION);
+    } else if let Some(authorization) = request.headers.get("authorization") {
         head = head.header("authorization", authorization);
     }
     let head = head.send().await.map_err(io::Error::other)?;

@@ -5,6 +5,7 @@
 
 mod deletes;
 mod exports;
+mod google;
 mod steps;
 mod transfers;
 
@@ -83,7 +84,8 @@ async fn befall(former: Former, clock: &LeaseClock, held: &HeldRequest) {
     match former {
         Former::LosesItsLease => {
             clock.begin(WorkerId::from_uuid(Uuid::new_v4()), Instant::now());
-            soon(held.hung_up()).await;
+            // Sooner than the request's own timeout of half a minute, which closes the connection as well.
+            timeout(Duration::from_secs(15), held.hung_up()).await.unwrap();
         }
         Former::IsUnaware => assert!(!held.is_hung_up()),
     }
