@@ -2,6 +2,7 @@
 
 pub mod cancel_operations;
 pub mod demo_steps;
+mod guarded;
 pub mod postgres_export;
 pub mod sink;
 pub mod storage_transfer;

@@ -2,12 +2,14 @@
 
 use super::connect::CloudStore;
 use super::{part_size, wait};
+use crate::attempt::Stop;
+use crate::executor::guarded::{self, Author, Content, Expected, NotPublished, look, publish};
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
 use bytes::{Bytes, BytesMut};
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{Error, MultipartId, PutOptions};
+use object_store::{Error, MultipartId};
 use operation::{Cleanup, CleanupStatus, Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -33,6 +35,9 @@ pub(super) struct CloudSink {
     bucket: String,
     store: CloudStore,
     path: Path,
+    author: Author,
+    /// What the object replaces, as far as it was seen.
+    expected: Expected,
     stage: Stage,
     /// Uploads of earlier attempts that could not be aborted.
     left_over: Vec<MultipartId>,
@@ -75,10 +80,16 @@ impl CloudSink {
         let aborting = Work::clean_up(abort_former(store.clone(), bucket.to_owned(), former));
         // Dropped at a stop, the wait leaves the task to finish; the checkpoint still names the uploads.
         let left_over = wait(cx, "aborting earlier uploads", Progress::default(), aborting).await?.unwrap_or_default();
+        if !left_over.is_empty() && !store.once.completes_conditionally() {
+            // Completed late, it would replace this attempt's object.
+            return Err(Failure::passing("an upload of an earlier attempt could not be aborted").into());
+        }
         Ok(Self {
             bucket: bucket.to_owned(),
             store,
             path,
+            author: Author::new(cx.fence(), cx.lease()),
+            expected: Expected::Unknown,
             stage: Stage::Start,
             left_over,
             work: cx.work().clone(),
@@ -124,9 +135,9 @@ impl CloudSink {
         if let Stage::Open(id) = &self.stage {
             return Ok(id.clone());
         }
-        let (uploads, path) = (self.store.uploads.clone(), self.path.clone());
+        let (store, path, author) = (self.store.clone(), self.path.clone(), self.author.clone());
         // Nobody sees an upload that begins, and only its answer tells what is to be aborted: it goes on after a stop.
-        let mut beginning = Work::clean_up(async move { uploads.create_multipart(&path).await });
+        let mut beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
         let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
             Ok(begun) => begun,
             Err(stop) => {
@@ -161,30 +172,43 @@ impl CloudSink {
         if matches!(self.stage, Stage::Start) {
             self.written = last.len() as u64;
             self.stage = Stage::Small(last.freeze());
-            return Ok(());
+        } else {
+            if !last.is_empty() {
+                self.write(cx, progress, last).await?;
+            }
+            self.settle(cx, progress, 0).await?;
         }
-        if !last.is_empty() {
-            self.write(cx, progress, last).await?;
-        }
-        self.settle(cx, progress, 0).await
+        self.look(cx, progress).await
     }
 
-    pub(super) async fn publish(&mut self) -> Result<(), Failure> {
+    /// Looks at what the object will replace. Before the commit point: what follows it is to be one request.
+    async fn look(&mut self, cx: &Safepoint, progress: Progress) -> Result<(), Ended> {
+        if !self.store.once.conditional {
+            return Ok(());
+        }
+        let looking = look(&self.store, &self.path);
+        let found = wait(cx, "looking at what is to be replaced", progress, looking).await?;
+        self.expected = Expected::from(found.map_err(|error| failure(&self.bucket, &error))?);
+        Ok(())
+    }
+
+    pub(super) async fn publish(&mut self) -> Result<(), Ended> {
+        let (store, path, expected, author) = (&self.store, &self.path, &self.expected, &self.author);
         let published = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Small(whole) => {
                 self.stage = Stage::Putting;
-                self.store.objects.put_opts(&self.path, whole.into(), PutOptions::default()).await
+                publish(store, path, Content::Whole(&whole), expected, true, author).await
             }
             Stage::Open(id) => {
                 self.stage = Stage::Completing(id.clone());
-                let parts = self.parts.iter().flatten().cloned().collect();
-                self.store.uploads.complete_multipart(&self.path, &id, parts).await
+                let parts: Vec<_> = self.parts.iter().flatten().cloned().collect();
+                publish(store, path, Content::Parts(&id, &parts), expected, true, author).await
             }
             Stage::Start | Stage::Beginning(_) | Stage::Completing(_) | Stage::Putting | Stage::Over => {
-                return Err(out_of_order());
+                return Err(out_of_order().into());
             }
         };
-        published.map_err(|error| failure(&self.bucket, &error))?;
+        published.map_err(|error| not_published(&self.bucket, &error))?;
         self.stage = Stage::Over;
         Ok(())
     }
@@ -281,6 +305,19 @@ fn died(error: &JoinError) -> Failure {
 
 fn out_of_order() -> Failure {
     Failure::fatal(Code::Internal, "the output was published before it was whole")
+}
+
+/// What it means that an object is not visible.
+pub(super) fn not_published(bucket: &str, error: &NotPublished) -> Ended {
+    let why = |code, why| Failure::fatal(code, format!("the bucket {bucket}: {why}")).into();
+    match error {
+        NotPublished::Fenced => Stop::LeaseLost.into(),
+        NotPublished::Occupied => why(Code::AlreadyExists, "an object of this name exists"),
+        NotPublished::Hidden => why(Code::PermissionDenied, guarded::HIDDEN),
+        NotPublished::Unsupported => why(Code::FailedPrecondition, guarded::UNSUPPORTED),
+        NotPublished::UploadGone => Failure::passing(format!("the bucket {bucket}: {}", guarded::UPLOAD_GONE)).into(),
+        NotPublished::Store(error) => failure(bucket, error).into(),
+    }
 }
 
 /// What a failed request means to the user.

@@ -10,6 +10,7 @@ use super::ledger::Done;
 use super::reader::{Reader, blocking};
 use super::report::{Batch, Miss, Report};
 use super::writer::{Writer, folder_of, memory};
+use crate::executor::guarded::Look;
 use md5::{Digest, Md5};
 use operation::Code;
 use rustix::fd::AsFd;
@@ -88,7 +89,7 @@ async fn copy(
     let _memory = halt.or_halt(context.budget.take(memory(context, entry.size))).await?;
     let _hosts = halt.or_halt(hosts::take(context.hosts(&entry.key))).await?;
     let mut reader = halt.or_halt(Reader::open(context, entry)).await??;
-    let mut writer = Writer::begin(context, &entry.key, reader.about, notes).await?;
+    let mut writer = Writer::begin(context, entry, reader.about, notes).await?;
     let copied = async {
         let bytes = pour(context, entry, &mut reader, &mut writer).await?;
         writer.publish(&entry.key, reader.about).await?;
@@ -155,8 +156,7 @@ async fn reads_the_same(context: &Arc<Context>, entry: &Entry, first: [u8; 16]) 
 
 async fn delete_from_sink(context: &Arc<Context>, entry: &Entry) -> Result<(), Miss> {
     if let Sink::Cloud(place) = &context.sink {
-        context.halt.before_effect()?;
-        return place.delete(&entry.key).await;
+        return place.delete(entry, Look::IfNeeded, &context.halt).await;
     }
     let (work, context, key) = (context.halt.work(), context.clone(), entry.key.clone());
     blocking(work, move || {
@@ -180,16 +180,7 @@ async fn delete_from_source(
         sync(context).await?;
     }
     let deleted = match &context.source {
-        Source::Cloud(place) => match place.tag(&entry.key).await {
-            Ok(tag) if tag.is_some() && tag != entry.tag => {
-                Err(Miss::object(Code::FailedPrecondition, "it was changed after it was copied, and so not deleted"))
-            }
-            Ok(_) => match context.halt.before_effect() {
-                Ok(()) => place.delete(&entry.key).await,
-                Err(halted) => Err(halted.into()),
-            },
-            Err(miss) => Err(miss),
-        },
+        Source::Cloud(place) => place.delete(entry, Look::First, &context.halt).await,
         Source::Folder(_) => {
             let (work, context, entry) = (context.halt.work(), context.clone(), entry.clone());
             blocking(work, move || {

@@ -55,6 +55,8 @@ pub struct Context {
     pub sink_name: String,
     /// What is deleted.
     pub delete: Option<DeleteOption>,
+    /// Whether an object that has appeared in the sink since it was listed is replaced.
+    pub overwrites: bool,
     /// How many batches are on their way at a time.
     pub at_a_time: usize,
     /// The memory of what streams.

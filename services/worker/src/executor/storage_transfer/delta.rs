@@ -2,6 +2,7 @@
 
 use super::conditions::Conditions;
 use super::entry::{Broken, Entry, Side, SinkItem, SourceItem};
+use crate::executor::guarded::{Expected, Version};
 use operation::transfer::{DeleteOption, OverwriteWhen, TransferOptions};
 use std::cmp::Ordering;
 
@@ -110,7 +111,7 @@ impl Delta {
                         let same = self.same(&entry, there);
                         Decision::Skip(entry, same)
                     }
-                    _ => Decision::Copy(entry),
+                    there => Decision::Copy(Entry { over: over(there), ..entry }),
                 })
             }
             SourceItem::Broken(broken) => self.conditions.admit_name(&broken.key).then_some(Decision::Broken(broken)),
@@ -150,6 +151,16 @@ impl Delta {
             (Some(one), Some(other)) => one == other,
             // Nothing else is told.
             (None, _) | (_, None) => true,
+        }
+    }
+}
+
+/// What a copy replaces.
+fn over(there: Option<&SinkItem>) -> Expected {
+    match there {
+        None => Expected::Absent,
+        Some(there) => {
+            there.entry.tag.as_ref().map_or(Expected::Unknown, |tag| Expected::Version(Version::tagged(tag)))
         }
     }
 }

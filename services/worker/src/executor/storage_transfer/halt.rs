@@ -2,6 +2,8 @@
 //! while they wait.
 
 use crate::attempt::{Attempt, Stop};
+use crate::executor::guarded::Author;
+use crate::lease_clock::HeldLease;
 use crate::work::Work;
 use std::future::Future;
 use std::sync::Arc;
@@ -57,6 +59,22 @@ impl Halt {
     /// [`Halted`]: another attempt may have taken over.
     pub fn before_effect(&self) -> Result<(), Halted> {
         if self.attempt.lease_stands() { Ok(()) } else { Err(Halted) }
+    }
+
+    /// Until when this attempt may act.
+    pub fn lease(&self) -> HeldLease {
+        self.attempt.lease()
+    }
+
+    /// The author of one object.
+    pub fn author(&self) -> Author {
+        Author::new(self.attempt.fence, self.attempt.lease())
+    }
+
+    /// The sink has shown that another attempt took over. All of this one stops.
+    pub fn fenced(&self) -> Halted {
+        self.attempt.stop(Stop::LeaseLost);
+        Halted
     }
 
     /// Waits within an object for what is safe to drop.

@@ -2,9 +2,10 @@
 
 use super::cloud::{CloudPlace, Listed, Pages};
 use super::conditions::Conditions;
-use super::entry::{Broken, SinkItem, SourceItem};
+use super::entry::{Broken, Entry, SinkItem, SourceItem};
 use super::folder::failure;
 use super::folder::walk::{Found, Walk};
+use crate::executor::guarded::Expected;
 use crate::work::Work;
 use operation::{Code, Failure};
 use rustix::fd::OwnedFd;
@@ -102,7 +103,8 @@ fn of_sink(found: Found) -> Result<Option<SinkItem>, Failure> {
     match found {
         Found::File(entry) => Ok(Some(SinkItem { entry, is_object: true })),
         Found::Other(key, _) => {
-            let entry = super::entry::Entry { key, size: 0, modified: None, tag: None, md5: None, mode: None };
+            let over = Expected::Absent;
+            let entry = Entry { key, size: 0, modified: None, tag: None, md5: None, mode: None, over };
             Ok(Some(SinkItem { entry, is_object: false }))
         }
         // Nothing of ours is called so, and nothing is deleted that can't be named.

@@ -17,7 +17,7 @@ use super::throttle::Throttle;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
-use operation::transfer::{DeleteOption, StorageTransfer};
+use operation::transfer::{DeleteOption, OverwriteWhen, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
 use rustix::fd::{AsFd, OwnedFd};
@@ -76,6 +76,7 @@ pub async fn open(
             source_name,
             sink_name,
             delete: spec.options.delete,
+            overwrites: spec.options.overwrite() != OverwriteWhen::Never,
             budget: Budget::default(),
             throttle: bytes_per_second(spec, project, config).map(Throttle::new),
             halt,
@@ -187,11 +188,16 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
     if former.is_empty() {
         return Ok(());
     }
+    let completes_conditionally = place.store.once.completes_conditionally();
     let place = place.clone();
     // Dropped at a stop, the wait leaves this to finish; the checkpoint still names the uploads.
     let aborting = Work::clean_up(async move { cloud::abort_former(&place, former).await });
     if let Ok(left) = wait(cx, OPENING, ledger.progress(), aborting).await? {
         *ledger.uploads() = left;
+    }
+    if !completes_conditionally && !ledger.uploads().is_empty() {
+        // Completed late, one of them would replace this attempt's object.
+        return Err(Failure::passing("an upload of an earlier attempt could not be aborted").into());
     }
     Ok(())
 }

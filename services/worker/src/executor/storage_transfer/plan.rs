@@ -153,13 +153,14 @@ mod tests {
     use super::super::entry::{Entry, Stamp};
     use super::super::list::known;
     use super::*;
+    use crate::executor::guarded::Expected;
     use operation::transfer::{DeleteOption, TransferConditions, TransferOptions, TransferPosition, TransferSpan};
     use tokio::sync::mpsc;
 
     const BEGAN: Stamp = Stamp { seconds: 0, nanos: 0 };
 
     fn entry(key: &str) -> Entry {
-        Entry { key: key.to_owned(), size: 1, modified: None, tag: None, md5: None, mode: None }
+        Entry { key: key.to_owned(), size: 1, modified: None, tag: None, md5: None, mode: None, over: Expected::Absent }
     }
 
     fn objects(keys: &[&str]) -> Listing<SourceItem> {

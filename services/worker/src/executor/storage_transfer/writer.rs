@@ -3,6 +3,7 @@
 use super::cloud::{PART, Upload};
 use super::context::{Context, FolderSink, Sink};
 use super::engine::Note;
+use super::entry::Entry;
 use super::folder::failure::of_sink;
 use super::folder::{Folders, copy};
 use super::reader::{About, blocking};
@@ -46,20 +47,21 @@ pub fn memory(context: &Context, size: u64) -> usize {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins an object of about this size. Nothing is visible.
+    /// Begins a copy of this object, of about this size. Nothing is visible.
     ///
     /// # Errors
     /// [`Miss`].
     pub async fn begin(
         context: &'a Arc<Context>,
-        key: &str,
+        entry: &Entry,
         about: About,
         notes: &'a mpsc::UnboundedSender<Note>,
     ) -> Result<Self, Miss> {
         let Sink::Cloud(place) = &context.sink else {
             return Ok(Self::Folder(FileWriter::create(context.clone(), about.mode).await?));
         };
-        Ok(Self::Cloud(Box::new(Upload::new(place, key, about.size, &context.halt, notes)?)))
+        let over = (entry.over.clone(), context.overwrites);
+        Ok(Self::Cloud(Box::new(Upload::new(place, &entry.key, about.size, over, &context.halt, notes)?)))
     }
 
     /// Takes bytes.

@@ -97,6 +97,7 @@ async fn a_fenced_attempt_publishes_nothing() {
         bucket: world.bucket(),
         attempt: first.attempt.clone(),
         cx: first.cx.clone(),
+        clock: first.clock.clone(),
     };
     let second = world.again(first).await;
     let others = format!(".x.csv.{}.2.part", second.attempt.fence.id);

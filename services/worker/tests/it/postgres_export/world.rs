@@ -101,7 +101,7 @@ impl World {
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
         let attempt = Arc::new(Attempt::new(fence, Kind::PostgresExport, clock.held_by(self.worker)));
         let cx = Safepoint::new(Arc::clone(&attempt), self.store.store(), checkpoint);
-        Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx) }
+        Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx), clock }
     }
 
     /// Gives the operation back and claims it again: the next attempt.
@@ -174,6 +174,7 @@ pub struct Run {
     pub bucket: Bucket,
     pub attempt: Arc<Attempt>,
     pub cx: Arc<Safepoint>,
+    pub clock: LeaseClock,
 }
 
 impl Run {

@@ -6,10 +6,13 @@ mod upload;
 pub use list::{Listed, Pages};
 pub use upload::{PART, Upload, abort_former};
 
+use super::entry::Entry;
+use super::halt::Halt;
 use super::report::Miss;
+use crate::executor::guarded::{self, Look, NotDeleted, NotPublished, status};
 use crate::executor::sink::CloudStore;
+use object_store::Error;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
 use operation::{Code, Failure};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,7 +59,7 @@ impl CloudPlace {
     pub fn miss(&self, error: &Error, writes: bool) -> Miss {
         tracing::warn!(bucket = self.bucket, %error, "a request to a bucket's store failed");
         let bucket = &self.bucket;
-        match refusal(error) {
+        match status(error) {
             Some(404) if writes => {
                 let message = format!("the bucket {bucket} is not there in its store");
                 Miss::All(Failure::fatal(Code::NotFound, message))
@@ -76,7 +79,7 @@ impl CloudPlace {
     pub fn failure(&self, error: &Error) -> Failure {
         tracing::warn!(bucket = self.bucket, %error, "a bucket could not be listed");
         let bucket = &self.bucket;
-        let (code, what) = match refusal(error) {
+        let (code, what) = match status(error) {
             Some(404) => (Code::NotFound, "is not there in its store"),
             Some(403 | 401) => (Code::PermissionDenied, "refuses to be listed with the worker's credentials"),
             Some(400) => (Code::FailedPrecondition, "is not configured well: tell the operator"),
@@ -85,43 +88,44 @@ impl CloudPlace {
         Failure::fatal(code, format!("the bucket {bucket} {what}"))
     }
 
-    /// Deletes an object; one that is not there counts as deleted.
+    /// Deletes an object as it was listed; one that is not there counts as deleted.
     ///
     /// # Errors
     /// [`Miss`].
-    pub async fn delete(&self, key: &str) -> Result<(), Miss> {
-        match self.store.objects.delete(&self.path(key)?).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.miss(&error, false)),
+    pub async fn delete(&self, listed: &Entry, when: Look, halt: &Halt) -> Result<(), Miss> {
+        let path = self.path(&listed.key)?;
+        let deleted = guarded::delete(&self.store, &path, listed.tag.as_deref(), when, &halt.lease()).await;
+        deleted.map_err(|error| match error {
+            NotDeleted::Fenced => halt.fenced().into(),
+            NotDeleted::Changed => {
+                Miss::object(Code::FailedPrecondition, "it was changed after it was listed, and so not deleted")
+            }
+            NotDeleted::Hidden => Miss::object(Code::PermissionDenied, guarded::HIDDEN),
+            NotDeleted::Unsupported => Miss::All(self.unsupported()),
+            NotDeleted::Store(error) => self.miss(&error, false),
+        })
+    }
+
+    /// What it means that an object is not in the sink.
+    pub fn not_published(&self, error: &NotPublished, halt: &Halt) -> Miss {
+        match error {
+            NotPublished::Fenced => halt.fenced().into(),
+            NotPublished::Occupied => Miss::object(
+                Code::AlreadyExists,
+                "another object of this name has appeared in the sink since it was listed",
+            ),
+            NotPublished::Hidden => Miss::object(Code::PermissionDenied, guarded::HIDDEN),
+            // The next attempt sees whether it was completed unheard, or aborted.
+            NotPublished::UploadGone => Miss::All(Failure::passing(guarded::UPLOAD_GONE)),
+            NotPublished::Unsupported => Miss::All(self.unsupported()),
+            NotPublished::Store(error) => self.miss(error, true),
         }
     }
 
-    /// The tag that an object has now; none where it is not there or has none.
-    ///
-    /// # Errors
-    /// [`Miss`].
-    pub async fn tag(&self, key: &str) -> Result<Option<String>, Miss> {
-        match self.store.objects.head(&self.path(key)?).await {
-            Ok(meta) => Ok(meta.e_tag),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.miss(&error, false)),
-        }
+    fn unsupported(&self) -> Failure {
+        let message = format!("the bucket {}: {}", self.bucket, guarded::UNSUPPORTED);
+        Failure::fatal(Code::FailedPrecondition, message)
     }
-}
-
-/// The status by which a store refused a request. The crate tells it for some requests, and buries it for others.
-fn refusal(error: &Error) -> Option<u16> {
-    if matches!(error, Error::NotFound { .. }) {
-        return Some(404);
-    } else if matches!(error, Error::Precondition { .. }) {
-        return Some(412);
-    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
-        return Some(403);
-    }
-    // The type that knows it can't be named outside of the crate; a test holds its words.
-    let told = error.to_string();
-    let (_, status) = told.split_once("non-2xx status code: ")?;
-    status.get(..3)?.parse().ok()
 }
 
 /// The memory of all that streams for one operation.
