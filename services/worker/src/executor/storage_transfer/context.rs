@@ -1,11 +1,12 @@
 //! What all batches of one attempt work with.
 
 use super::cloud::{Budget, CloudPlace};
+use super::folder::copy::Replace;
 use super::folder::temporary::Temporary;
 use super::halt::Halt;
 use super::http_list::HttpSource;
 use super::throttle::Throttle;
-use operation::transfer::DeleteOption;
+use operation::transfer::{DeleteOption, OverwriteWhen};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, syncfs};
 use std::io;
@@ -55,6 +56,8 @@ pub struct Context {
     pub sink_name: String,
     /// What is deleted.
     pub delete: Option<DeleteOption>,
+    /// When an object that is in the sink is copied again.
+    pub overwrite: OverwriteWhen,
     /// How many batches are on their way at a time.
     pub at_a_time: usize,
     /// The memory of what streams.
@@ -104,6 +107,11 @@ impl Context {
     /// Whether objects are deleted from the source once they are in the sink.
     pub fn moves(&self) -> bool {
         self.delete == Some(DeleteOption::FromSourceAfterTransfer)
+    }
+
+    /// What a copy may replace, by whether the listing of the sink shows something of its name.
+    pub fn replaces(&self, is_listed: bool) -> Replace {
+        if is_listed || !self.moves() { Replace::Any } else { Replace::Nothing }
     }
 
     /// Whether what was written must be synced to be durable.

@@ -17,9 +17,10 @@ pub enum SinkKind {
 /// What is to be done about one object. Together, in the order of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It goes into the sink.
-    Copy(Entry),
-    /// It stays as it is in the sink; whether that is the source's.
+    /// It goes into the sink; whether the listing of the sink shows something of its name.
+    Copy(Entry, bool),
+    /// It stays as it is in the sink; whether the listings show no difference. That is no proof: a source object is not
+    /// deleted for it.
     Skip(Entry, bool),
     /// It is deleted from the sink.
     Delete(Entry),
@@ -35,7 +36,7 @@ impl Decision {
     /// What it is sorted by; nothing where that is not its name.
     pub fn key(&self) -> Option<&str> {
         match self {
-            Self::Copy(entry) | Self::Skip(entry, _) | Self::Delete(entry) => Some(&entry.key),
+            Self::Copy(entry, _) | Self::Skip(entry, _) | Self::Delete(entry) => Some(&entry.key),
             Self::Broken(broken) | Self::Unlisted(broken) => (!broken.nameless).then_some(&broken.key),
             Self::Folder(key) => Some(key),
         }
@@ -110,7 +111,7 @@ impl Delta {
                         let same = self.same(&entry, there);
                         Decision::Skip(entry, same)
                     }
-                    _ => Decision::Copy(entry),
+                    there => Decision::Copy(entry, there.is_some()),
                 })
             }
             SourceItem::Broken(broken) => self.conditions.admit_name(&broken.key).then_some(Decision::Broken(broken)),

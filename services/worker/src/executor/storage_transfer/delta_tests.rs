@@ -57,7 +57,7 @@ fn run(mut delta: Delta, source: Vec<SourceItem>, sink: Vec<SinkItem>, pieces: (
 
 fn told(decision: &Decision) -> String {
     match decision {
-        Decision::Copy(entry) => format!("copy {}", entry.key),
+        Decision::Copy(entry, _) => format!("copy {}", entry.key),
         Decision::Skip(entry, same) => format!("skip {}{}", entry.key, if *same { "" } else { " that differs" }),
         Decision::Delete(entry) => format!("delete {}", entry.key),
         Decision::Broken(broken) => format!("broken {}", broken.key),

@@ -9,6 +9,9 @@ use operation::{Code, Failure, ProjectId};
 use runtime::config::{Bucket, Config};
 use std::path::{Path, PathBuf};
 
+/// What is said of two places that are not apart.
+pub const MEET: &str = "The source lies in the sink, the sink in the source, or they are one.";
+
 /// A place, found and not opened.
 pub struct Spot {
     /// What stands before an object's key where it is told to the user.
@@ -47,7 +50,6 @@ pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Res
         TransferSource::S3(of) => in_bucket("s3", of, s3_bucket(config, project, &of.bucket)?)?,
         TransferSource::S3Compatible(of) => {
             let bucket = s3_bucket(config, project, &of.bucket)?;
-            let plain = |endpoint: &str| endpoint.trim_end_matches('/').to_ascii_lowercase();
             if bucket.endpoint.as_deref().map(plain) != Some(plain(&of.endpoint)) {
                 let message = format!("The endpoint is not the one that is configured for the bucket {}.", of.bucket);
                 return Err(Failure::fatal(Code::FailedPrecondition, message));
@@ -62,8 +64,7 @@ pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Res
         TransferSink::Folder(path) => in_folder(path, project, config)?,
     };
     if meet(&source.at, &sink.at) {
-        let message = "The source lies in the sink, the sink in the source, or they are one.";
-        return Err(Failure::fatal(Code::InvalidArgument, message));
+        return Err(Failure::fatal(Code::InvalidArgument, MEET));
     }
     Ok((source, sink))
 }
@@ -112,7 +113,7 @@ fn in_bucket(scheme: &str, of: &BucketPath, bucket: &Bucket) -> Result<Spot, Fai
                 prefix,
                 host: bucket.endpoint.clone().unwrap_or_else(|| host.clone()),
             };
-            At::Cloud { place, store: (host, bucket.endpoint.clone()) }
+            At::Cloud { place, store: (host, bucket.endpoint.as_deref().map(plain)) }
         }
     };
     let name = if name.ends_with('/') { name } else { format!("{name}/") };
@@ -124,6 +125,25 @@ fn in_folder(path: &str, project: &ProjectId, config: &Config) -> Result<Spot, F
         config.folder(project, Path::new(path)).ok_or_else(|| crate::executor::gone("folder", path))?;
     let at = At::Folder { configured: folder.path.clone(), beneath: beneath.to_owned() };
     Ok(Spot { name: format!("file://{}/", path.trim_end_matches('/')), at })
+}
+
+/// One spelling of an endpoint.
+fn plain(endpoint: &str) -> String {
+    endpoint.trim_end_matches('/').to_ascii_lowercase()
+}
+
+/// Whether two places that do not [`meet`] are known to be two by their names: in one store, buckets of different names
+/// are. Anything else may be one place by two ways.
+pub fn are_known_apart(one: &At, other: &At) -> bool {
+    match (one, other) {
+        (At::Cloud { store: (bucket, endpoint), .. }, At::Cloud { store: (other_bucket, other_endpoint), .. }) => {
+            // What S3 calls the other names of access points.
+            let is_alias = |name: &String| name.ends_with("-s3alias") || name.ends_with("--ol-s3");
+            endpoint == other_endpoint && (bucket == other_bucket || ![bucket, other_bucket].into_iter().any(is_alias))
+        }
+        (At::List(_), _) | (_, At::List(_)) => true,
+        (At::Folder { .. } | At::Cloud { .. }, _) => false,
+    }
 }
 
 /// Whether one place is the other, or lies in it.

@@ -14,6 +14,8 @@ pub struct Cut {
     pub effects: usize,
     /// So many bytes to copy.
     pub bytes: u64,
+    /// Whether objects that are skipped are read, to be compared, and so count as well.
+    pub compares: bool,
 }
 
 /// A batch without much to do is full as well, lest it be long before its end is told.
@@ -104,7 +106,11 @@ impl Plan {
     /// Whether the batch is full.
     fn add(&mut self, decision: Decision) -> bool {
         match &decision {
-            Decision::Copy(entry) => {
+            Decision::Copy(entry, _) => {
+                self.effects += 1;
+                self.bytes += entry.size;
+            }
+            Decision::Skip(entry, true) if self.cut.compares => {
                 self.effects += 1;
                 self.bytes += entry.size;
             }
@@ -130,7 +136,7 @@ impl Plan {
 fn broken_key(decision: &Decision) -> &str {
     match decision {
         Decision::Broken(broken) | Decision::Unlisted(broken) => &broken.key,
-        Decision::Copy(_) | Decision::Skip(..) | Decision::Delete(_) | Decision::Folder(_) => "",
+        Decision::Copy(..) | Decision::Skip(..) | Decision::Delete(_) | Decision::Folder(_) => "",
     }
 }
 
@@ -169,7 +175,7 @@ mod tests {
     fn plan(source: Listing<SourceItem>, sink: Listing<SinkItem>) -> Plan {
         let options = TransferOptions { delete: Some(DeleteOption::UniqueInSink), ..TransferOptions::default() };
         let conditions = Conditions::new(&TransferConditions::default(), BEGAN).unwrap();
-        let cut = Cut { effects: 3, bytes: 100 };
+        let cut = Cut { effects: 3, bytes: 100, compares: false };
         Plan::new(Delta::new(conditions, &options, SinkKind::Folder), cut, source, sink)
     }
 

@@ -3,14 +3,16 @@
 use super::cloud::{PART, Upload};
 use super::context::{Context, FolderSink, Sink};
 use super::engine::Note;
+use super::folder::copy::Replace;
 use super::folder::failure::of_sink;
 use super::folder::{Folders, copy};
+use super::proof::{FileId, Version};
 use super::reader::{About, blocking};
 use super::report::Miss;
 use bytes::{Bytes, BytesMut};
 use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fstat};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -73,14 +75,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes it visible under its key.
+    /// Makes it visible under its key; returns the version that it is there, where that is told.
     ///
     /// # Errors
     /// [`Miss`]: then [`Writer::abort`].
-    pub async fn publish(&mut self, key: &str, about: About) -> Result<(), Miss> {
+    pub async fn publish(&mut self, key: &str, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         match self {
-            Self::Folder(file) => file.publish(key.to_owned(), about).await,
-            Self::Cloud(upload) => upload.publish().await,
+            Self::Folder(file) => file.publish(key.to_owned(), about, replace).await,
+            Self::Cloud(upload) => Ok(upload.publish().await?.map(Version::Object)),
         }
     }
 
@@ -130,7 +132,7 @@ impl FileWriter {
         Ok(())
     }
 
-    async fn publish(&mut self, key: String, about: About) -> Result<(), Miss> {
+    async fn publish(&mut self, key: String, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         self.flush().await?;
         let (context, file, name) = (self.context.clone(), self.file.clone(), self.name.clone());
         let (modified, mode) = (about.modified, about.mode.map(Mode::from_raw_mode));
@@ -139,7 +141,9 @@ impl FileWriter {
             let mode = mode.filter(|mode| mode.intersects(sink.umask));
             copy::finish(&file, modified, mode).map_err(of_sink)?;
             let mut folders = Folders::new(sink.root.as_fd(), true);
-            copy::publish(&mut folders, &sink.temporary, &name, &key, &context.halt)
+            copy::publish(&mut folders, &sink.temporary, &name, &key, replace, &context.halt)?;
+            // After the rename, which changes the state.
+            Ok(fstat(&file).ok().map(|stat| Version::File(FileId::of(&stat))))
         })
         .await
     }

@@ -9,7 +9,7 @@ pub use upload::{PART, Upload, abort_former};
 use super::report::Miss;
 use crate::executor::sink::CloudStore;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
+use object_store::{Error, ObjectMeta, ObjectStoreExt};
 use operation::{Code, Failure};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -96,13 +96,13 @@ impl CloudPlace {
         }
     }
 
-    /// The tag that an object has now; none where it is not there or has none.
+    /// What the store tells of an object now; `None` if it is not there.
     ///
     /// # Errors
     /// [`Miss`].
-    pub async fn tag(&self, key: &str) -> Result<Option<String>, Miss> {
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, Miss> {
         match self.store.objects.head(&self.path(key)?).await {
-            Ok(meta) => Ok(meta.e_tag),
+            Ok(meta) => Ok(Some(meta)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.miss(&error, false)),
         }

@@ -117,11 +117,11 @@ impl<'a> Upload<'a> {
         Err(Miss::Halted)
     }
 
-    /// Makes it visible.
+    /// Makes it visible; returns its entity tag, where the store tells one.
     ///
     /// # Errors
     /// [`Miss`]: then [`Upload::abort`].
-    pub async fn publish(&mut self) -> Result<(), Miss> {
+    pub async fn publish(&mut self) -> Result<Option<String>, Miss> {
         if self.open.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;
         }
@@ -132,16 +132,17 @@ impl<'a> Upload<'a> {
             return self.answered(put(self.place, &self.path, whole)).await?.map_err(|error| self.refused(error));
         }
         let (parts, id) = (std::mem::take(&mut self.parts), self.open.clone().unwrap_or_default());
-        self.answered(complete(self.place, &self.path, &id, parts)).await?.map_err(|error| match error {
-            // Completed unheard, or aborted by whoever took over: the next attempt sees which.
-            Refused::ByStore(Error::NotFound { .. }) => {
-                Miss::All(operation::Failure::passing("an upload was gone when it was to be completed"))
-            }
-            error @ (Refused::ByStore(_) | Refused::Otherwise(_)) => self.refused(error),
-        })?;
+        let completed =
+            self.answered(complete(self.place, &self.path, &id, parts)).await?.map_err(|error| match error {
+                // Completed unheard, or aborted by whoever took over: the next attempt sees which.
+                Refused::ByStore(Error::NotFound { .. }) => {
+                    Miss::All(operation::Failure::passing("an upload was gone when it was to be completed"))
+                }
+                error @ (Refused::ByStore(_) | Refused::Otherwise(_)) => self.refused(error),
+            })?;
         self.open = None;
         let _ = self.notes.send(Note::Over(self.noted(&id)));
-        Ok(())
+        Ok(completed)
     }
 
     fn refused(&self, error: Refused) -> Miss {
@@ -179,18 +180,23 @@ impl From<std::io::Error> for Refused {
     }
 }
 
-async fn put(place: &CloudPlace, path: &Path, whole: Bytes) -> Result<(), Refused> {
+async fn put(place: &CloudPlace, path: &Path, whole: Bytes) -> Result<Option<String>, Refused> {
     let put = async || {
         let put = place.store.objects.put_opts(path, whole.clone().into(), PutOptions::default()).await;
-        put.map(drop).map_err(Refused::ByStore)
+        put.map(|put| put.e_tag).map_err(Refused::ByStore)
     };
     failpoint::around!("worker.transfer_put", put().await)
 }
 
-async fn complete(place: &CloudPlace, path: &Path, id: &MultipartId, parts: Vec<PartId>) -> Result<(), Refused> {
+async fn complete(
+    place: &CloudPlace,
+    path: &Path,
+    id: &MultipartId,
+    parts: Vec<PartId>,
+) -> Result<Option<String>, Refused> {
     let complete = async || {
         let completed = place.store.uploads.complete_multipart(path, id, parts.clone()).await;
-        completed.map(drop).map_err(Refused::ByStore)
+        completed.map(|completed| completed.e_tag).map_err(Refused::ByStore)
     };
     failpoint::around!("worker.transfer_complete", complete().await)
 }

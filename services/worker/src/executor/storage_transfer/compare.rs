@@ -1,0 +1,327 @@
+//! Compares an object of the source with its copy in the sink where one of them is in a store, and deletes an object of the
+//! source whose bytes are proven to be in the sink. From folder to folder, `folder/compare.rs` does.
+//!
+//! An MD5 that a store tells spares the read of its object: the other side's bytes are hashed. If that does not match, the
+//! tag may be no MD5 (a store that encrypts with keys of its own), so both are read and compared byte for byte.
+
+use super::cloud::CloudPlace;
+use super::context::{Context, Sink, Source};
+use super::entry::plain_md5;
+use super::folder::failure::{of_sink_read, of_source};
+use super::folder::{Folders, compare as files};
+use super::hosts;
+use super::proof::{COMPARISONS, COPY_UNREADABLE, Compared, FileId, NO_VERSION, NOT_STEADY, NOT_THE_SAME};
+use super::proof::{Proof, Version};
+use super::reader::blocking;
+use super::report::Miss;
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use md5::{Digest, Md5};
+use object_store::{Error, GetOptions};
+use operation::{Code, Failure};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{SeekFrom, fstat, fsync, seek};
+use rustix::io::Errno;
+use std::sync::Arc;
+
+/// What is read of a file at a time, and what one side holds in memory.
+const BLOCK: usize = 512 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Source,
+    Sink,
+}
+
+/// An object as it is now.
+struct Opened {
+    side: Side,
+    size: u64,
+    version: Version,
+    md5: Option<[u8; 16]>,
+    file: Option<Arc<OwnedFd>>,
+}
+
+/// Compares the two objects of a key as they are now. A file of the sink is durable when this returns
+/// [`Compared::Equal`].
+///
+/// # Errors
+/// [`Miss`]: one of them can't be read.
+pub async fn compare(context: &Arc<Context>, key: &str) -> Result<Compared, Miss> {
+    let halt = &context.halt;
+    let _memory = halt.or_halt(context.budget.take(2 * BLOCK)).await?;
+    let _hosts = halt.or_halt(hosts::take(context.hosts(key))).await?;
+    let Some(source) = halt.or_halt(open(context, Side::Source, key)).await?? else { return Ok(Compared::Gone) };
+    let Some(sink) = halt.or_halt(open(context, Side::Sink, key)).await?? else { return Ok(Compared::Differ) };
+    if source.size != sink.size {
+        return Ok(Compared::Differ);
+    }
+    let equal = equal(context, key, &source, &sink).await?;
+    if !source.is_steady(false).await? || !sink.is_steady(equal == Some(true)).await? {
+        return Ok(Compared::Changed);
+    }
+    Ok(match equal {
+        Some(true) => Compared::Equal(Proof { source: source.version, sink: sink.version }),
+        Some(false) => Compared::Differ,
+        None => Compared::Changed,
+    })
+}
+
+/// Deletes an object from the source that is proven to be in the sink, if the proof still holds or can be had again.
+///
+/// # Errors
+/// [`Miss`]: it was not deleted.
+pub async fn delete_from_source(context: &Arc<Context>, key: &str, mut proof: Option<Proof>) -> Result<(), Miss> {
+    if context.syncs() {
+        sync(context).await?;
+    }
+    for _ in 0..=COMPARISONS {
+        if let Some(proof) = proof.take()
+            && state(context, Side::Sink, key).await? == Some(proof.sink)
+            && delete_if(context, key, &proof.source).await?
+        {
+            return Ok(());
+        }
+        match compare(context, key).await? {
+            Compared::Equal(equal) => proof = Some(equal),
+            Compared::Changed => {}
+            Compared::Differ => return Err(Miss::object(Code::FailedPrecondition, NOT_THE_SAME)),
+            Compared::Gone => return Ok(()),
+        }
+    }
+    Err(Miss::object(Code::FailedPrecondition, NOT_STEADY))
+}
+
+/// Deletes an object of the source if it is still this version, or gone already; returns whether it was.
+async fn delete_if(context: &Arc<Context>, key: &str, expected: &Version) -> Result<bool, Miss> {
+    match (&context.source, expected) {
+        (Source::Cloud(place), Version::Object(_)) => {
+            match place.head(key).await? {
+                None => return Ok(true),
+                Some(meta) if Version::of_object(&meta).as_ref() == Some(expected) => {}
+                Some(_) => return Ok(false),
+            }
+            // Nothing may come between these looks and the delete.
+            context.halt.before_effect()?;
+            place.delete(key).await?;
+            Ok(true)
+        }
+        (Source::Folder(_), Version::File(expected)) => {
+            let (context, key, expected) = (context.clone(), key.to_owned(), *expected);
+            blocking(move || {
+                let root = root(&context, Side::Source)?;
+                files::delete_if(&mut Folders::new(root, false), &key, &expected, &context.halt)
+            })
+            .await
+        }
+        (Source::Http(_), _) => Err(Miss::object(Code::Unimplemented, "nothing is deleted from lists of URLs")),
+        (Source::Cloud(_), Version::File(_)) | (Source::Folder(_), Version::Object(_)) => Ok(false),
+    }
+}
+
+/// The version that one side has now; `None` if it has no such object.
+async fn state(context: &Arc<Context>, side: Side, key: &str) -> Result<Option<Version>, Miss> {
+    if let Some(place) = cloud(context, side) {
+        let meta = place.head(key).await.map_err(|miss| of(side, miss))?;
+        return meta.map(|meta| Version::of_object(&meta).ok_or_else(no_version)).transpose();
+    }
+    let (context, key) = (context.clone(), key.to_owned());
+    blocking(move || {
+        let state = files::state(&mut Folders::new(root(&context, side)?, false), &key);
+        Ok(state.map_err(|error| of_errno(side, error))?.map(Version::File))
+    })
+    .await
+}
+
+async fn open(context: &Arc<Context>, side: Side, key: &str) -> Result<Option<Opened>, Miss> {
+    if let Some(place) = cloud(context, side) {
+        let Some(meta) = place.head(key).await.map_err(|miss| of(side, miss))? else { return Ok(None) };
+        let version = Version::of_object(&meta).ok_or_else(no_version)?;
+        let md5 = meta.e_tag.as_deref().and_then(plain_md5);
+        return Ok(Some(Opened { side, size: meta.size, version, md5, file: None }));
+    }
+    let (context, key) = (context.clone(), key.to_owned());
+    blocking(move || match files::open(&mut Folders::new(root(&context, side)?, false), &key) {
+        Ok(Some((file, stat))) => {
+            let id = FileId::of(&stat);
+            let file = Some(Arc::new(file));
+            Ok(Some(Opened { side, size: super::folder::size(&stat), version: Version::File(id), md5: None, file }))
+        }
+        Ok(None) if side == Side::Source => Err(of_source(Errno::ISDIR)),
+        Err(Errno::NOENT) | Ok(None) => Ok(None),
+        Err(error) => Err(of_errno(side, error)),
+    })
+    .await
+}
+
+impl Opened {
+    /// Whether what was read is the version that was opened. Makes it durable if asked to.
+    async fn is_steady(&self, durable: bool) -> Result<bool, Miss> {
+        // An object of a store is read on the condition that it is this version.
+        let Some(file) = self.file.clone() else { return Ok(true) };
+        let (side, version) = (self.side, self.version.clone());
+        blocking(move || {
+            if durable {
+                fsync(&file).map_err(|error| of_errno(side, error))?;
+            }
+            let stat = fstat(&file).map_err(|error| of_errno(side, error))?;
+            Ok(Version::File(FileId::of(&stat)) == version)
+        })
+        .await
+    }
+}
+
+/// Whether the bytes are equal; `None` if one was changed meanwhile.
+async fn equal(context: &Arc<Context>, key: &str, source: &Opened, sink: &Opened) -> Result<Option<bool>, Miss> {
+    let told = match (source.md5, sink.md5) {
+        (Some(one), Some(other)) if one == other => return Ok(Some(true)),
+        (Some(told), None) => Some((sink, told)),
+        (None, Some(told)) => Some((source, told)),
+        (None, None) | (Some(_), Some(_)) => None,
+    };
+    if let Some((opened, told)) = told {
+        match md5_of(context, key, opened).await? {
+            None => return Ok(None),
+            Some(md5) if md5 == told => return Ok(Some(true)),
+            // It may be that what the store tells is no MD5.
+            Some(_) => {}
+        }
+    }
+    let Some(mut one) = Content::of(context, key, source).await? else { return Ok(None) };
+    let Some(mut other) = Content::of(context, key, sink).await? else { return Ok(None) };
+    loop {
+        match (one.fill(context).await?, other.fill(context).await?) {
+            (false, false) => return Ok(Some(true)),
+            (true, true) => {}
+            _ => return Ok(Some(false)),
+        }
+        let count = one.rest.len().min(other.rest.len());
+        if one.rest[..count] != other.rest[..count] {
+            return Ok(Some(false));
+        }
+        one.rest.advance(count);
+        other.rest.advance(count);
+    }
+}
+
+/// The MD5 of one side's bytes; `None` if it was changed meanwhile.
+async fn md5_of(context: &Arc<Context>, key: &str, opened: &Opened) -> Result<Option<[u8; 16]>, Miss> {
+    let Some(mut bytes) = Content::of(context, key, opened).await? else { return Ok(None) };
+    let mut hash = Md5::new();
+    while bytes.fill(context).await? {
+        hash.update(&bytes.rest);
+        bytes.rest.clear();
+    }
+    Ok(Some(hash.finalize().into()))
+}
+
+/// The bytes of one side.
+struct Content {
+    side: Side,
+    from: Origin,
+    /// What was read and not compared yet.
+    rest: Bytes,
+}
+
+enum Origin {
+    File(Arc<OwnedFd>),
+    Object(CloudPlace, BoxStream<'static, object_store::Result<Bytes>>),
+}
+
+impl Content {
+    /// Begins at the first byte; `None` if the object is another version by now.
+    async fn of(context: &Arc<Context>, key: &str, opened: &Opened) -> Result<Option<Self>, Miss> {
+        let from = match (&opened.file, cloud(context, opened.side), &opened.version) {
+            (Some(file), _, _) => {
+                seek(file, SeekFrom::Start(0)).map_err(|error| of_errno(opened.side, error))?;
+                Origin::File(file.clone())
+            }
+            (None, Some(place), Version::Object(tag)) => {
+                let options = GetOptions { if_match: Some(tag.clone()), ..GetOptions::default() };
+                let path = place.path(key)?;
+                match context.halt.or_halt(place.store.objects.get_opts(&path, options)).await? {
+                    Ok(got) => Origin::Object(place.clone(), got.into_stream()),
+                    Err(Error::Precondition { .. } | Error::NotFound { .. }) => return Ok(None),
+                    Err(error) => return Err(of(opened.side, place.miss(&error, false))),
+                }
+            }
+            (None, _, _) => return Err(Miss::All(Failure::fatal(Code::Internal, "a version without an object"))),
+        };
+        Ok(Some(Self { side: opened.side, from, rest: Bytes::new() }))
+    }
+
+    /// Reads on if all that was read is compared; `false` at the end.
+    async fn fill(&mut self, context: &Context) -> Result<bool, Miss> {
+        let side = self.side;
+        while self.rest.is_empty() {
+            let read = match &mut self.from {
+                Origin::File(file) => {
+                    let file = file.clone();
+                    blocking(move || {
+                        let mut block = vec![0; BLOCK];
+                        let count = rustix::io::read(&file, &mut block[..]).map_err(|error| of_errno(side, error))?;
+                        block.truncate(count);
+                        Ok((count > 0).then(|| Bytes::from(block)))
+                    })
+                    .await?
+                }
+                Origin::Object(place, stream) => context
+                    .halt
+                    .or_halt(stream.next())
+                    .await?
+                    .transpose()
+                    .map_err(|error| of(side, place.miss(&error, false)))?,
+            };
+            context.halt.within_object()?;
+            let Some(read) = read else { return Ok(false) };
+            if let Some(throttle) = &context.throttle {
+                throttle.wait(read.len() as u64, &context.halt).await?;
+            }
+            self.rest = read;
+        }
+        Ok(true)
+    }
+}
+
+async fn sync(context: &Arc<Context>) -> Result<(), Miss> {
+    let context = context.clone();
+    blocking(move || {
+        context.sync().map_err(|error| {
+            tracing::warn!(%error, "the sink's disk could not be synced");
+            Miss::All(Failure::passing("the sink's disk could not be synced"))
+        })
+    })
+    .await
+}
+
+fn cloud(context: &Context, side: Side) -> Option<&CloudPlace> {
+    match (side, &context.source, &context.sink) {
+        (Side::Source, Source::Cloud(place), _) | (Side::Sink, _, Sink::Cloud(place)) => Some(place),
+        (Side::Source | Side::Sink, _, _) => None,
+    }
+}
+
+fn root(context: &Context, side: Side) -> Result<BorrowedFd<'_>, Miss> {
+    match (side, &context.source, &context.sink) {
+        (Side::Source, Source::Folder(root), _) => Ok(root.as_fd()),
+        (Side::Sink, _, Sink::Folder(sink)) => Ok(sink.root.as_fd()),
+        (Side::Source | Side::Sink, _, _) => Err(Miss::All(Failure::fatal(Code::Internal, "the place is no folder"))),
+    }
+}
+
+fn no_version() -> Miss {
+    Miss::object(Code::FailedPrecondition, NO_VERSION)
+}
+
+fn of_errno(side: Side, error: Errno) -> Miss {
+    if side == Side::Source { of_source(error) } else { of_sink_read(error) }
+}
+
+/// What went wrong with one side's object, as the user is to read it of the source's.
+fn of(side: Side, miss: Miss) -> Miss {
+    match miss {
+        Miss::Object(code, _) if side == Side::Sink => Miss::object(code, COPY_UNREADABLE),
+        miss @ (Miss::Object(..) | Miss::All(_) | Miss::Halted) => miss,
+    }
+}
