@@ -325,3 +325,7 @@ fn of(side: Side, miss: Miss) -> Miss {
         miss @ (Miss::Object(..) | Miss::All(_) | Miss::Halted) => miss,
     }
 }
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;
