@@ -6,10 +6,10 @@ use crate::executor::sink::CloudStore;
 use crate::executor::storage_transfer::cloud::Budget;
 use crate::executor::storage_transfer::halt::Halt;
 use crate::lease_clock::LeaseClock;
+use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use operation::transfer::{DeleteOption, OverwriteWhen};
 use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
 use std::time::{Duration, Instant};
@@ -51,10 +51,9 @@ impl World {
     }
 
     async fn proof(&self) -> Proof {
-        match compare(&self.context, KEY).await.unwrap() {
-            Compared::Equal(proof) => proof,
-            other => panic!("{other:?}"),
-        }
+        let compared = compare(&self.context, KEY).await.unwrap();
+        let Compared::Equal(proof) = compared else { panic!("{compared:?}") };
+        proof
     }
 
     /// What becomes of the source's object.

@@ -33,11 +33,20 @@ pub enum At {
     Cloud {
         /// The bucket.
         place: CloudPlace,
-        /// Where the store is: two that are equal are one.
-        store: (String, Option<String>),
+        /// Where the objects are.
+        store: StoreName,
     },
     /// A list of URLs.
     List(String),
+}
+
+/// A bucket, by its names: two that are equal are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreName {
+    /// The language that its store speaks.
+    scheme: &'static str,
+    bucket: String,
+    endpoint: Option<String>,
 }
 
 /// Finds the two places of a transfer.
@@ -105,15 +114,17 @@ fn in_bucket(scheme: &str, of: &BucketPath, bucket: &Bucket) -> Result<Spot, Fai
         Root::Cloud { store, prefix } => {
             let parts = [prefix.as_ref(), inner].into_iter().filter(|part| !part.is_empty());
             let prefix: String = parts.flat_map(|part| [part, "/"]).collect();
-            let host = url::Url::parse(&bucket.url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-            let host = host.unwrap_or_default();
+            let url = url::Url::parse(&bucket.url).ok();
+            let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+            let scheme = if url.is_some_and(|url| url.scheme() == "gs") { "gs" } else { "s3" };
+            let endpoint = bucket.endpoint.as_deref().map(plain);
             let place = CloudPlace {
                 bucket: bucket.name.clone(),
                 store,
                 prefix,
                 host: bucket.endpoint.clone().unwrap_or_else(|| host.clone()),
             };
-            At::Cloud { place, store: (host, bucket.endpoint.as_deref().map(plain)) }
+            At::Cloud { place, store: StoreName { scheme, bucket: host, endpoint } }
         }
     };
     let name = if name.ends_with('/') { name } else { format!("{name}/") };
@@ -136,10 +147,11 @@ fn plain(endpoint: &str) -> String {
 /// are. Anything else may be one place by two ways.
 pub fn are_known_apart(one: &At, other: &At) -> bool {
     match (one, other) {
-        (At::Cloud { store: (bucket, endpoint), .. }, At::Cloud { store: (other_bucket, other_endpoint), .. }) => {
-            // What S3 calls the other names of access points.
-            let is_alias = |name: &String| name.ends_with("-s3alias") || name.ends_with("--ol-s3");
-            endpoint == other_endpoint && (bucket == other_bucket || ![bucket, other_bucket].into_iter().any(is_alias))
+        (At::Cloud { store: one, .. }, At::Cloud { store: other, .. }) => {
+            // S3's other names of access points.
+            let is_alias = |store: &StoreName| store.bucket.ends_with("-s3alias") || store.bucket.ends_with("--ol-s3");
+            let in_one_store = (one.scheme, &one.endpoint) == (other.scheme, &other.endpoint);
+            in_one_store && (one.bucket == other.bucket || !(is_alias(one) || is_alias(other)))
         }
         (At::List(_), _) | (_, At::List(_)) => true,
         (At::Folder { .. } | At::Cloud { .. }, _) => false,
@@ -169,6 +181,31 @@ fn meet(one: &At, other: &At) -> bool {
 mod tests {
     use super::*;
     use operation::transfer::{TransferConditions, TransferOptions};
+
+    #[test]
+    fn names_tell_of_some_places_that_they_are_apart() {
+        let at = |url: &str, endpoint: Option<&str>| {
+            let endpoint = endpoint.map(ToOwned::to_owned);
+            let bucket = Bucket { endpoint, region: Some("r".to_owned()), ..Bucket::new("b", url, Vec::new()) };
+            in_bucket("gs", &BucketPath { bucket: "b".to_owned(), path: String::new() }, &bucket).expect("a place").at
+        };
+        let s3 = at("s3://data/x", None);
+        for (other, meets, apart) in [
+            (at("s3://other/x", None), false, true),
+            (at("s3a://data/y", None), false, true),
+            (at("s3a://data/x/y", None), true, true),
+            (at("s3://point-s3alias/x", None), false, false),
+            (at("s3://data/x", Some("http://localhost")), false, false),
+            (at("s3://other/x", Some("http://localhost")), false, false),
+            (at("gs://data/x", None), false, false),
+            (at("file:///data/x", None), false, false),
+        ] {
+            assert_eq!((meet(&s3, &other), are_known_apart(&s3, &other)), (meets, apart));
+        }
+        let spelled = |endpoint| at("s3://data/x", Some(endpoint));
+        assert!(meet(&spelled("http://Localhost:1/"), &spelled("http://localhost:1")));
+        assert!(are_known_apart(&At::List(String::new()), &s3));
+    }
 
     #[test]
     fn the_lowest_limit_holds() {

@@ -2,11 +2,12 @@
 //! bytes.
 
 use super::world::{OLD, PATIENCE, World, cancelled, content, is_tidy, put, whole};
-use operation::transfer::{DeleteOption, OverwriteWhen, StorageTransfer};
+use operation::transfer::{BucketPath, DeleteOption, OverwriteWhen, StorageTransfer, TransferSink};
 use operation::{CancelMode, Code};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use runtime::config::Bucket;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -158,6 +159,40 @@ async fn a_move_onto_itself_is_refused() {
         assert_eq!(whole(&world.source()), ["a", "folder/b"], "{overwrite:?}");
         is_tidy(&world.sink());
     }
+}
+
+/// One folder by a link of the configuration.
+#[tokio::test]
+async fn a_move_onto_itself_by_a_link_is_refused() {
+    let mut world = World::new().await;
+    world.put("a", b"only one");
+    let link = world.folder.path().join("link");
+    std::os::unix::fs::symlink(world.source(), &link).unwrap();
+    world.config.buckets.push(Bucket::new("link", super::world::url(&link), vec![super::world::project()]));
+    let sink = BucketPath { bucket: "link".to_owned(), path: String::new() };
+    let itself = StorageTransfer { sink: TransferSink::Bucket(sink), ..world.spec() };
+    let failure = world.begin(moving(itself, OverwriteWhen::Different)).await.fails().await;
+    assert_eq!(failure.code, Code::InvalidArgument);
+    assert_eq!(whole(&world.source()), ["a"]);
+}
+
+/// What can't be deleted is told of, and its copy counts.
+#[tokio::test]
+async fn a_source_that_refuses_the_delete_is_told_of() {
+    let world = World::new().await;
+    world.put("a", b"copied");
+    world.put("fixed/b", b"copied");
+    let fixed = world.source().join("fixed");
+    let Some(_bound) = Bound::new(&fixed, &fixed) else { return };
+    let read_only = Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&fixed).status().unwrap();
+    assert!(read_only.success());
+    let run = world.begin(moving(world.spec(), OverwriteWhen::Different)).await;
+    let failure = run.fails().await;
+    assert_eq!((failure.code, failure.retryable), (Code::PermissionDenied, false), "{failure}");
+    assert_eq!(run.errors(), [("PERMISSION_DENIED".to_owned(), 1)]);
+    let counters = run.counters();
+    assert_eq!((counters.objects_copied_to_sink, counters.objects_deleted_from_source), (2, 1));
+    assert_eq!((whole(&world.source()), whole(&world.sink()).len()), (vec!["fixed/b".to_owned()], 2));
 }
 
 /// The two places are apart, and one folder in them is one.

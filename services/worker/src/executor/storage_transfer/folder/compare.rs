@@ -1,7 +1,7 @@
 //! Compares two files byte for byte, and deletes a file of the source whose bytes are proven to be in the sink.
 
 use super::copy::open_file;
-use super::failure::{of_sink_read, of_source};
+use super::failure::{of_sink_read, of_source, of_source_delete};
 use super::{Folders, look, look_at};
 use crate::executor::storage_transfer::halt::Halt;
 use crate::executor::storage_transfer::proof::{Compared, FileId, ONE_FILE, Proof};
@@ -92,7 +92,7 @@ pub fn delete_if(source: &mut Folders<'_>, key: &str, expected: &FileId, halt: &
     halt.before_effect()?;
     match unlinkat(folder, name, AtFlags::empty()) {
         Err(Errno::NOENT) | Ok(()) => Ok(true),
-        Err(error) => Err(of_source(error)),
+        Err(error) => Err(of_source_delete(error)),
     }
 }
 

@@ -91,10 +91,10 @@ impl Moved {
         let (source, sink) = (root(self.source().parent().unwrap()), root(self.sink().parent().unwrap()));
         let temporary = Temporary::create(root(self.sink().parent().unwrap()), fence()).unwrap();
         let mut copier = Copier::new(source.as_fd(), sink.as_fd(), &temporary, Mode::from_raw_mode(0o022), &halt, None);
-        let copied = copier.copy(&self.entry, replace)?;
-        assert!(copied.proof.is_some());
+        let Copied { proof, .. } = copier.copy(&self.entry, replace)?;
+        assert!(proof.is_some());
         meanwhile();
-        copier.delete_from_source(&self.entry.key, copied.proof)
+        copier.delete_from_source(&self.entry.key, proof)
     }
 }
 

@@ -55,6 +55,16 @@ pub fn of_sink(error: Errno) -> Miss {
     }
 }
 
+/// The source's file could not be deleted.
+pub fn of_source_delete(error: Errno) -> Miss {
+    match error {
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => {
+            Miss::object(Code::PermissionDenied, "it is in the sink, and the source does not let it be deleted")
+        }
+        error => of_source(error),
+    }
+}
+
 /// The sink's file could not be read, to be compared with the source's.
 pub fn of_sink_read(error: Errno) -> Miss {
     match of_source(error) {
