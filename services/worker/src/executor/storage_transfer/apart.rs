@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Checks that what appears in the sink does not appear in the source. To be run to its end: it removes its mark.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT`: it does. Or it can't be told.
+/// `INVALID_ARGUMENT`: it does. Others: the check failed.
 pub async fn check(context: Arc<Context>, fence: Fence) -> Result<(), Miss> {
     let key = leave_mark(&context, fence).await?;
     let seen = is_in_source(&context, &key).await;

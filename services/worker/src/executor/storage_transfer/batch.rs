@@ -58,11 +58,11 @@ async fn carry_out(
         }
         Decision::Delete(entry) => {
             delete_from_sink(context, entry).await?;
-            report.told(decision);
+            report.record(decision);
             Ok(())
         }
         Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {
-            report.told(decision);
+            report.record(decision);
             Ok(())
         }
     }
@@ -81,7 +81,7 @@ async fn copy_or_move(
     let deleted =
         if context.moves() { Some(settled(delete_from_source(context, &entry.key, proof).await)?) } else { None };
     report.copied(bytes);
-    report.moved(entry, deleted);
+    report.record_move(entry, deleted);
     Ok(())
 }
 
@@ -98,7 +98,7 @@ async fn skip_or_copy(
         Ok(Compared::Differ) if context.overwrite != OverwriteWhen::Never => {
             return copy_or_move(context, entry, true, notes, report).await;
         }
-        Ok(Compared::Differ | Compared::Gone) => {
+        Ok(Compared::Differ | Compared::SourceMissing) => {
             report.skipped(entry);
             return Ok(());
         }
@@ -110,7 +110,7 @@ async fn skip_or_copy(
     };
     let deleted = settled(deleted)?;
     report.skipped(entry);
-    report.moved(entry, Some(deleted));
+    report.record_move(entry, Some(deleted));
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Compares an object of the source with its copy in the sink where one of them is in a store, and deletes an object of the
 //! source whose bytes are proven to be in the sink. From folder to folder, `folder/compare.rs` does.
 //!
-//! An MD5 that a store tells spares the read of its object: the other side's bytes are hashed. If that does not match, the
-//! tag may be no MD5 (a store that encrypts with keys of its own), so both are read and compared byte for byte.
+//! If a store reports an MD5, only the other side is read, and hashed. If the hashes differ, the tag may not be an MD5 (stores
+//! that encrypt with their own keys), so both sides are read and compared byte for byte.
 
 use super::cloud::CloudPlace;
 use super::context::{Context, Sink, Source};
@@ -52,7 +52,9 @@ pub async fn compare(context: &Arc<Context>, key: &str) -> Result<Compared, Miss
     let halt = &context.halt;
     let _memory = halt.or_halt(context.budget.take(2 * BLOCK)).await?;
     let _hosts = halt.or_halt(hosts::take(context.hosts(key))).await?;
-    let Some(source) = halt.or_halt(open(context, Side::Source, key)).await?? else { return Ok(Compared::Gone) };
+    let Some(source) = halt.or_halt(open(context, Side::Source, key)).await?? else {
+        return Ok(Compared::SourceMissing);
+    };
     let Some(sink) = halt.or_halt(open(context, Side::Sink, key)).await?? else { return Ok(Compared::Differ) };
     if source.size != sink.size {
         return Ok(Compared::Differ);
@@ -87,19 +89,19 @@ pub async fn delete_from_source(context: &Arc<Context>, key: &str, mut proof: Op
             Compared::Equal(equal) => proof = Some(equal),
             Compared::Changed => {}
             Compared::Differ => return Err(Miss::object(Code::FailedPrecondition, NOT_THE_SAME)),
-            Compared::Gone => return Ok(()),
+            Compared::SourceMissing => return Ok(()),
         }
     }
     Err(Miss::object(Code::FailedPrecondition, NOT_STEADY))
 }
 
-/// Deletes an object of the source if it is still this version, or gone already; returns whether it was.
+/// Deletes an object of the source if it is still this version. Returns whether it is deleted now.
 async fn delete_if(context: &Arc<Context>, key: &str, expected: &Version) -> Result<bool, Miss> {
     match (&context.source, expected) {
         (Source::Cloud(place), Version::Object(_)) => {
             match place.head(key).await? {
                 None => return Ok(true),
-                Some(meta) if Version::of_object(&meta).as_ref() == Some(expected) => {}
+                Some(meta) if Version::from_meta(&meta).as_ref() == Some(expected) => {}
                 Some(_) => return Ok(false),
             }
             // Nothing may come between these looks and the delete.
@@ -123,34 +125,34 @@ async fn delete_if(context: &Arc<Context>, key: &str, expected: &Version) -> Res
 /// The version that one side has now; `None` if it has no such object.
 async fn state(context: &Arc<Context>, side: Side, key: &str) -> Result<Option<Version>, Miss> {
     if let Some(place) = cloud(context, side) {
-        let meta = place.head(key).await.map_err(|miss| of(side, miss))?;
-        return meta.map(|meta| Version::of_object(&meta).ok_or_else(no_version)).transpose();
+        let meta = place.head(key).await.map_err(|miss| explain(side, miss))?;
+        return meta.map(|meta| Version::from_meta(&meta).ok_or_else(no_version)).transpose();
     }
     let (context, key) = (context.clone(), key.to_owned());
     blocking(move || {
         let state = files::state(&mut Folders::new(root(&context, side)?, false), &key);
-        Ok(state.map_err(|error| of_errno(side, error))?.map(Version::File))
+        Ok(state.map_err(|error| read_failure(side, error))?.map(Version::File))
     })
     .await
 }
 
 async fn open(context: &Arc<Context>, side: Side, key: &str) -> Result<Option<Opened>, Miss> {
     if let Some(place) = cloud(context, side) {
-        let Some(meta) = place.head(key).await.map_err(|miss| of(side, miss))? else { return Ok(None) };
-        let version = Version::of_object(&meta).ok_or_else(no_version)?;
+        let Some(meta) = place.head(key).await.map_err(|miss| explain(side, miss))? else { return Ok(None) };
+        let version = Version::from_meta(&meta).ok_or_else(no_version)?;
         let md5 = meta.e_tag.as_deref().and_then(plain_md5);
         return Ok(Some(Opened { side, size: meta.size, version, md5, file: None }));
     }
     let (context, key) = (context.clone(), key.to_owned());
     blocking(move || match files::open(&mut Folders::new(root(&context, side)?, false), &key) {
         Ok(Some((file, stat))) => {
-            let id = FileId::of(&stat);
+            let id = FileId::from_stat(&stat);
             let file = Some(Arc::new(file));
             Ok(Some(Opened { side, size: super::folder::size(&stat), version: Version::File(id), md5: None, file }))
         }
         Ok(None) if side == Side::Source => Err(of_source(Errno::ISDIR)),
         Err(Errno::NOENT) | Ok(None) => Ok(None),
-        Err(error) => Err(of_errno(side, error)),
+        Err(error) => Err(read_failure(side, error)),
     })
     .await
 }
@@ -163,10 +165,10 @@ impl Opened {
         let (side, version) = (self.side, self.version.clone());
         blocking(move || {
             if durable {
-                fsync(&file).map_err(|error| of_errno(side, error))?;
+                fsync(&file).map_err(|error| read_failure(side, error))?;
             }
-            let stat = fstat(&file).map_err(|error| of_errno(side, error))?;
-            Ok(Version::File(FileId::of(&stat)) == version)
+            let stat = fstat(&file).map_err(|error| read_failure(side, error))?;
+            Ok(Version::File(FileId::from_stat(&stat)) == version)
         })
         .await
     }
@@ -174,22 +176,22 @@ impl Opened {
 
 /// Whether the bytes are equal; `None` if one was changed meanwhile.
 async fn equal(context: &Arc<Context>, key: &str, source: &Opened, sink: &Opened) -> Result<Option<bool>, Miss> {
-    let told = match (source.md5, sink.md5) {
+    let reported = match (source.md5, sink.md5) {
         (Some(one), Some(other)) if one == other => return Ok(Some(true)),
-        (Some(told), None) => Some((sink, told)),
-        (None, Some(told)) => Some((source, told)),
+        (Some(md5), None) => Some((sink, md5)),
+        (None, Some(md5)) => Some((source, md5)),
         (None, None) | (Some(_), Some(_)) => None,
     };
-    if let Some((opened, told)) = told {
+    if let Some((opened, expected)) = reported {
         match md5_of(context, key, opened).await? {
             None => return Ok(None),
-            Some(md5) if md5 == told => return Ok(Some(true)),
-            // It may be that what the store tells is no MD5.
+            Some(md5) if md5 == expected => return Ok(Some(true)),
+            // The tag may not be an MD5.
             Some(_) => {}
         }
     }
-    let Some(mut one) = Content::of(context, key, source).await? else { return Ok(None) };
-    let Some(mut other) = Content::of(context, key, sink).await? else { return Ok(None) };
+    let Some(mut one) = Content::open(context, key, source).await? else { return Ok(None) };
+    let Some(mut other) = Content::open(context, key, sink).await? else { return Ok(None) };
     loop {
         match (one.fill(context).await?, other.fill(context).await?) {
             (false, false) => return Ok(Some(true)),
@@ -207,7 +209,7 @@ async fn equal(context: &Arc<Context>, key: &str, source: &Opened, sink: &Opened
 
 /// The MD5 of one side's bytes; `None` if it was changed meanwhile.
 async fn md5_of(context: &Arc<Context>, key: &str, opened: &Opened) -> Result<Option<[u8; 16]>, Miss> {
-    let Some(mut bytes) = Content::of(context, key, opened).await? else { return Ok(None) };
+    let Some(mut bytes) = Content::open(context, key, opened).await? else { return Ok(None) };
     let mut hash = Md5::new();
     while bytes.fill(context).await? {
         hash.update(&bytes.rest);
@@ -231,10 +233,10 @@ enum Origin {
 
 impl Content {
     /// Begins at the first byte; `None` if the object is another version by now.
-    async fn of(context: &Arc<Context>, key: &str, opened: &Opened) -> Result<Option<Self>, Miss> {
+    async fn open(context: &Arc<Context>, key: &str, opened: &Opened) -> Result<Option<Self>, Miss> {
         let from = match (&opened.file, cloud(context, opened.side), &opened.version) {
             (Some(file), _, _) => {
-                seek(file, SeekFrom::Start(0)).map_err(|error| of_errno(opened.side, error))?;
+                seek(file, SeekFrom::Start(0)).map_err(|error| read_failure(opened.side, error))?;
                 Origin::File(file.clone())
             }
             (None, Some(place), Version::Object(tag)) => {
@@ -243,7 +245,7 @@ impl Content {
                 match context.halt.or_halt(place.store.objects.get_opts(&path, options)).await? {
                     Ok(got) => Origin::Object(place.clone(), got.into_stream()),
                     Err(Error::Precondition { .. } | Error::NotFound { .. }) => return Ok(None),
-                    Err(error) => return Err(of(opened.side, place.miss(&error, false))),
+                    Err(error) => return Err(explain(opened.side, place.miss(&error, false))),
                 }
             }
             (None, _, _) => return Err(Miss::All(Failure::fatal(Code::Internal, "a version without an object"))),
@@ -260,7 +262,8 @@ impl Content {
                     let file = file.clone();
                     blocking(move || {
                         let mut block = vec![0; BLOCK];
-                        let count = rustix::io::read(&file, &mut block[..]).map_err(|error| of_errno(side, error))?;
+                        let count =
+                            rustix::io::read(&file, &mut block[..]).map_err(|error| read_failure(side, error))?;
                         block.truncate(count);
                         Ok((count > 0).then(|| Bytes::from(block)))
                     })
@@ -271,7 +274,7 @@ impl Content {
                     .or_halt(stream.next())
                     .await?
                     .transpose()
-                    .map_err(|error| of(side, place.miss(&error, false)))?,
+                    .map_err(|error| explain(side, place.miss(&error, false)))?,
             };
             context.halt.within_object()?;
             let Some(read) = read else { return Ok(false) };
@@ -314,12 +317,12 @@ fn no_version() -> Miss {
     Miss::object(Code::FailedPrecondition, NO_VERSION)
 }
 
-fn of_errno(side: Side, error: Errno) -> Miss {
+fn read_failure(side: Side, error: Errno) -> Miss {
     if side == Side::Source { of_source(error) } else { of_sink_read(error) }
 }
 
-/// What went wrong with one side's object, as the user is to read it of the source's.
-fn of(side: Side, miss: Miss) -> Miss {
+/// Words a failure of one side for the report, which names the source's object.
+fn explain(side: Side, miss: Miss) -> Miss {
     match miss {
         Miss::Object(code, _) if side == Side::Sink => Miss::object(code, COPY_UNREADABLE),
         miss @ (Miss::Object(..) | Miss::All(_) | Miss::Halted) => miss,

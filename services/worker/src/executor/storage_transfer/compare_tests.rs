@@ -89,7 +89,7 @@ async fn put(store: &InMemory, bytes: &'static str) {
 }
 
 #[tokio::test]
-async fn what_is_proven_is_deleted_and_nothing_else() {
+async fn only_proven_objects_are_deleted() {
     let world = World::new("bytes", "bytes").await;
     let proof = world.proof().await;
     world.is_deleted(Some(proof)).await;
@@ -120,7 +120,7 @@ async fn an_object_that_was_replaced_after_the_proof_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_replaced_by_the_same_bytes_is_compared_again() {
+async fn an_object_replaced_by_the_same_bytes_is_compared_again() {
     for source_too in [false, true] {
         let world = World::new("bytes", "bytes").await;
         let proof = world.proof().await;

@@ -1,7 +1,7 @@
 //! A batch from folder to folder, on one thread.
 //!
 //! First all of it is carried out, then the sink is made durable, then what was moved is deleted from the source. Each
-//! object is counted after its last step, in order, so that a batch that is stopped in between tells exactly how far it has
+//! object is counted after its last step, in order, so that a batch that is stopped in between reports exactly how far it has
 //! come.
 
 use super::context::Context;
@@ -91,7 +91,7 @@ fn skip_or_copy(context: &Context, entry: &Entry, copier: &mut Copier<'_>) -> Re
         Ok(Compared::Equal(proof)) => Then::Delete(Some(proof)),
         Ok(Compared::Changed) => Then::Delete(None),
         Ok(Compared::Differ) if context.overwrite != OverwriteWhen::Never => return copy(context, entry, true, copier),
-        Ok(Compared::Differ | Compared::Gone) => Then::Keep,
+        Ok(Compared::Differ | Compared::SourceMissing) => Then::Keep,
         Err(Miss::Object(code, details)) => Then::Refuse(code, details),
         Err(miss) => return Err(miss),
     };
@@ -143,13 +143,13 @@ fn count(report: &mut Report, decision: &Decision, outcome: Outcome, deleted: Op
     match (decision, outcome) {
         (Decision::Copy(entry, _) | Decision::Skip(entry, _), Outcome::Copied(bytes)) => {
             report.copied(bytes);
-            report.moved(entry, deleted);
+            report.record_move(entry, deleted);
         }
         (Decision::Skip(entry, _), Outcome::Skipped) => {
             report.skipped(entry);
-            report.moved(entry, deleted);
+            report.record_move(entry, deleted);
         }
         (decision, Outcome::Missed(code, details)) => report.missed(decision, code, details),
-        (decision, Outcome::Copied(_) | Outcome::Skipped | Outcome::Done) => report.told(decision),
+        (decision, Outcome::Copied(_) | Outcome::Skipped | Outcome::Done) => report.record(decision),
     }
 }

@@ -18,7 +18,7 @@ pub const NOT_STEADY: &str = "it or its copy kept changing while they were compa
 /// The same, where the sink could not be read.
 pub const COPY_UNREADABLE: &str = "its copy in the sink could not be read to be compared, and so it was not deleted";
 /// The same, where a store does not identify the versions of its objects.
-pub const NO_VERSION: &str = "a store does not tell its version (no entity tag), and so it was not deleted";
+pub const NO_VERSION: &str = "a store returns no entity tag for it, and so it was not deleted";
 /// The two names lead to one file: deleting one would delete the other.
 pub const ONE_FILE: &str = "its copy in the sink is the same file under the same name, and so it was not deleted";
 
@@ -35,7 +35,7 @@ pub struct FileId {
 
 impl FileId {
     /// The state that a look at a file shows.
-    pub fn of(stat: &Stat) -> Self {
+    pub fn from_stat(stat: &Stat) -> Self {
         let touched = Stamp { seconds: stat.st_ctime, nanos: u32::try_from(stat.st_ctime_nsec).unwrap_or(0) };
         Self {
             device: stat.st_dev,
@@ -62,8 +62,8 @@ pub enum Version {
 }
 
 impl Version {
-    /// The version that a store describes; `None` if the store does not identify versions.
-    pub fn of_object(meta: &ObjectMeta) -> Option<Self> {
+    /// The version that a store reports; `None` if the store does not identify versions.
+    pub fn from_meta(meta: &ObjectMeta) -> Option<Self> {
         meta.e_tag.clone().map(Self::Object)
     }
 }
@@ -86,6 +86,6 @@ pub enum Compared<V = Version> {
     Differ,
     /// One side changed while it was read.
     Changed,
-    /// The source does not have the object any more.
-    Gone,
+    /// The source no longer has the object.
+    SourceMissing,
 }

@@ -132,7 +132,7 @@ impl Reader {
                 blocking(move || {
                     let after = fstat(&file).map_err(of_source)?;
                     let same = size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before);
-                    let (before, after) = (FileId::of(&before), FileId::of(&after));
+                    let (before, after) = (FileId::from_stat(&before), FileId::from_stat(&after));
                     Ok((same, (before == after).then_some(Version::File(after))))
                 })
                 .await?

@@ -109,8 +109,8 @@ impl Report {
         }
     }
 
-    /// What became of an object of the source that is in the sink; `None` if it was not to be deleted.
-    pub fn moved(&mut self, entry: &Entry, deleted: Option<Result<(), (Code, String)>>) {
+    /// The result of the delete of a source object; `None` if it was not to be deleted.
+    pub fn record_move(&mut self, entry: &Entry, deleted: Option<Result<(), (Code, String)>>) {
         match deleted {
             None => {}
             Some(Ok(())) => {
@@ -131,8 +131,8 @@ impl Report {
         }
     }
 
-    /// A decision about anything but an object to copy was carried out.
-    pub fn told(&mut self, decision: &Decision) {
+    /// A decision that copies nothing was carried out.
+    pub fn record(&mut self, decision: &Decision) {
         match decision {
             Decision::Delete(entry) => self.deleted(entry, Ok(())),
             Decision::Broken(broken) => self.broken(broken),

@@ -143,7 +143,7 @@ impl FileWriter {
             let mut folders = Folders::new(sink.root.as_fd(), true);
             copy::publish(&mut folders, &sink.temporary, &name, &key, replace, &context.halt)?;
             // After the rename, which changes the state.
-            Ok(fstat(&file).ok().map(|stat| Version::File(FileId::of(&stat))))
+            Ok(fstat(&file).ok().map(|stat| Version::File(FileId::from_stat(&stat))))
         })
         .await
     }

@@ -88,7 +88,7 @@ async fn a_file_that_looks_like_its_copy_is_skipped_where_nothing_is_deleted() {
 
 /// A worker that died after a copy and before the delete, or whose machine lost what was not durable yet.
 #[tokio::test]
-async fn what_a_dead_attempt_copied_is_proven_before_it_is_deleted() {
+async fn a_copy_of_a_dead_attempt_is_proven_before_the_delete() {
     let world = World::new().await;
     for number in 0..4 {
         world.put(&format!("file-{number}"), &content(number, 10_000));
@@ -178,7 +178,7 @@ async fn a_move_onto_itself_by_a_link_is_refused() {
 
 /// What can't be deleted is told of, and its copy counts.
 #[tokio::test]
-async fn a_source_that_refuses_the_delete_is_told_of() {
+async fn a_refused_delete_is_reported() {
     let world = World::new().await;
     world.put("a", b"copied");
     world.put("fixed/b", b"copied");

@@ -52,7 +52,7 @@ async fn a_new_file_of_the_same_name_and_size_is_copied_before_it_is_deleted() {
 
 /// What was copied before is proven, by its MD5 where the store tells it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_there_already_is_deleted_without_another_copy() {
+async fn objects_already_in_the_sink_are_deleted_without_another_copy() {
     let Some(moto) = Moto::start().await else { return };
     let world = moto.world().await;
     for (key, size) in SIZES {

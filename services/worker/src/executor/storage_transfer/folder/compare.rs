@@ -28,7 +28,7 @@ pub fn compare(
     throttle: Option<&Throttle>,
 ) -> Result<Compared<FileId>, Miss> {
     let (one, one_before) = match open(source, key) {
-        Err(Errno::NOENT) => return Ok(Compared::Gone),
+        Err(Errno::NOENT) => return Ok(Compared::SourceMissing),
         Ok(None) => return Ok(Compared::Differ),
         Ok(Some(opened)) => opened,
         Err(error) => return Err(of_source(error)),
@@ -39,11 +39,11 @@ pub fn compare(
         Err(error) => return Err(of_sink_read(error)),
     };
     let (proof, equal) = (
-        Proof { source: FileId::of(&one_before), sink: FileId::of(&other_before) },
+        Proof { source: FileId::from_stat(&one_before), sink: FileId::from_stat(&other_before) },
         one_before.st_size == other_before.st_size && equal(&one, &other, buffer, halt, throttle)?,
     );
-    if FileId::of(&look_at(&one).map_err(of_source)?) != proof.source
-        || FileId::of(&look_at(&other).map_err(of_sink_read)?) != proof.sink
+    if FileId::from_stat(&look_at(&one).map_err(of_source)?) != proof.source
+        || FileId::from_stat(&look_at(&other).map_err(of_sink_read)?) != proof.sink
     {
         return Ok(Compared::Changed);
     }
@@ -67,13 +67,13 @@ pub fn compare(
 pub fn state(folders: &mut Folders<'_>, key: &str) -> rustix::io::Result<Option<FileId>> {
     let looked = folders.of(key).and_then(|(folder, name)| look(folder, name.as_bytes()));
     match looked {
-        Ok(stat) => Ok(is_file(&stat).then(|| FileId::of(&stat))),
+        Ok(stat) => Ok(is_file(&stat).then(|| FileId::from_stat(&stat))),
         Err(error) if error == Errno::NOENT || is_no_file(error) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Deletes a file of the source if it is still in this state, or gone already; returns whether it was.
+/// Deletes a file of the source if it is still in this state. Returns whether it is deleted now.
 ///
 /// # Errors
 /// [`Miss`].
@@ -84,7 +84,7 @@ pub fn delete_if(source: &mut Folders<'_>, key: &str, expected: &FileId, halt: &
     };
     match look(folder, name.as_bytes()) {
         Err(Errno::NOENT) => return Ok(true),
-        Ok(stat) if is_file(&stat) && FileId::of(&stat) == *expected => {}
+        Ok(stat) if is_file(&stat) && FileId::from_stat(&stat) == *expected => {}
         Ok(_) => return Ok(false),
         Err(error) => return Err(of_source(error)),
     }
@@ -111,9 +111,9 @@ pub fn open(folders: &mut Folders<'_>, key: &str) -> rustix::io::Result<Option<(
 /// stays when the other is deleted.
 fn is_one_name(source: &mut Folders<'_>, sink: &mut Folders<'_>, key: &str) -> Result<bool, Miss> {
     let (folder, _) = source.of(key).map_err(of_source)?;
-    let one = FileId::of(&look_at(folder).map_err(of_source)?);
+    let one = FileId::from_stat(&look_at(folder).map_err(of_source)?);
     let (folder, _) = sink.of(key).map_err(of_sink_read)?;
-    let other = FileId::of(&look_at(folder).map_err(of_sink_read)?);
+    let other = FileId::from_stat(&look_at(folder).map_err(of_sink_read)?);
     Ok(one.is_same_inode(&other))
 }
 

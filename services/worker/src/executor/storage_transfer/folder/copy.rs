@@ -121,7 +121,7 @@ impl<'a> Copier<'a> {
             return Ok(None);
         }
         finish(&to, Some(changed(&before)), (mode.intersects(self.umask)).then_some(mode)).map_err(of_sink)?;
-        let source = (FileId::of(&before) == FileId::of(&after)).then(|| FileId::of(&before));
+        let source = (FileId::from_stat(&before) == FileId::from_stat(&after)).then(|| FileId::from_stat(&before));
         Ok(Some(Filled { bytes: copied, file: to, source }))
     }
 
@@ -185,7 +185,7 @@ impl<'a> Copier<'a> {
     fn publish(&mut self, entry: &Entry, file: &str, replace: Replace, filled: &Filled) -> Result<Copied, Miss> {
         publish(&mut self.sink, self.temporary, file, &entry.key, replace, self.halt)?;
         // After the rename, which changes the state.
-        let sink = look_at(&filled.file).ok().map(|stat| FileId::of(&stat));
+        let sink = look_at(&filled.file).ok().map(|stat| FileId::from_stat(&stat));
         let proof = filled.source.zip(sink).map(|(source, sink)| Proof { source, sink });
         Ok(Copied { bytes: filled.bytes, proof })
     }
@@ -223,7 +223,7 @@ impl<'a> Copier<'a> {
                 Compared::Equal(equal) => proof = Some(equal),
                 Compared::Changed => {}
                 Compared::Differ => return Err(Miss::object(Code::FailedPrecondition, NOT_THE_SAME)),
-                Compared::Gone => return Ok(()),
+                Compared::SourceMissing => return Ok(()),
             }
         }
         Err(Miss::object(Code::FailedPrecondition, NOT_STEADY))
