@@ -9,6 +9,8 @@ mod folders;
 mod http;
 mod measures;
 pub mod moto;
+mod moves;
+mod moves_cloud;
 mod options;
 mod refusals;
 mod stops;

@@ -120,6 +120,14 @@ impl Found {
         }
     }
 
+    /// Its entity tag.
+    pub fn into_tag(self) -> Option<String> {
+        match self {
+            Self::Object(version, _) => version.tag,
+            Self::Absent | Self::Hidden => None,
+        }
+    }
+
     /// Which of our writes it comes from.
     pub fn mark(&self) -> Option<&Mark> {
         match self {

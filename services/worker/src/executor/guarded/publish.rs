@@ -79,7 +79,7 @@ impl Author {
 }
 
 /// Makes an object visible under a path, in the place of what is expected there. Another writer's object that has appeared
-/// there meanwhile is replaced as well if `overwrites`.
+/// there meanwhile is replaced as well if `overwrites`. Returns the entity tag of what was written, if the store tells one.
 ///
 /// # Errors
 /// [`NotPublished`]. After [`NotPublished::Store`] and [`NotPublished::Fenced`] it may be visible all the same.
@@ -90,12 +90,13 @@ pub async fn publish(
     expected: &Expected,
     overwrites: bool,
     author: &Author,
-) -> Result<(), NotPublished> {
+) -> Result<Option<String>, NotPublished> {
     let begun = Instant::now();
     let mut condition = author.while_held(first_condition(store, path, expected)).await??;
     for pauses in 0.. {
-        let Err(error) = author.while_held(send(store, path, content, &condition, author)).await? else {
-            return Ok(());
+        let error = match author.while_held(send(store, path, content, &condition, author)).await? {
+            Ok(tag) => return Ok(tag),
+            Err(error) => error,
         };
         let answer = answer(&error).ok_or(NotPublished::Unsupported)?;
         tracing::warn!(%path, %error, ?answer, "a write to a store did not succeed");
@@ -107,7 +108,7 @@ pub async fn publish(
         }
         let found = author.while_held(look(store, path)).await?.map_err(NotPublished::Store)?;
         condition = match after_write(answer, &condition, &found, &author.mark, overwrites) {
-            AfterWrite::Published => return Ok(()),
+            AfterWrite::Published => return Ok(found.into_tag()),
             AfterWrite::TakenOver => return Err(NotPublished::Fenced),
             AfterWrite::Occupied => return Err(NotPublished::Occupied),
             AfterWrite::Hidden => return Err(NotPublished::Hidden),
@@ -139,7 +140,7 @@ async fn send(
     content: Content<'_>,
     condition: &Condition,
     author: &Author,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     match content {
         Content::Whole(bytes) => store.once.put(path, bytes.clone(), condition, &author.mark).await,
         Content::Parts(id, parts) => store.once.complete(path, id, parts.to_vec(), condition).await,

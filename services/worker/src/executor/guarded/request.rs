@@ -51,8 +51,14 @@ impl Once {
             }
     }
 
-    /// Writes a whole object.
-    pub async fn put(&self, path: &Path, bytes: Bytes, condition: &Condition, mark: &Mark) -> Result<(), Error> {
+    /// Writes a whole object; returns its entity tag.
+    pub async fn put(
+        &self,
+        path: &Path,
+        bytes: Bytes,
+        condition: &Condition,
+        mark: &Mark,
+    ) -> Result<Option<String>, Error> {
         let mode = match condition {
             Condition::Any => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
@@ -61,20 +67,20 @@ impl Once {
             }
         };
         let options = PutOptions { mode, attributes: attributes(mark), ..PutOptions::default() };
-        self.objects.put_opts(path, bytes.into(), options).await.map(drop)
+        self.objects.put_opts(path, bytes.into(), options).await.map(|put| put.e_tag)
     }
 
-    /// Makes an upload an object.
+    /// Makes an upload an object; returns its entity tag.
     pub async fn complete(
         &self,
         path: &Path,
         id: &MultipartId,
         parts: Vec<PartId>,
         condition: &Condition,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         // GCS has no condition for this request: an upload that was aborted cannot be completed, and that must do.
         let header = if self.dialect == Dialect::S3 { self.header(condition)? } else { None };
-        with_header(header, self.uploads.complete_multipart(path, id, parts)).await.map(drop)
+        with_header(header, self.uploads.complete_multipart(path, id, parts)).await.map(|put| put.e_tag)
     }
 
     /// Deletes an object.

@@ -98,7 +98,7 @@ impl<'a> SmallObjects<'a> {
         let author = Author::new(self.cx.fence(), lease);
         // Most often nothing is there: the look is left to where the store says otherwise.
         let published = publish(store, path, Content::Whole(&content.into()), &Expected::Absent, true, &author).await;
-        published.map_err(|error| cloud::not_published(&self.bucket.name, &error))
+        published.map(drop).map_err(|error| cloud::not_published(&self.bucket.name, &error))
     }
 
     fn place(&self, name: &str) -> Result<(Place, ObjectName), Failure> {

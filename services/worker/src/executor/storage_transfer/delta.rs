@@ -20,7 +20,8 @@ pub enum SinkKind {
 pub enum Decision {
     /// It goes into the sink.
     Copy(Entry),
-    /// It stays as it is in the sink; whether that is the source's.
+    /// It stays as it is in the sink; whether the listings show no difference. That is no proof: a source object is not
+    /// deleted for it.
     Skip(Entry, bool),
     /// It is deleted from the sink.
     Delete(Entry),
@@ -109,7 +110,7 @@ impl Delta {
                 Some(match there {
                     Some(there) if !self.copies(&entry, there) => {
                         let same = self.same(&entry, there);
-                        Decision::Skip(entry, same)
+                        Decision::Skip(Entry { over: over(Some(there)), ..entry }, same)
                     }
                     there => Decision::Copy(Entry { over: over(there), ..entry }),
                 })

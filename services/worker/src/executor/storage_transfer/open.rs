@@ -1,5 +1,6 @@
 //! Opens the two places of a transfer, and removes what earlier attempts left in the sink.
 
+use super::apart;
 use super::cloud::{self, Budget, CloudPlace};
 use super::conditions::{Conditions, began};
 use super::context::{Context, FolderSink, Sink, Source, umask};
@@ -10,14 +11,14 @@ use super::halt::Halt;
 use super::http_list;
 use super::ledger::Ledger;
 use super::list::{self, Listing};
-use super::place::{At, Spot, bytes_per_second, find};
+use super::place::{At, Spot, are_known_apart, bytes_per_second, find};
 use super::reader::blocking;
 use super::report::Miss;
 use super::throttle::Throttle;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
-use operation::transfer::{DeleteOption, OverwriteWhen, StorageTransfer};
+use operation::transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
 use rustix::fd::{AsFd, OwnedFd};
@@ -33,6 +34,8 @@ pub struct Opened {
     pub sink: Listing<SinkItem>,
     /// Whether the source is a folder.
     pub in_folder: bool,
+    /// Whether the names of the places tell that they are two.
+    pub known_apart: bool,
 }
 
 /// What is done while places are opened.
@@ -58,6 +61,7 @@ pub async fn open(
         let message = "deleteObjectsFromSourceAfterTransfer: nothing is deleted from lists of URLs";
         return Err(nowhere(Failure::fatal(Code::Unimplemented, message)));
     }
+    let known_apart = are_known_apart(&source_spot.at, &sink_spot.at);
     let halt = Halt::new(cx.attempt().clone());
     let after = ledger.begins_after().map(ToOwned::to_owned);
     let (source_name, sink_name) = (source_spot.name.clone(), sink_spot.name.clone());
@@ -69,6 +73,7 @@ pub async fn open(
     let (sink, sink_listing) = sink.map_err(|ended| (sink_name.clone(), ended))?;
     Ok(Opened {
         in_folder: matches!(source, Source::Folder(_)),
+        known_apart,
         context: Context {
             at_a_time: Context::at_a_time(&source, &sink),
             source,
@@ -76,7 +81,7 @@ pub async fn open(
             source_name,
             sink_name,
             delete: spec.options.delete,
-            overwrites: spec.options.overwrite() != OverwriteWhen::Never,
+            overwrite: spec.options.overwrite(),
             budget: Budget::default(),
             throttle: bytes_per_second(spec, project, config).map(Throttle::new),
             halt,
@@ -200,6 +205,17 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
         return Err(Failure::passing("an upload of an earlier attempt could not be aborted").into());
     }
     Ok(())
+}
+
+/// Checks that a move does not lead onto itself.
+///
+/// # Errors
+/// [`Ended`]: it does.
+pub async fn check_apart(context: &Arc<Context>, cx: &Safepoint) -> Result<(), Ended> {
+    // Dropped at a stop, the wait leaves this to finish: it removes its mark.
+    let checked = cx.work().spawn(apart::check(context.clone(), cx.fence()));
+    let checked = async { checked.await.unwrap_or_else(|_| Err(Miss::All(Failure::passing("a check died")))) };
+    in_time(cx, checked).await
 }
 
 /// Waits for what is safe to drop.

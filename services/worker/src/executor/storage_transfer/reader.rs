@@ -5,6 +5,7 @@ use super::entry::{Entry, Stamp};
 use super::folder::failure::of_source;
 use super::folder::{Folders, changed, copy, size};
 use super::http_list;
+use super::proof::{FileId, Version};
 use super::report::Miss;
 use crate::work::Work;
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct About {
 pub struct Reader {
     /// What is known of it.
     pub about: About,
+    /// The entity tag that a store's object was asked for by.
+    tag: Option<String>,
     bytes: Bytestream,
 }
 
@@ -59,11 +62,15 @@ impl Reader {
                     return Err(Miss::object(Code::FailedPrecondition, "it was changed after it was listed"));
                 }
                 let bytes = Bytestream::Cloud(got.into_stream());
-                Ok(Self { about: About { size: entry.size, modified: entry.modified, mode: None }, bytes })
+                Ok(Self {
+                    about: About { size: entry.size, modified: entry.modified, mode: None },
+                    tag: entry.tag.clone(),
+                    bytes,
+                })
             }
             Source::Http(source) => {
                 let bytes = Bytestream::Http(source.get(entry).await?);
-                Ok(Self { about: About { size: entry.size, modified: None, mode: None }, bytes })
+                Ok(Self { about: About { size: entry.size, modified: None, mode: None }, tag: None, bytes })
             }
         }
     }
@@ -83,7 +90,7 @@ impl Reader {
             return Err(Miss::object(Code::FailedPrecondition, "it is no file any more"));
         }
         let about = About { size: size(&stat), modified: Some(changed(&stat)), mode: Some(stat.st_mode & 0o777) };
-        Ok(Self { about, bytes: Bytestream::File(Arc::new(file), stat) })
+        Ok(Self { about, tag: None, bytes: Bytestream::File(Arc::new(file), stat) })
     }
 
     /// The next bytes; none at the end.
@@ -113,23 +120,28 @@ impl Reader {
         }
     }
 
-    /// Whether what was read is one state of the object: `bytes` is how much that was.
+    /// Whether what was read is one state of the object: `bytes` is how much that was. Returns its version, where that is
+    /// certain.
     ///
     /// # Errors
     /// [`Miss`]: it is not.
-    pub async fn whole(&mut self, context: &Context, bytes: u64) -> Result<(), Miss> {
-        let same = match &self.bytes {
+    pub async fn whole(&mut self, context: &Context, bytes: u64) -> Result<Option<Version>, Miss> {
+        let (same, version) = match &self.bytes {
             Bytestream::File(file, before) => {
                 let (file, before) = (file.clone(), *before);
                 blocking(context.halt.work(), move || {
                     let after = fstat(&file).map_err(of_source)?;
-                    Ok(size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before))
+                    let same = size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before);
+                    let (before, after) = (FileId::from_stat(&before), FileId::from_stat(&after));
+                    Ok((same, (before == after).then_some(Version::File(after))))
                 })
                 .await?
             }
-            Bytestream::Cloud(_) | Bytestream::Http(_) => bytes == self.about.size,
+            // It was read on the condition that it is this version.
+            Bytestream::Cloud(_) => (bytes == self.about.size, self.tag.clone().map(Version::Object)),
+            Bytestream::Http(_) => (bytes == self.about.size, None),
         };
-        if same { Ok(()) } else { Err(Miss::object(Code::FailedPrecondition, "it was changed while it was read")) }
+        if same { Ok(version) } else { Err(Miss::object(Code::FailedPrecondition, "it was changed while it was read")) }
     }
 }
 

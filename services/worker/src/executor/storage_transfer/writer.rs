@@ -4,14 +4,17 @@ use super::cloud::{PART, Upload};
 use super::context::{Context, FolderSink, Sink};
 use super::engine::Note;
 use super::entry::Entry;
+use super::folder::copy::Replace;
 use super::folder::failure::of_sink;
 use super::folder::{Folders, copy};
+use super::proof::{FileId, Version};
 use super::reader::{About, blocking};
 use super::report::Miss;
 use bytes::{Bytes, BytesMut};
+use operation::transfer::OverwriteWhen;
 use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fstat};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -60,7 +63,8 @@ impl<'a> Writer<'a> {
         let Sink::Cloud(place) = &context.sink else {
             return Ok(Self::Folder(FileWriter::create(context.clone(), about.mode).await?));
         };
-        let over = (entry.over.clone(), context.overwrites);
+        let overwrites = context.overwrite != OverwriteWhen::Never && context.replaces(entry) == Replace::Any;
+        let over = (entry.over.clone(), overwrites);
         Ok(Self::Cloud(Box::new(Upload::new(place, &entry.key, about.size, over, &context.halt, notes)?)))
     }
 
@@ -75,14 +79,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes it visible under its key.
+    /// Makes it visible under its key; returns the version that it is there, where that is told.
     ///
     /// # Errors
     /// [`Miss`]: then [`Writer::abort`].
-    pub async fn publish(&mut self, key: &str, about: About) -> Result<(), Miss> {
+    pub async fn publish(&mut self, key: &str, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         match self {
-            Self::Folder(file) => file.publish(key.to_owned(), about).await,
-            Self::Cloud(upload) => upload.publish().await,
+            Self::Folder(file) => file.publish(key.to_owned(), about, replace).await,
+            Self::Cloud(upload) => Ok(upload.publish().await?.map(Version::Object)),
         }
     }
 
@@ -133,7 +137,7 @@ impl FileWriter {
         Ok(())
     }
 
-    async fn publish(&mut self, key: String, about: About) -> Result<(), Miss> {
+    async fn publish(&mut self, key: String, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         self.flush().await?;
         let (context, file, name) = (self.context.clone(), self.file.clone(), self.name.clone());
         let (modified, mode) = (about.modified, about.mode.map(Mode::from_raw_mode));
@@ -142,7 +146,9 @@ impl FileWriter {
             let mode = mode.filter(|mode| mode.intersects(sink.umask));
             copy::finish(&file, modified, mode).map_err(of_sink)?;
             let mut folders = Folders::new(sink.root.as_fd(), true);
-            copy::publish(&mut folders, &sink.temporary, &name, &key, &context.halt)
+            copy::publish(&mut folders, &sink.temporary, &name, &key, replace, &context.halt)?;
+            // After the rename, which changes the state.
+            Ok(fstat(&file).ok().map(|stat| Version::File(FileId::from_stat(&stat))))
         })
         .await
     }

@@ -6,13 +6,12 @@ mod upload;
 pub use list::{Listed, Pages};
 pub use upload::{PART, Upload, abort_former};
 
-use super::entry::Entry;
 use super::halt::Halt;
 use super::report::Miss;
 use crate::executor::guarded::{self, Look, NotDeleted, NotPublished, status};
 use crate::executor::sink::CloudStore;
-use object_store::Error;
 use object_store::path::Path;
+use object_store::{Error, ObjectMeta, ObjectStoreExt};
 use operation::{Code, Failure};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -88,22 +87,21 @@ impl CloudPlace {
         Failure::fatal(code, format!("the bucket {bucket} {what}"))
     }
 
-    /// Deletes an object as it was listed; one that is not there counts as deleted.
+    /// Deletes the object with this entity tag. Returns whether it is deleted now: not if another object has its name. One that
+    /// is not there counts as deleted.
     ///
     /// # Errors
     /// [`Miss`].
-    pub async fn delete(&self, listed: &Entry, when: Look, halt: &Halt) -> Result<(), Miss> {
-        let path = self.path(&listed.key)?;
-        let deleted = guarded::delete(&self.store, &path, listed.tag.as_deref(), when, &halt.lease()).await;
-        deleted.map_err(|error| match error {
-            NotDeleted::Fenced => halt.fenced().into(),
-            NotDeleted::Changed => {
-                Miss::object(Code::FailedPrecondition, "it was changed after it was listed, and so not deleted")
-            }
-            NotDeleted::Hidden => Miss::object(Code::PermissionDenied, guarded::HIDDEN),
-            NotDeleted::Unsupported => Miss::All(self.unsupported()),
-            NotDeleted::Store(error) => self.miss(&error, false),
-        })
+    pub async fn delete(&self, key: &str, tag: Option<&str>, when: Look, halt: &Halt) -> Result<bool, Miss> {
+        let path = self.path(key)?;
+        match guarded::delete(&self.store, &path, tag, when, &halt.lease()).await {
+            Ok(()) => Ok(true),
+            Err(NotDeleted::Changed) => Ok(false),
+            Err(NotDeleted::Fenced) => Err(halt.fenced().into()),
+            Err(NotDeleted::Hidden) => Err(Miss::object(Code::PermissionDenied, guarded::HIDDEN)),
+            Err(NotDeleted::Unsupported) => Err(Miss::All(self.unsupported())),
+            Err(NotDeleted::Store(error)) => Err(self.miss(&error, false)),
+        }
     }
 
     /// What it means that an object is not in the sink.
@@ -125,6 +123,18 @@ impl CloudPlace {
     fn unsupported(&self) -> Failure {
         let message = format!("the bucket {}: {}", self.bucket, guarded::UNSUPPORTED);
         Failure::fatal(Code::FailedPrecondition, message)
+    }
+
+    /// What the store tells of an object now; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Miss`].
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, Miss> {
+        match self.store.objects.head(&self.path(key)?).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.miss(&error, false)),
+        }
     }
 }
 

@@ -123,11 +123,11 @@ impl<'a> Upload<'a> {
         Err(Miss::Halted)
     }
 
-    /// Makes it visible.
+    /// Makes it visible; returns its entity tag, where the store tells one.
     ///
     /// # Errors
     /// [`Miss`]: then [`Upload::abort`].
-    pub async fn publish(&mut self) -> Result<(), Miss> {
+    pub async fn publish(&mut self) -> Result<Option<String>, Miss> {
         if self.open.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;
         }
@@ -139,13 +139,13 @@ impl<'a> Upload<'a> {
         let parts = std::mem::take(&mut self.parts);
         let complete =
             async { failpoint::around!("worker.transfer_complete", self.send(Content::Parts(&id, &parts)).await) };
-        self.answered(complete).await?.map_err(|error| self.refused(error))?;
+        let completed = self.answered(complete).await?.map_err(|error| self.refused(error))?;
         self.open = None;
         let _ = self.notes.send(Note::Over(self.noted(&id)));
-        Ok(())
+        Ok(completed)
     }
 
-    async fn send(&self, content: Content<'_>) -> Result<(), Refused> {
+    async fn send(&self, content: Content<'_>) -> Result<Option<String>, Refused> {
         let (expected, overwrites) = &self.over;
         let sent = publish(&self.place.store, &self.path, content, expected, *overwrites, &self.author).await;
         sent.map_err(Refused::ByStore)
