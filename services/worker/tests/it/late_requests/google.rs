@@ -23,7 +23,7 @@ async fn late_requests_to_gcs_are_refused_by_generation() {
         .args(["--exact", "--ignored", "--nocapture", half])
         .env("TEST_GCS", &address)
         .env("GOOGLE_BASE_URL", format!("http://{address}"))
-        .env("GOOGLE_SKIP_SIGNATURE", "true");
+        .env("GOOGLE_BEARER_TOKEN", "test");
     let output = command.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
