@@ -7,6 +7,7 @@ use crate::body;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::observe::RequestId;
+use crate::off_reactor;
 use crate::operations::Actor;
 use crate::query::Query;
 use crate::source_address::source_address;
@@ -103,19 +104,22 @@ impl Identified {
     /// See [`body::read`] and [`Fields::parse`].
     pub async fn body(&mut self) -> Result<Fields, ApiError> {
         let body = body::read(&self.request, &mut self.payload).await?;
-        Fields::parse(&body)
+        if body.len() <= off_reactor::SMALL {
+            return Fields::parse(&body);
+        }
+        off_reactor::run(move || Fields::parse(&body)).await?
     }
 
     /// The parameters. A client whose URI became too long sends them as the form of a POST, and the token of the next page
     /// behind the `?` all the same: what stands there wins.
     ///
     /// # Errors
-    /// See [`body::read`].
+    /// See [`body::read`] and [`Query::parse`].
     pub async fn query(&mut self) -> Result<Query, ApiError> {
-        let query = Query::parse(self.request.query_string().as_bytes());
+        let query = Query::parse(self.request.query_string().as_bytes())?;
         if sent_as_form(self.request.headers()) {
             let form = body::read(&self.request, &mut self.payload).await?;
-            return Ok(Query::parse(&form).overlaid(query));
+            return Ok(Query::parse(&form)?.overlaid(query));
         }
         Ok(query)
     }
@@ -163,6 +167,18 @@ impl Call {
     /// What the handlers share.
     pub fn api(&self) -> &Api {
         self.caller.api()
+    }
+
+    /// Judges a request where that costs what the caller chooses.
+    ///
+    /// # Errors
+    /// See [`off_reactor::run`]; what the judge says.
+    pub async fn judge<T: Send + 'static>(
+        &self,
+        judge: impl FnOnce(&Api, &ProjectId) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (api, project) = (self.caller.api.clone(), self.project.clone());
+        off_reactor::run(move || judge(&api, &project)).await?
     }
 
     /// A segment of the path, decoded.

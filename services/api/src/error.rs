@@ -1,6 +1,8 @@
 //! The one error of the api, and its form on the wire (AIP-193, `google/rpc/error_details.proto`).
 
+use crate::bounds::cut;
 use crate::operations::OperationsError;
+pub use crate::violations::{Violation, Violations};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -12,54 +14,13 @@ use std::fmt;
 /// `ErrorInfo.domain` of every error: with the reason it tells which error it is.
 const DOMAIN: &str = "safepoint";
 
+/// Bytes of a message, of a detail and of a resource's name: each may repeat what the caller wrote.
+const LONGEST_MESSAGE: usize = 8 * 1024;
+const LONGEST_DETAIL: usize = 4 * 1024;
+const LONGEST_NAME: usize = 512;
+
 /// The header that names a request, in calls and in answers.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// A field of a request, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The field's path, e.g. `csvExportOptions.selectQuery`.
-    pub field: String,
-    /// What is wrong, as the end of a sentence that begins with the field.
-    pub description: String,
-}
-
-/// What is wrong with a request; all of it in one answer where possible.
-#[derive(Debug, Default)]
-pub struct Violations {
-    wrong: Vec<Violation>,
-    not_implemented: Vec<Violation>,
-}
-
-impl Violations {
-    /// Notes one more. The first one of a field stands: what follows from it is noise.
-    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        let field = field.into();
-        if self.wrong.iter().all(|noted| noted.field != field) {
-            self.wrong.push(Violation { field, description: description.into() });
-        }
-    }
-
-    /// Notes a field that asks for what the vendor has and we have not. `instead` says what to do.
-    pub fn not_implemented(&mut self, field: impl Into<String>, instead: &str) {
-        let description = format!("is not implemented: {instead}");
-        self.not_implemented.push(Violation { field: field.into(), description });
-    }
-
-    /// An error where something is wrong.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` with all that is wrong, or else UNIMPLEMENTED with all that we have not.
-    pub fn into_result(self) -> Result<(), ApiError> {
-        if !self.wrong.is_empty() {
-            return Err(ApiError::invalid(self.wrong));
-        }
-        if !self.not_implemented.is_empty() {
-            return Err(ApiError::of_fields(Code::Unimplemented, "FIELD_NOT_IMPLEMENTED", self.not_implemented));
-        }
-        Ok(())
-    }
-}
 
 /// What a caller is told when a call fails. Boxed, so that a `Result` stays small.
 #[derive(Debug, Clone)]
@@ -86,7 +47,7 @@ impl ApiError {
             code,
             http_status: code.http_status(),
             reason,
-            message: message.into(),
+            message: cut(message.into(), LONGEST_MESSAGE),
             metadata: Map::new(),
             violations: Vec::new(),
             resource: None,
@@ -101,7 +62,8 @@ impl ApiError {
         Self::of_fields(Code::InvalidArgument, "INVALID_FIELD", violations)
     }
 
-    fn of_fields(code: Code, reason: &'static str, violations: Vec<Violation>) -> Self {
+    /// What is wrong with which fields, by another code.
+    pub(crate) fn of_fields(code: Code, reason: &'static str, violations: Vec<Violation>) -> Self {
         let told: Vec<_> = violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
         let fields: Vec<_> = violations.iter().map(|v| v.field.as_str()).collect();
         let mut error = Self::new(code, reason, told.join("; ")).with("fields", fields.join(","));
@@ -111,14 +73,16 @@ impl ApiError {
 
     /// `INVALID_ARGUMENT`: what is wrong with one field.
     pub fn invalid_field(field: impl Into<String>, description: impl Into<String>) -> Self {
-        Self::invalid(vec![Violation { field: field.into(), description: description.into() }])
+        Self::invalid(vec![Violation::new(field, description)])
     }
 
     /// `NOT_FOUND`: a resource by its type and name.
     pub fn not_found(reason: &'static str, resource_type: &'static str, name: &str) -> Self {
         let kind = resource_type.rsplit('/').next().unwrap_or(resource_type);
-        let mut error = Self::new(Code::NotFound, reason, format!("{kind} {name} not found")).with("resource", name);
-        error.0.resource = Some((resource_type, name.to_owned()));
+        let name = cut(name.to_owned(), LONGEST_NAME);
+        let message = format!("{kind} {name} not found");
+        let mut error = Self::new(Code::NotFound, reason, message).with("resource", name.as_str());
+        error.0.resource = Some((resource_type, name));
         error
     }
 
@@ -134,7 +98,7 @@ impl ApiError {
 
     /// Adds a detail that programs can read (`ErrorInfo.metadata`).
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.0.metadata.insert(key.to_owned(), Value::String(value.into()));
+        self.0.metadata.insert(key.to_owned(), Value::String(cut(value.into(), LONGEST_DETAIL)));
         self
     }
 

@@ -1,8 +1,11 @@
 //! Reads a JSON object as a protobuf message is read (<https://protobuf.dev/programming-guides/json/>): names in
 //! camelCase or `snake_case`, null and the empty text are absent, numbers may be texts. Stricter in one thing: what
-//! is left over is refused by name. All that is wrong is collected, so that one answer tells it all.
+//! is left over is refused by name. All that is wrong is collected, so that one answer tells it all. No object, list or text
+//! is longer than [`crate::bounds`] says, so what is done with one afterwards costs little.
 
+use crate::bounds::{LONGEST_TEXT, MOST_ITEMS, MOST_NAMES};
 use crate::error::{ApiError, Violations};
+use crate::time_text::thousands;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -48,11 +51,16 @@ impl Fields {
 
     /// A text.
     pub fn text(&mut self, name: &str, violations: &mut Violations) -> Option<String> {
+        self.long_text(name, LONGEST_TEXT, violations)
+    }
+
+    /// A text of at most so many characters.
+    pub fn long_text(&mut self, name: &str, most: usize, violations: &mut Violations) -> Option<String> {
         let value = self.take(name, violations)?;
         let Value::String(text) = value else {
             return self.wrong(name, "a string", &value, violations);
         };
-        if text.is_empty() { None } else { checked(&self.path(name), text, violations) }
+        if text.is_empty() { None } else { checked(&self.path(name), text, most, violations) }
     }
 
     /// A truth value.
@@ -81,11 +89,7 @@ impl Fields {
 
     /// A list of such words.
     pub fn words<T: Copy>(&mut self, name: &str, words: &Words<T>, violations: &mut Violations) -> Vec<T> {
-        let Some(value) = self.take(name, violations) else { return Vec::new() };
-        let Value::Array(items) = value else {
-            let _: Option<()> = self.wrong(name, "a list of strings", &value, violations);
-            return Vec::new();
-        };
+        let items = self.list(name, violations).unwrap_or_default();
         let item =
             |(index, item): (usize, &Value)| words.read(item, self.path(&format!("{name}[{index}]")), violations);
         items.iter().enumerate().filter_map(item).collect()
@@ -93,15 +97,12 @@ impl Fields {
 
     /// A list of texts. An empty text in it is handed on: what it means is the caller's business.
     pub fn texts(&mut self, name: &str, violations: &mut Violations) -> Option<Vec<String>> {
-        let value = self.take(name, violations)?;
-        let Value::Array(items) = value else {
-            return self.wrong(name, "a list of strings", &value, violations);
-        };
+        let items = self.list(name, violations)?;
         let mut texts = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let indexed = format!("{name}[{index}]");
             if let Value::String(text) = item {
-                texts.extend(checked(&self.path(&indexed), text, violations));
+                texts.extend(checked(&self.path(&indexed), text, LONGEST_TEXT, violations));
             } else {
                 let _: Option<()> = self.wrong(&indexed, "a string", &item, violations);
             }
@@ -123,8 +124,8 @@ impl Fields {
         let mut texts = BTreeMap::new();
         for (name, value) in &self.members {
             if let Value::String(text) = value {
-                let text = checked(&self.path(name), text.clone(), violations);
-                let name = checked(&self.path(name), name.clone(), violations);
+                let text = checked(&self.path(name), text.clone(), LONGEST_TEXT, violations);
+                let name = checked(&self.path(name), name.clone(), LONGEST_TEXT, violations);
                 texts.extend(name.zip(text));
             } else {
                 let _: Option<()> = self.wrong(name, "a string", value, violations);
@@ -152,6 +153,19 @@ impl Fields {
         for name in self.members.keys() {
             violations.add(self.path(name), "is not a field of this message");
         }
+    }
+
+    fn list(&mut self, name: &str, violations: &mut Violations) -> Option<Vec<Value>> {
+        let value = self.take(name, violations)?;
+        let Value::Array(items) = value else {
+            return self.wrong(name, "a list of strings", &value, violations);
+        };
+        if items.len() > MOST_ITEMS {
+            let most = thousands(MOST_ITEMS as u64);
+            violations.add(self.path(name), format!("holds more than {most} items"));
+            return None;
+        }
+        Some(items)
     }
 
     fn take(&mut self, name: &str, violations: &mut Violations) -> Option<Value> {
@@ -214,7 +228,11 @@ fn members(text: &[u8], whole: &str) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// NUL can stand in no text of Postgres.
-fn checked(path: &str, text: String, violations: &mut Violations) -> Option<String> {
+fn checked(path: &str, text: String, most: usize, violations: &mut Violations) -> Option<String> {
+    if text.chars().nth(most).is_some() {
+        violations.add(path, format!("is longer than {} characters", thousands(most as u64)));
+        return None;
+    }
     if text.contains('\0') {
         violations.add(path, "must not contain the character \\u0000");
         return None;
@@ -301,6 +319,9 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
             if object.contains_key(&name) {
                 return Err(de::Error::custom(format_args!("the field {name:?} is given twice")));
             }
+            if object.len() == MOST_NAMES {
+                return Err(de::Error::custom(format_args!("an object has more than {MOST_NAMES} names")));
+            }
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -357,6 +378,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_is_named_and_not_repeated() {
+        let check = |body: String, expected: &str| assert_eq!(complaints(&body), expected);
+        let text = |count: usize| "ä".repeat(count);
+        check(format!(r#"{{"selectQuery":"{}"}}"#, text(LONGEST_TEXT)), "");
+        check(
+            format!(r#"{{"selectQuery":"{}"}}"#, text(LONGEST_TEXT + 1)),
+            "INVALID_ARGUMENT: selectQuery: is longer than 2,048 characters",
+        );
+        check(format!(r#"{{"tables":[{}"a"]}}"#, r#""a","#.repeat(MOST_ITEMS - 1)), "");
+        check(
+            format!(r#"{{"tables":[{}0]}}"#, "0,".repeat(MOST_ITEMS)),
+            "INVALID_ARGUMENT: tables: holds more than 1,000 items",
+        );
+        check(
+            format!(r#"{{"tables":["a","{}"]}}"#, text(LONGEST_TEXT + 1)),
+            "INVALID_ARGUMENT: tables[1]: is longer than 2,048 characters",
+        );
+    }
+
+    #[test]
     fn words_are_read_by_name_and_by_number() {
         const WORDS: Words<char> = Words { none: "LETTER_UNSPECIFIED", others: &[("A", 'a'), ("B", 'b')] };
         let read = |value: &str| {
@@ -401,6 +442,9 @@ mod tests {
         check("{\n \"a\": }", "line 2 column 7");
         check("{\"a\":1,\"a\":2}", "the field \"a\" is given twice");
         check("{\"a\":{\"b\":1,\"b\":2}}", "the field \"b\" is given twice");
+        let names: Vec<_> = (0..=MOST_NAMES).map(|index| format!("\"n{index}\":0")).collect();
+        check(&format!("{{{}}}", names.join(",")), "an object has more than 128 names at line 1");
+        check(&format!("{{\"a\":[{{{}}}]}}", names.join(",")), "an object has more than 128 names at line 1");
         check("{\"a\":\"\\ud800\"}", "is not valid JSON");
         check(&"[".repeat(100_000), "recursion limit");
         check("{} {}", "trailing characters");

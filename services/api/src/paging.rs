@@ -41,7 +41,7 @@ pub async fn operations(
     order: Order,
 ) -> Result<Paged<Operation>, ApiError> {
     let size = query.page_size()?;
-    let text = query.text("filter")?.unwrap_or_default();
+    let text = query.long_text("filter", filter::LONGEST)?.unwrap_or_default();
     let selection = filter::select(text, language)?;
     // A token's position means another thing in another order.
     let parent = match order {

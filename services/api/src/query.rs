@@ -1,7 +1,9 @@
 //! The parameters of a call that stand behind the `?`, or in the form of a GET that was sent as a POST.
 
-use crate::error::ApiError;
+use crate::bounds::{LONGEST_TEXT, MOST_PARAMETERS};
+use crate::error::{ApiError, Violations};
 use crate::fields::snake_case;
+use crate::time_text::thousands;
 use operation::Code;
 use url::form_urlencoded;
 
@@ -14,8 +16,15 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Parses `a=b&c=d`.
-    pub fn parse(text: &[u8]) -> Self {
-        Self(form_urlencoded::parse(text).into_owned().collect())
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for more parameters than any call has.
+    pub fn parse(text: &[u8]) -> Result<Self, ApiError> {
+        let given: Vec<_> = form_urlencoded::parse(text).into_owned().take(MOST_PARAMETERS + 1).collect();
+        if given.len() > MOST_PARAMETERS {
+            return Err(ApiError::invalid_field("(query)", format!("has more than {MOST_PARAMETERS} parameters")));
+        }
+        Ok(Self(given))
     }
 
     /// These parameters, and others that win over them.
@@ -28,16 +37,27 @@ impl Query {
     /// absent: Google's clients send them.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for one with NUL in it, which no text of Postgres can hold.
+    /// `INVALID_ARGUMENT` for one that is too long, or has NUL in it, which no text of Postgres can hold.
     pub fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
-        Ok(self.given(name)?.filter(|value| !value.is_empty()))
+        self.long_text(name, LONGEST_TEXT)
+    }
+
+    /// The same, of at most so many characters.
+    ///
+    /// # Errors
+    /// As [`Query::text`].
+    pub fn long_text(&self, name: &str, most: usize) -> Result<Option<&str>, ApiError> {
+        Ok(self.given(name, most)?.filter(|value| !value.is_empty()))
     }
 
     /// The same, where an empty one is no value of its type.
-    fn given(&self, name: &str) -> Result<Option<&str>, ApiError> {
+    fn given(&self, name: &str, most: usize) -> Result<Option<&str>, ApiError> {
         let snake = snake_case(name);
         let found = self.0.iter().rev().find(|(given, _)| given == name || *given == snake);
         match found.map(|(_, value)| value.as_str()) {
+            Some(value) if value.chars().nth(most).is_some() => {
+                Err(ApiError::invalid_field(name, format!("is longer than {} characters", thousands(most as u64))))
+            }
             Some(value) if value.contains('\0') => {
                 Err(ApiError::invalid_field(name, "must not contain the character \\u0000"))
             }
@@ -50,7 +70,7 @@ impl Query {
     /// # Errors
     /// `INVALID_ARGUMENT` for a negative number, or none.
     pub fn page_size(&self) -> Result<u32, ApiError> {
-        let Some(text) = self.given("pageSize")? else { return Ok(DEFAULT_PAGE) };
+        let Some(text) = self.given("pageSize", LONGEST_TEXT)? else { return Ok(DEFAULT_PAGE) };
         match text.parse::<i64>() {
             Ok(0) => Ok(DEFAULT_PAGE),
             Ok(size) if size > 0 => Ok(u32::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
@@ -64,7 +84,7 @@ impl Query {
     /// # Errors
     /// UNIMPLEMENTED where it is set; `INVALID_ARGUMENT` where it is no truth value.
     pub fn refuse_partial_success(&self) -> Result<(), ApiError> {
-        match self.given("returnPartialSuccess")? {
+        match self.given("returnPartialSuccess", LONGEST_TEXT)? {
             None | Some("false" | "False" | "0") => Ok(()),
             Some("true" | "True" | "1") => Err(ApiError::new(
                 Code::Unimplemented,
@@ -93,9 +113,10 @@ impl Query {
     /// # Errors
     /// `INVALID_ARGUMENT` with all the unknown names.
     pub fn refuse_unknown(&self, known: &[&str]) -> Result<(), ApiError> {
-        let mut violations = crate::error::Violations::default();
+        let mut violations = Violations::default();
+        let names: Vec<_> = known.iter().flat_map(|name| [(*name).to_owned(), snake_case(name)]).collect();
         for (given, _) in &self.0 {
-            if !known.iter().any(|name| given == name || *given == snake_case(name)) {
+            if !names.contains(given) {
                 violations.add(given.clone(), "is not a parameter of this call");
             }
         }
@@ -110,7 +131,7 @@ mod tests {
     #[test]
     fn page_sizes_follow_aip_158() {
         let check = |text: &str, expected: Result<u32, &str>| {
-            let got = Query::parse(text.as_bytes()).page_size();
+            let got = Query::parse(text.as_bytes()).expect(text).page_size();
             assert_eq!(
                 got.map_err(|error| error.to_string()),
                 expected.map_err(|why| format!("INVALID_ARGUMENT: pageSize: {why}"))
@@ -130,13 +151,14 @@ mod tests {
 
     #[test]
     fn what_is_laid_over_wins() {
-        let query = Query::parse(b"filter=x&pageToken=old").overlaid(Query::parse(b"pageToken=new&alt=json"));
+        let parse = |text: &[u8]| Query::parse(text).expect("few parameters");
+        let query = parse(b"filter=x&pageToken=old").overlaid(parse(b"pageToken=new&alt=json"));
         assert_eq!((query.text("filter").unwrap(), query.text("pageToken").unwrap()), (Some("x"), Some("new")));
     }
 
     #[test]
     fn partial_success_is_refused() {
-        let refused = |text: &str| Query::parse(text.as_bytes()).refuse_partial_success().is_err();
+        let refused = |text: &str| Query::parse(text.as_bytes()).expect(text).refuse_partial_success().is_err();
         assert!(
             refused("returnPartialSuccess=true")
                 && refused("returnPartialSuccess=")
@@ -144,5 +166,22 @@ mod tests {
                 && refused("returnPartialSuccess=x")
         );
         assert!(!refused("returnPartialSuccess=false") && !refused(""));
+    }
+
+    #[test]
+    fn neither_many_nor_long_parameters_are_taken() {
+        let error = |got: Result<(), ApiError>| got.expect_err("too much").to_string();
+        assert!(Query::parse("a&".repeat(MOST_PARAMETERS).as_bytes()).is_ok());
+        let many = Query::parse("filter=x&".repeat(MOST_PARAMETERS + 1).as_bytes()).map(|_| ());
+        assert_eq!(error(many), "INVALID_ARGUMENT: (query): has more than 100 parameters");
+        let long = Query::parse(format!("orderBy={}", "%C3%A4".repeat(LONGEST_TEXT + 1)).as_bytes()).expect("one");
+        assert_eq!(
+            error(long.text("orderBy").map(|_| ())),
+            "INVALID_ARGUMENT: orderBy: is longer than 2,048 characters"
+        );
+        assert!(long.long_text("orderBy", LONGEST_TEXT + 1).is_ok());
+        let unknown: Vec<_> = (0..MOST_PARAMETERS).map(|index| format!("{index}{}", "x".repeat(500))).collect();
+        let refused = Query::parse(unknown.join("&").as_bytes()).expect("few").refuse_unknown(&["pageSize"]);
+        assert!(error(refused).len() < 16 * 1024);
     }
 }

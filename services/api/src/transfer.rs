@@ -1,5 +1,6 @@
 //! What a transfer must be, however it was asked for. Each check names the field as the caller wrote it.
 
+use crate::bounds::MOST_ITEMS;
 use crate::catalog::Catalog;
 use crate::error::Violations;
 use crate::export;
@@ -9,6 +10,7 @@ use operation::ProjectId;
 use operation::transfer::{BucketPath, StorageTransfer, TransferConditions, TransferSink, TransferSource};
 use runtime::config::Bucket;
 use runtime::destination::{AllowedDestinations, Destination};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
@@ -17,7 +19,8 @@ use url::Url;
 
 /// The longest object name of Cloud Storage and S3, in bytes.
 const LONGEST_OBJECT: usize = 1024;
-const MOST_PREFIXES: usize = 1000;
+/// Braces in one another: the matcher's own limit is far beyond.
+const DEEPEST_GLOB: u32 = 10;
 /// protobuf's: ten thousand years.
 const LONGEST_ELAPSED: Duration = Duration::from_hours(87_660_000);
 
@@ -164,8 +167,13 @@ impl<'a> Judge<'a> {
         let TransferConditions { include_prefixes, exclude_prefixes, .. } = conditions;
         prefixes(include_prefixes, &fields.include_prefixes, self.violations);
         prefixes(exclude_prefixes, &fields.exclude_prefixes, self.violations);
+        // No included prefix begins with another one, so the greatest that is not after it is the one to look at.
+        let included: BTreeSet<&str> = include_prefixes.iter().map(String::as_str).collect();
+        let is_within = |excluded: &str| {
+            included.range(..=excluded).next_back().is_some_and(|included| excluded.starts_with(included))
+        };
         for (index, excluded) in exclude_prefixes.iter().enumerate() {
-            if !include_prefixes.is_empty() && !include_prefixes.iter().any(|included| excluded.starts_with(included)) {
+            if !included.is_empty() && !is_within(excluded) {
                 let field = format!("{}[{index}]", fields.exclude_prefixes);
                 self.violations.add(field, "begins with none of the included prefixes, so it excludes nothing");
             }
@@ -213,7 +221,7 @@ pub struct ConditionFields {
 }
 
 fn prefixes(prefixes: &[String], field: &str, violations: &mut Violations) {
-    if prefixes.len() > MOST_PREFIXES {
+    if prefixes.len() > MOST_ITEMS {
         violations.add(field, "holds more than 1,000 prefixes");
         return;
     }
@@ -255,6 +263,7 @@ fn wrong_glob(glob: &str) -> Option<&'static str> {
             '\\' if characters.next().is_none() => return Some("ends with a \\ that escapes nothing"),
             '[' => class = true,
             ']' => class = false,
+            '{' if !class && braces == DEEPEST_GLOB => return Some("has more than 10 { in one another"),
             '{' if !class => braces += 1,
             '}' if !class && braces == 0 => return Some("closes a { that was not opened"),
             '}' if !class => braces -= 1,

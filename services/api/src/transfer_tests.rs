@@ -177,6 +177,10 @@ fn prefixes_part_the_names() {
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     check(&many[..1000], &[], "");
     check(&many, &[], "include: holds more than 1,000 prefixes");
+    check(&["a", "ab"], &["abc"], "include[1]: begins with another prefix of this list");
+    check(&["a", "b/c", "d"], &["b/c", "dd"], "");
+    check(&["a", "b/c", "d"], &["b/"], "exclude[0]: begins with none of the included prefixes");
+    check(&["b"], &["a"], "exclude[0]: begins with none of the included prefixes");
 }
 
 #[test]
@@ -188,6 +192,8 @@ fn globs_are_closed() {
         (r"\[a", ""),
         ("[a", "glob: opens a [ that is not closed"),
         ("{a,b", "glob: opens a { that is not closed"),
+        ("{{{{{{{{{{a}}}}}}}}}}", ""),
+        ("{{{{{{{{{{{a}}}}}}}}}}}", "glob: has more than 10 { in one another"),
         ("a}", "glob: closes a { that was not opened"),
         ("a\\", "glob: ends with a \\ that escapes nothing"),
         ("a\nb", "glob: has control characters"),

@@ -4,6 +4,7 @@ mod served;
 mod syntax;
 
 pub use served::{Field, Language, Selection};
+pub use syntax::LONGEST;
 
 use crate::error::ApiError;
 

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-const LONGEST: usize = 4_000;
+/// Characters of a filter.
+pub const LONGEST: usize = 4_000;
 const DEEPEST: usize = 20;
 const MOST_RESTRICTIONS: usize = 50;
 
@@ -83,10 +84,10 @@ impl std::error::Error for SyntaxError {}
 /// # Errors
 /// [`SyntaxError`] tells what, and where.
 pub fn parse(filter: &str) -> Result<Option<Expression>, SyntaxError> {
-    let text: Vec<char> = filter.chars().collect();
-    if text.len() > LONGEST {
+    if filter.chars().nth(LONGEST).is_some() {
         return Err(SyntaxError { what: format!("the filter is longer than {LONGEST} characters"), at: LONGEST });
     }
+    let text: Vec<char> = filter.chars().collect();
     let mut reader = Reader { text: &text, at: 0, depth: 0, restrictions: 0 };
     reader.skip_blanks();
     if reader.peek().is_none() {

@@ -37,7 +37,7 @@ const PRIORITY: i16 = i16::MAX;
 pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
     let mut fields = call.body().await?;
     let mut violations = Violations::default();
-    let text = fields.text("filter", &mut violations);
+    let text = fields.long_text("filter", filter::LONGEST, &mut violations);
     let reason = reason(&mut fields, &mut violations);
     let mode = cancel_mode(&mut fields, &mut violations);
     let dry_run = fields.flag("dryRun", &mut violations).unwrap_or_default();

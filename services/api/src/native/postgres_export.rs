@@ -5,6 +5,7 @@ use crate::catalog::ClusterName;
 use crate::error::{ApiError, Violations};
 use crate::export::{self, CsvCharacters, CsvFields};
 use crate::fields::Fields;
+use crate::select_query;
 use operation::{ExportFormat, PostgresExport, PostgresServer, ProjectId, SqlDump};
 use runtime::config::Secret;
 use runtime::destination::Destination;
@@ -108,7 +109,7 @@ fn export_format(mut format: Fields, violations: &mut Violations) -> Option<Expo
 }
 
 fn csv_format(mut csv: Fields, violations: &mut Violations) -> ExportFormat {
-    let query = csv.text("selectQuery", violations);
+    let query = csv.long_text("selectQuery", select_query::LONGEST, violations);
     let fields = CsvFields {
         select_query: csv.path("selectQuery"),
         delimiter: csv.path("delimiter"),

@@ -136,8 +136,8 @@ pub enum FormatRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CsvRequest {
-    /// Exactly one SELECT that changes nothing.
-    #[schema(min_length = 1)]
+    /// Exactly one SELECT that changes nothing, and is not so complex that to check it takes long.
+    #[schema(min_length = 1, max_length = 250_000)]
     select_query: String,
     /// A comma where it is absent.
     #[schema(max_length = 1, pattern = "^[\\x01-\\x09\\x0b\\x0c\\x0e-\\x7f]?$")]

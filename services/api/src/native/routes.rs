@@ -46,7 +46,11 @@ pub async fn create(mut call: Call) -> Answer {
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let now = request_id.is_none().then(clock::now);
     let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
-    let Asked { spec, target, secret } = translate::creation(request, call.api(), &call.project, violations)?;
+    let Asked { spec, target, secret } = if translate::is_costly(&request) {
+        call.judge(move |api, project| translate::creation(request, api, project, violations)).await?
+    } else {
+        translate::creation(request, call.api(), &call.project, violations)?
+    };
     let creation = Creation {
         project: call.project.clone(),
         collection: COLLECTION.to_owned(),

@@ -150,6 +150,11 @@ pub struct Asked {
     pub secret: Option<Secret>,
 }
 
+/// Whether to judge a request costs more than to read it: it may hold SQL.
+pub fn is_costly(request: &wire::CreateRequest) -> bool {
+    request.kind.as_deref() == Some(Kind::PostgresExport.as_str())
+}
+
 /// What a create request asks for, judged.
 ///
 /// # Errors

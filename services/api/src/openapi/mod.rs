@@ -2,6 +2,7 @@
 //! stands; what methods share stands here.
 
 mod answers;
+mod limits;
 mod parameters;
 mod schemas;
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub fn document() -> OpenApi {
             }
         }
     }
+    limits::state(&mut document);
     document
 }
 

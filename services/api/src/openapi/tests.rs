@@ -102,3 +102,74 @@ fn refusals_are_told() {
         assert!(open || (answers.contains_key("401") && answers.contains_key("403")), "{method} {path}");
     }
 }
+
+/// Each schema that `value` is, holds or refers to, with where it stands.
+fn schemas<'a>(document: &'a Value, at: &str, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
+    if found.iter().any(|(_, known)| std::ptr::eq(*known, value)) {
+        return;
+    }
+    found.push((at.to_owned(), value));
+    if let Some(reference) = value["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).expect("a schema");
+        schemas(document, reference, target, found);
+    }
+    for (name, property) in value["properties"].as_object().into_iter().flatten() {
+        schemas(document, &format!("{at}.{name}"), property, found);
+    }
+    for name in ["items", "additionalProperties"] {
+        if value[name].is_object() {
+            schemas(document, &format!("{at}.{name}"), &value[name], found);
+        }
+    }
+    for name in ["oneOf", "anyOf", "allOf"] {
+        for part in value[name].as_array().into_iter().flatten() {
+            schemas(document, &format!("{at}.{name}"), part, found);
+        }
+    }
+}
+
+#[test]
+fn every_object_list_and_text_of_a_request_has_a_limit() {
+    let document = json();
+    let mut found = Vec::new();
+    for (method, path, operation) in methods(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            schemas(&document, &format!("{method} {path} {}", parameter["name"]), &parameter["schema"], &mut found);
+        }
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        schemas(&document, &format!("{method} {path}"), body, &mut found);
+    }
+    let limits = [("string", "maxLength"), ("array", "maxItems"), ("object", "maxProperties")];
+    let mut counted = [0; 3];
+    for (at, schema) in &found {
+        let is = |name: &str| {
+            schema["type"] == name || schema["type"].as_array().is_some_and(|all| all.contains(&name.into()))
+        };
+        for (index, (name, limit)) in limits.iter().enumerate() {
+            let closed =
+                schema.get("enum").is_some() || schema.get("format").is_some() || schema.get("const").is_some();
+            if is(name) && !closed {
+                assert!(schema[limit].is_u64(), "{at} has no {limit}: {schema}");
+                counted[index] += 1;
+            }
+        }
+    }
+    assert!(counted[0] > 50 && counted[1] > 4 && counted[2] > 25, "{counted:?}");
+}
+
+#[test]
+fn the_document_states_the_limits_that_the_code_holds() {
+    let document = json();
+    let schemas = &document["components"]["schemas"];
+    for schema in ["CsvRequest", "alloydb.CsvExportOptions"] {
+        let stated = &schemas[schema]["properties"]["selectQuery"]["maxLength"];
+        assert_eq!(*stated, crate::select_query::LONGEST, "{schema}");
+    }
+    for path in [crate::app::TRANSFER_JOBS, crate::app::TRANSFER_OPERATIONS] {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().expect("parameters");
+        let filter = parameters.iter().find(|parameter| parameter["name"] == "filter").expect("a filter");
+        assert_eq!(filter["schema"]["maxLength"], crate::bounds::LONGEST_JSON_FILTER, "{path}");
+    }
+    let filter = &schemas["CancelManyRequest"]["properties"]["filter"]["maxLength"];
+    assert_eq!(*filter, crate::filter::LONGEST);
+}

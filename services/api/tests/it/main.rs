@@ -11,6 +11,8 @@ mod events;
 mod failover;
 mod fixture;
 mod hints;
+mod hostile;
+mod hostile_requests;
 mod identities;
 mod issuer;
 mod native;

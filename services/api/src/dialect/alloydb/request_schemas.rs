@@ -70,8 +70,8 @@ pub struct GcsDestinationBody {
 #[schema(as = alloydb::CsvExportOptions)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CsvExportOptionsBody {
-    /// Exactly one SELECT that changes nothing.
-    #[schema(min_length = 1)]
+    /// Exactly one SELECT that changes nothing, and is not so complex that to check it takes long.
+    #[schema(min_length = 1, max_length = 250_000)]
     select_query: String,
     /// `2C`, a comma, where it is absent.
     #[schema(pattern = "^([0-7][0-9A-Fa-f])?$")]

@@ -38,8 +38,8 @@ pub async fn export_cluster(mut call: Call) -> Answer {
     let cluster = cluster(&call)?;
     let mut violations = Violations::default();
     let request = wire::ExportClusterRequest::read(call.body().await?, &mut violations);
-    let api = call.api();
-    let export = translate::export(request, &cluster, &api.catalog, violations)?;
+    let named = cluster.clone();
+    let export = call.judge(move |api, _| translate::export(request, &named, &api.catalog, violations)).await?;
     let creation = Creation {
         project: call.project.clone(),
         collection: translate::collection(&cluster.location),
@@ -55,7 +55,7 @@ pub async fn export_cluster(mut call: Call) -> Answer {
         secret: None,
     };
     call.enqueues().await?;
-    let operation = api.operations.create(creation).await?;
+    let operation = call.api().operations.create(creation).await?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Violations;
 use crate::fields::Fields;
+use crate::select_query;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -172,7 +173,7 @@ impl ExportClusterRequest {
         });
         let csv_export_options = fields.object("csvExportOptions", violations).map(|mut csv| {
             let options = CsvExportOptions {
-                select_query: csv.text("selectQuery", violations),
+                select_query: csv.long_text("selectQuery", select_query::LONGEST, violations),
                 field_delimiter: csv.text("fieldDelimiter", violations),
                 quote_character: csv.text("quoteCharacter", violations),
                 escape_character: csv.text("escapeCharacter", violations),

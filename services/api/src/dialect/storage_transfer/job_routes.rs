@@ -8,6 +8,7 @@ use super::request_schemas::{
 use super::{filter, requests, translate, wire};
 use crate::app::{SERVICE_ACCOUNTS, TRANSFER_JOBS};
 use crate::auth::DELETE;
+use crate::bounds::LONGEST_JSON_FILTER;
 use crate::call::{Call, Identified};
 use crate::error::{ApiError, Violations};
 use crate::fields::Fields;
@@ -162,7 +163,11 @@ pub async fn list_jobs(call: Identified) -> Answer {
     let filter = filter::of_jobs(fields, &mut violations);
     violations.into_result()?;
     let size = query.page_size()?.min(LARGEST_PAGE);
-    let list = List { project: call.project.as_str(), parent: JOBS, filter: query.text("filter")?.unwrap_or_default() };
+    let list = List {
+        project: call.project.as_str(),
+        parent: JOBS,
+        filter: query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default(),
+    };
     let after = match query.text("pageToken")? {
         Some(token) => {
             let position = call.api().page_tokens.open(list, token, clock::now())?;
@@ -228,7 +233,7 @@ async fn by_query(mut call: Identified) -> Result<Call, ApiError> {
 /// Goes on in the project that the filter names; with what else the filter says.
 pub(super) async fn by_filter(mut call: Identified) -> Result<(Call, Query, Fields), ApiError> {
     let query = call.query().await?;
-    let text = query.text("filter")?.ok_or_else(|| {
+    let text = query.long_text("filter", LONGEST_JSON_FILTER)?.ok_or_else(|| {
         ApiError::invalid_field("filter", "is required: a JSON object with projectId, e.g. {\"projectId\":\"p\"}")
     })?;
     let mut fields = Fields::of_parameter("filter", text)?;

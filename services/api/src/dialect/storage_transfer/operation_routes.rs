@@ -7,6 +7,7 @@ use super::request_schemas::{OfRun, OperationBody, OperationsFilter, PartialSucc
 use super::translate::{self, Status};
 use super::{filter, wire};
 use crate::app::TRANSFER_OPERATIONS;
+use crate::bounds::LONGEST_JSON_FILTER;
 use crate::call::{Call, Identified};
 use crate::error::{ApiError, Violations};
 use crate::openapi::{BadRequest, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
@@ -63,7 +64,7 @@ pub async fn list_operations(call: Identified) -> Answer {
     let filter = filter::of_operations(fields, &mut violations);
     violations.into_result()?;
     let size = query.page_size()?.min(LARGEST_PAGE);
-    let text = query.text("filter")?.unwrap_or_default();
+    let text = query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default();
     let list = List { project: call.project.as_str(), parent: COLLECTION, filter: text };
     let after = match query.text("pageToken")? {
         Some(token) => {

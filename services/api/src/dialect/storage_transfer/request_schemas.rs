@@ -53,8 +53,9 @@ pub struct TransferPage {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobsFilter {
-    /// A JSON object as text: `projectId` (required), `jobNames`, `jobStatuses`, `sourceBucket`, `sinkBucket`, `dataBackend`.
-    #[param(min_length = 2, example = r#"{"projectId":"p","jobStatuses":["ENABLED"]}"#)]
+    /// A JSON object as text: `projectId` (required), `jobNames` (256 at most), `jobStatuses`, `sourceBucket`, `sinkBucket`,
+    /// `dataBackend`.
+    #[param(min_length = 2, max_length = 131_072, example = r#"{"projectId":"p","jobStatuses":["ENABLED"]}"#)]
     filter: String,
 }
 
@@ -62,9 +63,9 @@ pub struct JobsFilter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OperationsFilter {
-    /// A JSON object as text: `projectId` (required), `jobNames`, `jobNamePattern`, `operationNames`, `operationNamePattern`,
-    /// `minCreationTime`, `maxCreationTime`, `transferStatuses`.
-    #[param(min_length = 2, example = r#"{"projectId":"p","transferStatuses":["IN_PROGRESS"]}"#)]
+    /// A JSON object as text: `projectId` (required), `jobNames` and `operationNames` (256 at most), `jobNamePattern` and
+    /// `operationNamePattern` (1,024 bytes at most), `minCreationTime`, `maxCreationTime`, `transferStatuses`.
+    #[param(min_length = 2, max_length = 131_072, example = r#"{"projectId":"p","transferStatuses":["IN_PROGRESS"]}"#)]
     filter: String,
 }
 
