@@ -17,6 +17,7 @@ use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
 use runtime::config::Config;
+use runtime::heartbeat::Heartbeats;
 use runtime::sealing::InvalidKeyRing;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -90,9 +91,10 @@ impl Worker {
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
+        let lease_thread = Heartbeats::new("lease threads", 1);
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
-            admin::serve(address, probe, ended.clone()).await?;
+            admin::serve(address, probe, vec![lease_thread.clone()], ended.clone())?;
         }
         let lease = Lease {
             database_url: settings.database_url.clone(),
@@ -124,7 +126,7 @@ impl Worker {
             work: listener.work,
             publisher,
         };
-        let lease = lease.start()?;
+        let lease = lease.start(lease_thread)?;
         let claims = tokio::spawn(claims.take(shutdown.clone()));
         Ok(Self { registry, drain, shutdown, ended, claims, lease })
     }

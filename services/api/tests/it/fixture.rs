@@ -18,6 +18,7 @@ use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::{Issuer, Token};
 use runtime::clock;
 use runtime::config::{Bucket, Cluster, ClusterTls, Config, Folder, Secret};
+use runtime::heartbeat::Heartbeats;
 use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -186,9 +187,10 @@ impl Fixture {
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
+            serving_threads: Heartbeats::new("serving threads", 1),
         });
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, threads: 1, drain_seconds: 1 };
+        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, drain_seconds: 1 };
         let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
         tokio::spawn(server);
         let url = format!("{scheme}://{address}");

@@ -4,6 +4,8 @@ mod canary;
 mod cancel;
 mod crash;
 mod export;
+#[cfg(feature = "failpoints")]
+mod hung;
 mod schedule;
 mod schemathesis;
 mod sdk;
