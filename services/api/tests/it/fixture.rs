@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Claimed, Ending, Finished, PoolSettings, Position, Store};
+use store::{Address, Claimed, Ending, Finished, PoolSettings, Position, Store};
 use testkit::{TestDatabase, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -297,6 +297,12 @@ impl Fixture {
         let position =
             Position { fence: claimed.fence, progress, checkpoint: None, items_per_second: None, safe_point: None };
         assert_eq!(self.store.checkpoint(&[position]).await.expect("stored").len(), 1);
+    }
+
+    /// Hides what an attempt works on, as a vendor's delete does.
+    pub async fn hide(&self, claimed: &Claimed) {
+        let address = Address { project: "mine".parse().expect("a project"), collection: None, id: claimed.fence.id };
+        assert!(self.store.delete(&address, &testkit::actor("me")).await.expect("answered"));
     }
 
     /// Ends an attempt as a worker does.

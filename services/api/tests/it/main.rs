@@ -5,6 +5,7 @@ mod bad_input;
 mod beside;
 mod cancels;
 mod counts;
+mod deletes;
 mod document;
 mod event_stream;
 mod events;

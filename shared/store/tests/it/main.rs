@@ -5,6 +5,7 @@ mod beside;
 mod changes;
 mod claims;
 mod counts;
+mod deletes;
 mod expiry;
 mod fixture;
 mod grants;
