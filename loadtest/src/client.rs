@@ -126,6 +126,13 @@ impl Client {
         self.call(Method::POST, &format!("{}:cancel", self.native), Some(&body)).await
     }
 
+    /// Whether a call is answered, by whatever status.
+    pub async fn is_answered(&self, method: Method, path: &str, body: &Value) -> bool {
+        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token).json(body);
+        let Ok(response) = request.send().await else { return false };
+        response.bytes().await.is_ok()
+    }
+
     /// The head of a call as it goes over the wire, without the empty line that ends it.
     pub fn head(&self, method: &Method, path: &str) -> String {
         format!("{method} {path} HTTP/1.1\r\nhost: loadtest\r\nauthorization: Bearer {}\r\n", self.token)

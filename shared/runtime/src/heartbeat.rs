@@ -2,7 +2,7 @@
 //! that notes the time every [`BEAT_EVERY`] proves that it answers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,18 +20,21 @@ pub struct Heartbeats(Arc<Inner>);
 struct Inner {
     name: &'static str,
     expected: usize,
-    next: AtomicU64,
+    created: Instant,
+    /// How many threads have ever begun to beat.
+    begun: AtomicUsize,
     /// The last beat of each thread that has begun to beat and has not ended.
-    last: Mutex<HashMap<u64, Instant>>,
+    last: Mutex<HashMap<usize, Instant>>,
 }
 
 /// Removes a thread that has ended: it does not hang.
-struct Entry<'a>(&'a Inner, u64);
+struct Entry<'a>(&'a Inner, usize);
 
 impl Heartbeats {
     /// For `expected` threads; `name` is their plural, e.g. `serving threads`.
     pub fn new(name: &'static str, expected: usize) -> Self {
-        Self(Arc::new(Inner { name, expected, next: AtomicU64::default(), last: Mutex::default() }))
+        let (created, begun) = (Instant::now(), AtomicUsize::default());
+        Self(Arc::new(Inner { name, expected, created, begun, last: Mutex::default() }))
     }
 
     /// How many threads are watched.
@@ -41,7 +44,8 @@ impl Heartbeats {
 
     /// Beats until it is dropped. Must run on the thread that is watched.
     pub async fn beat(self) {
-        let entry = Entry(&self.0, self.0.next.fetch_add(1, Ordering::Relaxed));
+        let entry = Entry(&self.0, self.0.begun.fetch_add(1, Ordering::Relaxed));
+        self.0.lock().insert(entry.1, Instant::now());
         let mut tick = tokio::time::interval(BEAT_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -56,9 +60,13 @@ impl Heartbeats {
         self.tell(self.0.expected.saturating_sub(answering))
     }
 
-    /// The threads that hang. One that has ended does not: a restart of the process would interrupt an orderly shutdown.
+    /// The threads that hang, some perhaps since before their first beat. One that has ended does not hang: a restart of the
+    /// process would interrupt an orderly shutdown.
     pub fn not_alive(&self) -> Option<String> {
-        self.tell(self.0.lock().values().filter(|last| last.elapsed() > ALIVE_WITHIN).count())
+        let Inner { expected, created, begun, .. } = &*self.0;
+        let hang = self.0.lock().values().filter(|last| last.elapsed() > ALIVE_WITHIN).count();
+        let late = created.elapsed() > ALIVE_WITHIN;
+        self.tell(hang + if late { expected.saturating_sub(begun.load(Ordering::Relaxed)) } else { 0 })
     }
 
     fn tell(&self, unresponsive: usize) -> Option<String> {
@@ -68,7 +76,7 @@ impl Heartbeats {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Instant>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,30 +91,37 @@ impl Drop for Entry<'_> {
 mod tests {
     use super::*;
 
-    /// Threads whose last beats were this many seconds ago.
-    fn heartbeats(expected: usize, seconds: &[u64]) -> Heartbeats {
-        let heartbeats = Heartbeats::new("threads", expected);
-        let ago =
-            |seconds: &u64| Instant::now().checked_sub(Duration::from_secs(*seconds)).expect("an uptime of seconds");
-        *heartbeats.0.lock() = (0..).zip(seconds.iter().map(ago)).collect();
-        heartbeats
+    fn ago(seconds: u64) -> Instant {
+        Instant::now().checked_sub(Duration::from_secs(seconds)).expect("an uptime of seconds")
+    }
+
+    /// Of two threads: made so many seconds ago, so many have begun, and the last beats of those that are left.
+    fn heartbeats(created: u64, begun: usize, last: &[u64]) -> Heartbeats {
+        let last = Mutex::new((0..).zip(last.iter().copied().map(ago)).collect());
+        Heartbeats(Arc::new(Inner { name: "threads", expected: 2, created: ago(created), begun: begun.into(), last }))
     }
 
     #[test]
     fn unresponsive_threads_are_counted() {
-        let one_of_two = Some("1 of 2 threads".to_owned());
-        for (seconds, not_ready, not_alive) in [
-            ([0, 1].as_slice(), None, None),
-            // Not started, or died: no traffic, but nothing hangs.
-            (&[0], one_of_two.clone(), None),
-            (&[0, 5], one_of_two.clone(), None),
-            (&[0, 60], one_of_two.clone(), one_of_two.clone()),
-            // The dead one was restarted by its server.
-            (&[0, 0, 60], None, one_of_two),
-            (&[60, 60], Some("2 of 2 threads".to_owned()), Some("2 of 2 threads".to_owned())),
+        let (none, one, two) = (None, Some("1 of 2 threads".to_owned()), Some("2 of 2 threads".to_owned()));
+        for (created, begun, last, not_ready, not_alive) in [
+            (60, 2, [0, 1].as_slice(), &none, &none),
+            // About to start, and hung before the first beat.
+            (1, 1, &[0], &one, &none),
+            (60, 1, &[0], &one, &one),
+            // Ended: no traffic, but nothing hangs.
+            (60, 2, &[0], &one, &none),
+            (60, 2, &[0, 5], &one, &none),
+            (60, 2, &[0, 60], &one, &one),
+            // The server has replaced the one that hung or died.
+            (60, 3, &[0, 0, 60], &none, &one),
+            (60, 3, &[0, 0], &none, &none),
+            (60, 2, &[60, 60], &two, &two),
+            (60, 0, &[], &two, &two),
         ] {
-            let heartbeats = heartbeats(2, seconds);
-            assert_eq!((heartbeats.not_ready(), heartbeats.not_alive()), (not_ready, not_alive), "{seconds:?}");
+            let heartbeats = heartbeats(created, begun, last);
+            let judged = (&heartbeats.not_ready(), &heartbeats.not_alive());
+            assert_eq!(judged, (not_ready, not_alive), "{created} {begun} {last:?}");
         }
     }
 
