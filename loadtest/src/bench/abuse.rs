@@ -8,25 +8,26 @@ use super::{Bench, say};
 use crate::client::Client;
 use crate::text::millis;
 use anyhow::{Context, Result, ensure};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// Fields, names or columns of a request, as many as fit into the largest body that the api reads.
+const MANY: usize = 60_000;
 /// How many requests are under way at a time, each on a connection of its own.
 const CONNECTIONS: usize = 8;
 /// The rate limit that operators start with: so many calls of one caller each second.
 const CALLS_PER_SECOND: u32 = 500;
 const METHOD: &str = "the neighbour sends, over 8 connections and at up to 500 calls a second, creates with a query of 20 to 40 nested \
-    functions, creates with a query of 60,000 columns, and bodies of 240 KB with 60,000 unknown fields, tables or names of jobs. \
+    functions or of 60,000 columns, and bodies of 240 KB with unknown fields, tables or names of jobs. \
     Meanwhile another client creates and cancels back to back on one kept connection, by turns without and with them";
 
 /// Rounds by turns: without, with; with, without; and so on.
 pub async fn measure(bench: &mut Bench) -> Result<()> {
     let neighbour = bench.settings.neighbour()?;
-    let requests = Arc::new(requests(&neighbour.project, &neighbour.region, &neighbour.cluster));
+    let requests = Arc::new(requests(&neighbour.project));
     let abuser = Client::new(&neighbour)?;
     let mut rounds = Vec::new();
     for number in 0..=bench.rounds {
@@ -77,34 +78,39 @@ async fn cancels(bench: &Bench) -> Result<Latencies> {
 
 /// A request that is dear to judge.
 struct Request {
-    method: Method,
     path: String,
-    body: Value,
+    /// Whether it is a GET whose parameters came as the form of a POST.
+    form: bool,
+    body: String,
 }
 
-fn requests(project: &str, region: &str, cluster: &str) -> Vec<Request> {
-    const MANY: usize = 60_000;
+fn requests(project: &str) -> Vec<Request> {
     let native = format!("/api/v1/projects/{project}/operations");
-    let export = format!("/v1/projects/{project}/locations/{region}/clusters/{cluster}:export");
     let nested = |depth: usize| format!("SELECT {}1{}", "position(".repeat(depth), ")".repeat(depth));
-    let columns = format!("SELECT 1{}", ",1".repeat(MANY));
-    let names: Vec<String> = (0..MANY).map(|number| format!("{number:x}")).collect();
-    let unknown: serde_json::Map<String, Value> = (0..MANY / 2).map(|number| (format!("{number:x}"), json!(1))).collect();
-    let create = |query: String| {
-        let spec = json!({"cluster": format!("projects/{project}/locations/{region}/clusters/{cluster}"),
-            "database": "postgres", "bucket": "none", "object": "x", "format": {"csv": {"selectQuery": query}}});
-        Request { method: Method::POST, path: native.clone(), body: json!({"kind": "postgres.export", "spec": spec}) }
+    let unknown: Map<String, Value> = names(MANY / 2).map(|name| (name, json!(1))).collect();
+    let short = vec!["a"; MANY];
+    let export = |format: Value| {
+        let spec = json!({"cluster": "none", "database": "none", "bucket": "none", "object": "none", "format": format});
+        json!({"kind": "postgres.export", "spec": spec}).to_string()
     };
-    let post = |path: &str, body: Value| Request { method: Method::POST, path: path.to_owned(), body };
+    let csv = |query: String| export(json!({"csv": {"selectQuery": query}}));
+    let post = |body: String| Request { path: native.clone(), form: false, body };
+    let get = |path: &str, body: String| Request { path: path.to_owned(), form: true, body };
     vec![
-        create(nested(20)),
-        create(nested(40)),
-        create(columns),
-        post(&native, json!({"kind": "demo.steps", "spec": unknown.clone()})),
-        post(&native, Value::Object(unknown)),
-        post(&export, json!({"sqlExportOptions": {"tables": names}})),
-        post("/v1/transferJobs", json!({"projectId": project, "jobNames": names})),
+        post(csv(nested(20))),
+        post(csv(nested(40))),
+        post(csv(format!("SELECT 1{}", ",1".repeat(MANY)))),
+        post(export(json!({"sql": {"tables": &short}}))),
+        post(json!({"kind": "demo.steps", "spec": &unknown}).to_string()),
+        post(Value::Object(unknown).to_string()),
+        get(&native, names(MANY).map(|name| name + "&").collect()),
+        get("/v1/transferJobs", format!("filter={}", json!({"projectId": project, "jobNames": &short}))),
     ]
+}
+
+/// Different names of three bytes each, as short as so many can be.
+fn names(count: usize) -> impl Iterator<Item = String> {
+    (0x800..).filter_map(char::from_u32).map(String::from).take(count)
 }
 
 /// The neighbour's senders.
@@ -123,8 +129,8 @@ impl Abuse {
                 let mut pace = tokio::time::interval(Duration::from_secs(1) * CONNECTIONS as u32 / CALLS_PER_SECOND);
                 for number in sender.. {
                     pace.tick().await;
-                    let Request { method, path, body } = &requests[number % requests.len()];
-                    if client.is_answered(method.clone(), path, body).await {
+                    let Request { path, form, body } = &requests[number % requests.len()];
+                    if client.is_answered(path, *form, body.clone()).await {
                         answered.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -177,9 +183,9 @@ mod tests {
     /// Larger ones are refused before anything in them is judged.
     #[test]
     fn requests_are_as_large_as_the_api_reads() {
-        for request in requests("demo-neighbour", "local", "main") {
-            let length = request.body.to_string().len();
-            assert!(length < 1_000 || (100_000..=256 * 1024).contains(&length) , "{}: {length}", request.path);
+        for Request { path, body, .. } in requests("demo-neighbour") {
+            let length = body.len();
+            assert!(length < 1_000 || (100_000..=256 * 1024).contains(&length), "{path}: {length}");
         }
     }
 }

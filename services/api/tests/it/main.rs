@@ -1,5 +1,6 @@
 //! The api as its callers see it: a real listener, a real Postgres, and a real broker where one matters.
 
+mod abuse;
 mod alloydb;
 mod bad_input;
 mod beside;

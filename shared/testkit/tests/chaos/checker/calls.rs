@@ -2,7 +2,7 @@
 
 use super::Violation;
 use crate::evidence::Evidence;
-use crate::history::{Call, Event, Micros, Outcome};
+use crate::history::{Call, Micros, Outcome};
 use std::collections::{HashMap, HashSet};
 
 pub fn check(evidence: &Evidence, violations: &mut Vec<Violation>) {
