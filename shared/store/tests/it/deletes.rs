@@ -183,7 +183,13 @@ async fn delete_and_finish_at_once() {
         if round % 2 == 0 {
             let (deleted, finish) = tokio::join!(fixture.store.delete_ended(&address, &by), finish);
             assert_eq!(finish.expect("written").len(), 1, "round {round}: the end was lost");
-            let hidden = matches!(deleted.expect("answered").expect("found"), Deleted::Now);
+            let hidden = match deleted.expect("answered").expect("found") {
+                Deleted::Now => true,
+                Deleted::NotDone(operation) => {
+                    assert!(!operation.state.is_done(), "round {round}: refused although it had ended");
+                    false
+                }
+            };
             assert_eq!(is_shown(&fixture, id).await, !hidden, "round {round}");
         } else {
             let requester = requester();
