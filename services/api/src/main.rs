@@ -60,8 +60,8 @@ async fn main() -> anyhow::Result<()> {
 
     let serving_threads = Heartbeats::new("serving threads", usize::from(settings.threads));
     if let Some(listen) = settings.admin_listen {
-        let (probe, watched) = (ApiProbe(operations.clone()), vec![serving_threads.clone()]);
-        let serving = admin::serve(listen, probe, watched, publisher_shutdown.clone());
+        let (probe, heartbeats) = (ApiProbe(operations.clone()), vec![serving_threads.clone()]);
+        let serving = admin::serve(listen, probe, heartbeats, publisher_shutdown.clone());
         serving.with_context(|| format!("cannot listen on {listen}"))?;
     }
     let stored = StoredTokens::follow(looks, shutdown.clone());

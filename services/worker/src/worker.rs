@@ -61,11 +61,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts all its parts. Database and broker need not be there yet.
+    /// Starts all its parts, on the runtime that it is called on. Database and broker need not be there yet.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }

@@ -189,12 +189,10 @@ impl<P: Probe> Watched<P> {
     ) -> Option<T> {
         let task = self.main.spawn(work);
         let abort = task.abort_handle();
-        match tokio::time::timeout(within, task).await {
-            Ok(result) => result.ok(),
-            Err(_) => {
-                abort.abort();
-                None
-            }
-        }
+        let Ok(result) = tokio::time::timeout(within, task).await else {
+            abort.abort();
+            return None;
+        };
+        result.ok()
     }
 }

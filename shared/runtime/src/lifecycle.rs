@@ -69,11 +69,11 @@ async fn asked(terminate: &mut Signal, interrupt: &mut Signal) {
 /// Logs on another thread, for a thread that hangs may hold the log, and goes on without it after a while.
 fn log(line: impl FnOnce() + Send + 'static) {
     let (logged, wait) = mpsc::channel();
-    let logger = std::thread::Builder::new().spawn(move || {
+    let thread = std::thread::Builder::new().spawn(move || {
         line();
         let _ = logged.send(());
     });
-    if logger.is_ok() {
+    if thread.is_ok() {
         let _ = wait.recv_timeout(LOGGED_WITHIN);
     }
 }

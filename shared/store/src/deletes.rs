@@ -2,17 +2,18 @@
 
 use crate::audit::{Actor, by};
 use crate::operations::at;
-use crate::{Address, Asked, Operation, Requester, Store, StoreError};
+use crate::{Address, Asked, Requester, Store, StoreError};
+use operation::State;
 
 pub(crate) const DELETE: &str = include_str!("../sql/delete.sql");
 
 /// What a delete of an ended operation did.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
     /// It is hidden.
     Now,
     /// It has not ended, and was left as it stands.
-    NotDone(Operation),
+    NotDone(State),
 }
 
 impl Store {
@@ -37,7 +38,7 @@ impl Store {
                 None => return Ok(None),
                 // It ended after the statement had looked: ends are final, so the second turn is the last.
                 Some(operation) if operation.state.is_done() => {}
-                Some(operation) => return Ok(Some(Deleted::NotDone(operation))),
+                Some(operation) => return Ok(Some(Deleted::NotDone(operation.state))),
             }
         }
     }

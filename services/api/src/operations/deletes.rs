@@ -27,9 +27,12 @@ impl Operations {
     async fn hide(&self, address: Address, by: Actor, also_open: bool) -> Result<(), OperationsError> {
         let Self { store, publisher, .. } = self.clone();
         let deleted = apart(Some(address.id), async move {
-            let delete = async || match also_open {
-                true => Ok(store.delete(&address, &by).await?.then_some(Deleted::Now)),
-                false => store.delete_ended(&address, &by).await,
+            let delete = async || {
+                if also_open {
+                    Ok(store.delete(&address, &by).await?.then_some(Deleted::Now))
+                } else {
+                    store.delete_ended(&address, &by).await
+                }
             };
             let deleted = failpoint::around!("api.delete", delete().await)?;
             if let Some(Deleted::Now) = &deleted {
@@ -40,7 +43,7 @@ impl Operations {
         match deleted.await? {
             None => Err(OperationsError::NotFound),
             Some(Deleted::Now) => Ok(()),
-            Some(Deleted::NotDone(operation)) => Err(OperationsError::NotDone(operation.state)),
+            Some(Deleted::NotDone(state)) => Err(OperationsError::NotDone(state)),
         }
     }
 
