@@ -9,6 +9,7 @@ use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use operation::{LeaseTerms, Road, WorkerId};
 use runtime::config::Secret;
+use runtime::heartbeat::Heartbeats;
 use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,13 +36,20 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Starts the thread.
+    /// Starts the thread, which beats while it keeps the lease.
     ///
     /// # Errors
     /// The machine has no thread to give.
-    pub fn start(self) -> std::io::Result<std::thread::JoinHandle<()>> {
+    pub fn start(self, heartbeats: Heartbeats) -> std::io::Result<std::thread::JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("lease".to_owned()).spawn(move || runtime.block_on(self.keep()))
+        std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = self.keep() => {}
+                    () = heartbeats.beat() => {}
+                }
+            });
+        })
     }
 
     async fn keep(self) {

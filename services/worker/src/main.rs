@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 use worker::{End, GAVE_UP, Settings, Worker};
 
+/// How long the rest of the shutdown gets after the drain.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long the process waits for threads that are still busy.
 const THREADS_END_WITHIN: Duration = Duration::from_secs(1);
 
@@ -27,8 +29,8 @@ fn main() -> anyhow::Result<ExitCode> {
 async fn run(settings: &Settings) -> anyhow::Result<End> {
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())
         .context("the worker needs its configuration (--config or SAFEPOINT_CONFIG)")?;
-    let shutdown = lifecycle::shutdown_signal()?;
-    let worker = Worker::start(settings, config, shutdown).await?;
+    let shutdown = lifecycle::shutdown_signal(Duration::from_secs(config.worker.drain_seconds) + ENDS_WITHIN)?;
+    let worker = Worker::start(settings, config, shutdown)?;
     tracing::info!("the worker runs");
     let end = worker.run().await;
     tracing::info!(?end, "the worker has ended");

@@ -18,6 +18,7 @@ use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
 use runtime::config::Config;
+use runtime::heartbeat::Heartbeats;
 use runtime::sealing::InvalidKeyRing;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -80,11 +81,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts all its parts. Database and broker need not be there yet.
+    /// Starts all its parts, on the runtime that it is called on. Database and broker need not be there yet.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }
@@ -108,9 +109,10 @@ impl Worker {
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
+        let lease_thread = Heartbeats::new("lease threads", 1);
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
-            admin::serve(address, probe, ended.clone()).await?;
+            admin::serve(address, probe, vec![lease_thread.clone()], ended.clone())?;
         }
         let lease = Lease {
             database_url: settings.database_url.clone(),
@@ -153,7 +155,7 @@ impl Worker {
             ended: ended.clone(),
         }
         .start()?;
-        let lease = lease.start()?;
+        let lease = lease.start(lease_thread)?;
         let claims = tokio::spawn(claims.take(claiming));
         Ok(Self { registry, drain, shutdown, gave_up, ended, claims, lease })
     }

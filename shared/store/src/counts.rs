@@ -23,7 +23,7 @@ pub struct OperationCount {
 
 impl Store {
     /// How many operations a list of the project would show, by kind and state; in their order, and never 0. What its
-    /// user has deleted is not among them, even while a worker is still at it.
+    /// user has deleted is among them until it has ended.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,4 +1,4 @@
-//! Create, read, cancel, pause, resume, delete: what the api asks of one operation.
+//! Create, read, cancel, pause, resume: what the api asks of one operation.
 
 use crate::audit::{Actor, by};
 use crate::{Operation, Store, StoreError};
@@ -17,7 +17,7 @@ pub(crate) const GET: &str = include_str!("../sql/get.sql");
 pub(crate) const CANCEL: &str = include_str!("../sql/cancel.sql");
 pub(crate) const PAUSE: &str = include_str!("../sql/pause.sql");
 pub(crate) const RESUME: &str = include_str!("../sql/resume.sql");
-pub(crate) const DELETE: &str = include_str!("../sql/delete.sql");
+pub(crate) const GET_TO_CANCEL: &str = include_str!("../sql/get_to_cancel.sql");
 pub(crate) const RETRY: &str = include_str!("../sql/retry.sql");
 
 /// An operation to be created.
@@ -252,13 +252,36 @@ impl Store {
         row.as_ref().map(Operation::read).transpose()
     }
 
-    /// Records a cancel: committed when this returns. `None` where there is no such operation.
+    /// Records a cancel: committed when this returns. `None` where there is no such operation, or it was deleted and has ended.
     ///
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
     pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
+        self.record_cancel(address, requester, false).await
+    }
+
+    /// Records a cancel, and with `then_delete` also that the operation is deleted when it has ended.
+    pub(crate) async fn record_cancel(
+        &self,
+        address: &Address,
+        requester: &Requester,
+        then_delete: bool,
+    ) -> Result<Option<Asked>, StoreError> {
         let recorded = by(at(CANCEL, address), &requester.by).bind(&requester.reason).bind(requester.mode.as_str());
-        self.asked(address, self.fetch_optional(recorded).await?).await
+        if let Some(row) = self.fetch_optional(recorded.bind(then_delete)).await? {
+            return Ok(Some(Asked::Recorded(Operation::read(&row)?)));
+        }
+        // Nothing changed; a look tells why. States only go forward, so what the look sees is still the reason.
+        Ok(self.get_to_cancel(address).await?.map(Asked::Unchanged))
+    }
+
+    /// Reads the operation that a cancel is about: one that was deleted too, while it has not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get_to_cancel(&self, address: &Address) -> Result<Option<Operation>, StoreError> {
+        let row = self.fetch_optional(at(GET_TO_CANCEL, address)).await?;
+        row.as_ref().map(Operation::read).transpose()
     }
 
     /// Records a pause. `None` where there is no such operation.
@@ -275,14 +298,6 @@ impl Store {
     /// [`StoreError`].
     pub async fn resume(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
         self.asked(address, self.fetch_optional(by(at(RESUME, address), actor)).await?).await
-    }
-
-    /// Hides an operation for good. Returns whether there was one. It does not cancel.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete(&self, address: &Address, actor: &Actor) -> Result<bool, StoreError> {
-        Ok(self.fetch_optional(by(at(DELETE, address), actor)).await?.is_some())
     }
 
     async fn asked(&self, address: &Address, recorded: Option<PgRow>) -> Result<Option<Asked>, StoreError> {

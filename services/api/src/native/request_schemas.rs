@@ -17,6 +17,16 @@ pub struct OfOperation {
     operation: String,
 }
 
+/// What a delete does with an operation that has not ended.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CancelFirst {
+    /// `true`: cancel it (which also needs the scope `operations.cancel`), and delete it when it has ended. Otherwise the
+    /// delete of an operation that has not ended is refused: `FAILED_PRECONDITION`.
+    #[param(nullable = false)]
+    cancel: Option<bool>,
+}
+
 /// What the audit log is narrowed to.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -6,6 +6,7 @@ mod changes;
 mod claims;
 mod counts;
 mod deadlines;
+mod deletes;
 mod expiry;
 mod failover;
 mod fixture;

@@ -23,7 +23,7 @@ pub enum Plan {
     Pause,
     /// Pauses it, and cancels it while it is paused.
     PauseCancel,
-    /// Deletes it while it runs.
+    /// Deletes it while it runs: refused, then with a cancel.
     DeleteRunning,
     /// Deletes it when it is done.
     DeleteDone,

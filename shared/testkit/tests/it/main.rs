@@ -5,6 +5,8 @@ mod cancel;
 mod crash;
 mod escalation;
 mod export;
+#[cfg(feature = "failpoints")]
+mod hung;
 mod schedule;
 mod schemathesis;
 mod sdk;
