@@ -144,17 +144,8 @@ impl Worker {
             work: listener.work,
             publisher,
         };
-        for kind in Kind::ALL {
-            metrics::stop_bound(kind, executor::stop_bound(kind));
-        }
         let (claiming, gave_up) = (shutdown.child_token(), CancellationToken::new());
-        Escalation {
-            registry: registry.clone(),
-            claiming: claiming.clone(),
-            gave_up: gave_up.clone(),
-            ended: ended.clone(),
-        }
-        .start()?;
+        watch_stops(&registry, &claiming, &gave_up, &ended)?;
         let lease = lease.start(lease_thread)?;
         let claims = tokio::spawn(claims.take(claiming));
         Ok(Self { registry, drain, shutdown, gave_up, ended, claims, lease })
@@ -205,6 +196,25 @@ impl Worker {
             self.registry.attempt_ended().await;
         }
     }
+}
+
+/// Starts the thread that ends what does not stop.
+fn watch_stops(
+    registry: &Arc<Registry>,
+    claiming: &CancellationToken,
+    gave_up: &CancellationToken,
+    ended: &CancellationToken,
+) -> std::io::Result<()> {
+    for kind in Kind::ALL {
+        metrics::stop_bound(kind, executor::stop_bound(kind));
+    }
+    let escalation = Escalation {
+        registry: registry.clone(),
+        claiming: claiming.clone(),
+        gave_up: gave_up.clone(),
+        ended: ended.clone(),
+    };
+    escalation.start().map(drop)
 }
 
 fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {

@@ -92,8 +92,8 @@ async fn a_cancel_ends_what_keeps_all_threads_busy() {
     }
     // It does nothing else that takes long: it spins.
     let begun = system.workers[0].processor_time();
-    let spun = async || (system.workers[0].processor_time() > begun + Duration::from_secs(2)).then_some(());
-    eventually("busy threads", LIMIT, spun).await;
+    let is_busy = async || (system.workers[0].processor_time() > begun + Duration::from_secs(2)).then_some(());
+    eventually("busy threads", LIMIT, is_busy).await;
     cancel(&system, &ids[0]).await;
     gives_itself_up(&mut system).await;
     is_cancelled(&system, &ids[0], "WORKER_LOST").await;
