@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())
         .context("the worker needs its configuration (--config or SAFEPOINT_CONFIG)")?;
     let shutdown = lifecycle::shutdown_signal(Duration::from_secs(config.worker.drain_seconds) + ENDS_WITHIN)?;
-    let worker = Worker::start(&settings, config, shutdown)?;
+    let worker = Worker::start(&settings, config, shutdown).await?;
     tracing::info!("the worker runs");
     worker.run().await;
     tracing::info!("the worker has ended");
