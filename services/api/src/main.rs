@@ -64,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
     if let Some(listen) = settings.admin_listen {
         let (probe, heartbeats) = (ApiProbe(operations.clone()), vec![serving_threads.clone()]);
         let serving = admin::serve(listen, probe, heartbeats, publisher_shutdown.clone());
-        serving.with_context(|| format!("cannot listen on {listen}"))?;
+        serving.await.with_context(|| format!("cannot listen on {listen}"))?;
     }
     let stored = StoredTokens::follow(looks, shutdown.clone());
     let api = web::Data::new(Api {

@@ -161,7 +161,7 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     let loops = Heartbeats::new("threads of the loops", 1);
     if let Some(address) = command.admin_listen {
         let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone(), notifier: notifier.clone() };
-        admin::serve(address, probe, vec![loops.clone()], shutdown.clone()).context("the admin listener")?;
+        admin::serve(address, probe, vec![loops.clone()], shutdown.clone()).await.context("the admin listener")?;
     }
     tracing::info!("the keeper runs");
     tokio::join!(

@@ -30,7 +30,7 @@ async fn run(settings: &Settings) -> anyhow::Result<End> {
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())
         .context("the worker needs its configuration (--config or SAFEPOINT_CONFIG)")?;
     let shutdown = lifecycle::shutdown_signal(Duration::from_secs(config.worker.drain_seconds) + ENDS_WITHIN)?;
-    let worker = Worker::start(settings, config, shutdown)?;
+    let worker = Worker::start(settings, config, shutdown).await?;
     tracing::info!("the worker runs");
     let end = worker.run().await;
     tracing::info!(?end, "the worker has ended");

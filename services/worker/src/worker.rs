@@ -81,11 +81,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts all its parts, on the runtime that it is called on. Database and broker need not be there yet.
+    /// Starts all its parts. Database and broker need not be there yet.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }
@@ -112,7 +112,7 @@ impl Worker {
         let lease_thread = Heartbeats::new("lease threads", 1);
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
-            admin::serve(address, probe, vec![lease_thread.clone()], ended.clone())?;
+            admin::serve(address, probe, vec![lease_thread.clone()], ended.clone()).await?;
         }
         let lease = Lease {
             database_url: settings.database_url.clone(),

@@ -10,9 +10,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
@@ -83,14 +84,14 @@ struct Watched<P> {
 ///
 /// # Errors
 /// The address can't be listened on, or the machine refuses a thread.
-pub fn serve(
+pub async fn serve(
     listen: SocketAddr,
     probe: impl Probe,
     mut heartbeats: Vec<Heartbeats>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen)?;
-    listener.set_nonblocking(true)?;
+    // Of this runtime for a moment, to be moved to the other one.
+    let listener = TcpListener::bind(listen).await?.into_std()?;
     let main = Heartbeats::new("runtimes", 1);
     tokio::spawn(main.clone().beat());
     heartbeats.push(main);
@@ -105,11 +106,11 @@ pub fn serve(
 }
 
 async fn accept(
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     watched: Arc<Watched<impl Probe>>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = TcpListener::from_std(listener)?;
     loop {
         let stream = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),

@@ -87,7 +87,7 @@ impl Fixture {
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
         let shutdown = CancellationToken::new();
-        let worker = Worker::start(&settings, config, shutdown.clone()).expect("the worker starts");
+        let worker = Worker::start(&settings, config, shutdown.clone()).await.expect("the worker starts");
         Running { shutdown, run: tokio::spawn(worker.run()) }
     }
 

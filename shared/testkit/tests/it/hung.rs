@@ -27,7 +27,7 @@ fn not_alive(threads: &str) -> (u16, Value) {
 }
 
 /// Starts it again with a point at which it hangs, and with as little patience as it may have.
-async fn restart(process: &mut Process, failpoints: &str) {
+fn restart(process: &mut Process, failpoints: &str) {
     process.kill();
     let environment = [
         ("FAILPOINTS", failpoints.to_owned()),
@@ -47,7 +47,7 @@ fn cancel(system: &System) {
 #[tokio::test]
 async fn hung_serving_threads_are_reported_and_sigterm_ends_the_process() {
     let mut system = System::start(0, 1).await;
-    restart(&mut system.others[0], "api.cancel=pause").await;
+    restart(&mut system.others[0], "api.cancel=pause");
     let api = &system.others[0];
     until(api, "/readyz", (200, json!({ "status": "ready" }))).await;
     assert_eq!(asked(api, "/healthz").await, Some((200, json!({ "status": "alive" }))));
@@ -83,7 +83,7 @@ async fn hung_serving_threads_are_reported_and_sigterm_ends_the_process() {
 #[tokio::test]
 async fn hung_runtime_of_a_worker_is_reported_and_sigterm_ends_the_process() {
     let mut system = System::start(1, 1).await;
-    restart(&mut system.workers[0], "worker.claim=pause").await;
+    restart(&mut system.workers[0], "worker.claim=pause");
     let body = json!({ "kind": "demo.steps", "spec": { "steps": 1, "stepMillis": 1 } });
     let (status, created) = system.call("POST", "/api/v1/projects/p/operations", Some(&body)).await;
     assert_eq!(status, 200, "{created}");
@@ -95,7 +95,7 @@ async fn hung_runtime_of_a_worker_is_reported_and_sigterm_ends_the_process() {
 #[tokio::test]
 async fn hung_lease_thread_of_a_worker_is_reported() {
     let mut system = System::start(1, 1).await;
-    restart(&mut system.workers[0], "worker.renew=pause").await;
+    restart(&mut system.workers[0], "worker.renew=pause");
     until(&system.workers[0], "/readyz", not_ready("1 of 1 lease threads")).await;
     until(&system.workers[0], "/healthz", not_alive("1 of 1 lease threads")).await;
     assert_eq!(system.workers[0].terminate(), Some(1));
@@ -104,7 +104,7 @@ async fn hung_lease_thread_of_a_worker_is_reported() {
 #[tokio::test]
 async fn hung_loops_of_a_keeper_are_reported_and_sigterm_ends_the_process() {
     let mut system = System::start(0, 1).await;
-    restart(&mut system.others[1], "keeper.compact=pause").await;
+    restart(&mut system.others[1], "keeper.compact=pause");
     until(&system.others[1], "/readyz", not_ready("1 of 1 threads of the loops")).await;
     until(&system.others[1], "/healthz", not_alive("1 of 1 threads of the loops")).await;
     assert_eq!(system.others[1].terminate(), Some(1));
