@@ -131,13 +131,14 @@ pub fn answer(error: &Error) -> Option<Answer> {
 
 /// The status by which a store refused a request. The crate tells it for some requests, and buries it for others.
 pub fn status(error: &Error) -> Option<u16> {
-    match error {
-        Error::NotFound { .. } => return Some(404),
-        Error::Precondition { .. } | Error::NotModified { .. } => return Some(412),
-        Error::AlreadyExists { .. } => return Some(409),
-        Error::PermissionDenied { .. } => return Some(403),
-        Error::Unauthenticated { .. } => return Some(401),
-        _ => {}
+    if matches!(error, Error::NotFound { .. }) {
+        return Some(404);
+    } else if matches!(error, Error::Precondition { .. } | Error::NotModified { .. }) {
+        return Some(412);
+    } else if matches!(error, Error::AlreadyExists { .. }) {
+        return Some(409);
+    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
+        return Some(403);
     }
     // The type that knows it can't be named outside of the crate; a test holds its words.
     let told = error.to_string();

@@ -43,9 +43,9 @@ async fn late_requests_to_gcs_are_refused() {
     let address: SocketAddr = std::env::var("TEST_GCS").unwrap().parse().unwrap();
     let Some(mut store) = Store::start().await else { return };
     store.front = S3Front::as_gcs(&store.moto.endpoint, address).await;
-    exports(&store).await;
-    copies(&store).await;
-    deletes(&store).await;
+    Box::pin(exports(&store)).await;
+    Box::pin(copies(&store)).await;
+    Box::pin(deletes(&store)).await;
 }
 
 async fn exports(store: &Store) {
