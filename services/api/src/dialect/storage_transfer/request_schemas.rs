@@ -282,6 +282,8 @@ pub struct UpdateTransferJobBody {
 #[schema(as = storagetransfer::PatchedJobRequest)]
 #[serde(rename_all = "camelCase")]
 pub struct PatchedJobBody {
+    /// 1,024 bytes at most.
+    #[schema(max_length = 1024)]
     description: Option<String>,
     transfer_spec: Option<TransferSpecBody>,
     notification_config: Option<NotificationConfigBody>,
