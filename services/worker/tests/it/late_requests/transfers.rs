@@ -3,8 +3,10 @@
 use super::{FORMER, Former, Store, befall, is_fenced, is_refused, soon};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::{World, content};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
 use operation::Code;
-use operation::transfer::{OverwriteWhen, StorageTransfer, TransferSink};
+use operation::transfer::{OverwriteWhen, StorageTransfer, TransferPosition, TransferSink, TransferUpload};
 
 const MIB: usize = 1024 * 1024;
 /// Objects that go by one request, and by an upload.
@@ -135,4 +137,28 @@ async fn an_attempt_that_finds_its_successor_stops() {
         assert_eq!(held.release().await, 412);
     }
     is_fenced(task).await;
+}
+
+/// Where a bucket is used without conditions, the upload of a dead attempt must be gone before the next one begins.
+#[tokio::test]
+async fn without_conditions_a_former_upload_must_be_gone() {
+    let Some(store) = Store::start().await else { return };
+    let mut world = world(&store).await;
+    world.put("object", b"ours");
+    let path = Path::from("prefix/object");
+    let id = store.moto.store().create_multipart(&path).await.unwrap();
+    let of = world.begin(into_s3(&world)).await;
+    let upload = TransferUpload { path: path.to_string(), id };
+    let stored =
+        TransferPosition { of: Some(of.attempt.fence.id), uploads: vec![upload], ..TransferPosition::default() };
+    for bucket in &mut world.config.buckets {
+        bucket.conditional_writes = false;
+    }
+    let next = world.take_over(of, Some(stored)).await;
+    store.front.fail("DELETE /data/prefix/object?uploadId", 403);
+    let failure = next.fails().await;
+    assert!(failure.retryable && failure.message.contains("earlier attempt"), "{failure}");
+    assert_eq!(store.object("object").await, None);
+    world.again(next).await.succeeds().await;
+    store.moto.has_no_open_upload();
 }
