@@ -92,7 +92,7 @@ async fn write_all(lane: Lane, mut queue: mpsc::Receiver<Pending>) {
             // What ends meanwhile waits for none of those that are tried again.
             let more = async {
                 if queue.recv_many(&mut ends.together, room).await == 0 {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
@@ -112,7 +112,9 @@ async fn write(lane: &Lane, ends: &mut Ends) {
     batch.sort_unstable_by_key(|pending: &Pending| pending.attempt.fence.id);
     if batch.len() < 2 {
         // A new one goes before those that failed.
-        batch.into_iter().for_each(|pending| ends.alone.push_front(pending));
+        for pending in batch {
+            ends.alone.push_front(pending);
+        }
     } else if let Err(error) = write_batch(lane, &batch).await {
         tracing::warn!(%error, sqlstate = error.sqlstate(), ends = batch.len(), "ends could not be written; trying again");
         if error.is_passing() && !error.is_busy() {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A primary and its standby, in a folder of their own. Both end when this is dropped.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Replicated {
     ///
     /// # Panics
     /// The machine has no Postgres.
-    pub async fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let password = Uuid::new_v4().simple().to_string();
         let (primary, standby) = (free_address().expect("a port"), free_address().expect("a port"));

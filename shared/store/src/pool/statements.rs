@@ -43,7 +43,8 @@ impl Store {
     /// The pool bounds this: the wait for a place, the ping of an idle connection, and the making of a new one.
     async fn lend(&self) -> Result<Lent, StoreError> {
         // An error of connecting says nothing about the statement, so it passes, whatever its code.
-        self.pool.acquire().await.map(Lent::new).map_err(StoreError::Unavailable)
+        // Boxed, for the making of a connection is large, and each caller would carry its room.
+        Box::pin(self.pool.acquire()).await.map(Lent::new).map_err(StoreError::Unavailable)
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

@@ -79,7 +79,7 @@ async fn a_read_only_database_is_unavailable_until_it_takes_writes() {
 /// A failover as it is: the address leads to the standby, which is promoted some time later.
 #[tokio::test]
 async fn a_standby_is_used_once_it_is_promoted() {
-    let pair = Replicated::start().await;
+    let pair = Replicated::start();
     store::migrate(&pair.primary_url()).await.expect("migrated");
     let link = Proxy::to(pair.primary()).await;
     let store = Store::new(&pair.url(&link), PoolSettings::new("failover").connections(2)).expect("a store");
