@@ -39,6 +39,9 @@ impl Role {
 /// The role that exports run as: it reads all data, and nothing of the server's machine.
 pub const EXPORT_ROLE: &str = "safepoint_test_export";
 
+/// The table before its partitions, as all statements lock them: else there is a deadlock with one that is under way.
+const ALONE: &str = "LOCK TABLE operations IN ACCESS EXCLUSIVE MODE";
+
 /// A database of one test's own; dropped with it.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -145,7 +148,9 @@ impl TestDatabase {
     /// The server is gone, or the condition is none.
     pub async fn refuse_writes(&self, code: &str, when: &str) {
         let statement = format!(
-            "CREATE SEQUENCE IF NOT EXISTS refusals;
+            "BEGIN;
+             {ALONE};
+             CREATE SEQUENCE IF NOT EXISTS refusals;
              GRANT ALL ON SEQUENCE refusals TO PUBLIC;
              CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
              BEGIN
@@ -154,7 +159,8 @@ impl TestDatabase {
                  RAISE EXCEPTION 'refused by the test' USING ERRCODE = '{code}';
              END $$;
              CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE ON operations
-                 FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()"
+                 FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse();
+             COMMIT"
         );
         self.client().await.batch_execute(&statement).await.expect("a trigger");
     }
@@ -164,7 +170,8 @@ impl TestDatabase {
     /// # Panics
     /// The server is gone.
     pub async fn allow_writes(&self) {
-        self.client().await.batch_execute("DROP TRIGGER refuse ON operations").await.expect("dropped");
+        let statement = format!("BEGIN; {ALONE}; DROP TRIGGER refuse ON operations; COMMIT");
+        self.client().await.batch_execute(&statement).await.expect("dropped");
     }
 
     /// How many rows were refused so far. The first refusal makes the count 1.
