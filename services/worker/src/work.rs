@@ -138,11 +138,15 @@ mod tests {
     async fn aborted_work_ends_when_its_threads_have_returned() {
         let work = Work::default();
         let (release, blocked) = mpsc::channel::<()>();
+        let (started, begun) = oneshot::channel();
         let inner = work.clone();
-        let executor = work.spawn(async move { inner.blocking(move || blocked.recv()).await });
-        while *work.0.running.borrow() < 2 {
-            yield_now().await;
-        }
+        let step = move || {
+            let _ = started.send(());
+            blocked.recv()
+        };
+        let executor = work.spawn(async move { inner.blocking(step).await });
+        // A step that still waits for a thread would never begin.
+        begun.await.unwrap();
         work.abort();
         assert!(executor.await.unwrap_err().is_cancelled());
         assert!(!has_ended(&work).await, "its thread goes on");

@@ -26,7 +26,7 @@ async fn a_write_that_a_failover_refuses_is_to_be_tried_again() {
         told_to_try_again(&create(&fixture).await);
         told_to_try_again(&fixture.post(&format!("{path}:cancel"), &json!({})).await);
         told_to_try_again(&fixture.post(&format!("{path}:pause"), &json!({})).await);
-        told_to_try_again(&fixture.delete(&path).await);
+        told_to_try_again(&fixture.delete(&format!("{path}?cancel=true")).await);
         assert_eq!(fixture.get(&path).await.status, 200, "what can be read is read: {code}");
         database.allow_writes().await;
         assert_eq!(create(&fixture).await.status, 200, "{code}");
