@@ -7,7 +7,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 run=$root/.dev/run ports=$root/.dev/run/ports secrets=$root/.dev/run/secrets
-pids=$run/pid logs=$run/log buckets=$run/buckets bucket=$run/buckets/demo-exports
+pids=$run/pid supervisors=$run/supervisor logs=$run/log buckets=$run/buckets bucket=$run/buckets/demo-exports
 # In memory, for the benchmark of transfers: by the clone's place, for another clone may run beside.
 memory=/dev/shm/safepoint-$(cksum <<<"$root" | cut -d ' ' -f 1)
 processes=(api-1 api-2 worker-1 worker-2 keeper-1 keeper-2)
@@ -25,7 +25,7 @@ main() {
 
 start() {
   umask 022
-  mkdir -p "$pids" "$logs" "$bucket"
+  mkdir -p "$pids" "$supervisors" "$logs" "$bucket"
   "$root/dev/services.sh" start "$run"
   fill_shop
   fill_buckets
@@ -242,11 +242,20 @@ is_running() { alive "$pids/$1" "$(program "$1")" "SAFEPOINT_CONFIG=$run/safepoi
 end_processes() {
   local name deadline=$((SECONDS + 30))
   for name in "$@"; do
+    end_supervisor "$name"
     ! is_running "$name" || { say "stopping $name" && kill -TERM "$(pid_of "$pids/$name")"; }
   done
   for name in "$@"; do
     finish "$name" $((deadline - SECONDS)) "$(pid_of "$pids/$name")" "$(program "$name")" "SAFEPOINT_CONFIG=$run/safepoint.toml"
   done
+}
+
+# A worker's supervisor goes first: it must not start again what is told to end. Without it the pid file stays as it is.
+end_supervisor() {
+  local file=$supervisors/$1
+  ! alive "$file" "$(program "$1")" "SAFEPOINT_CONFIG=$run/safepoint.toml" || kill -TERM "$(pid_of "$file")" || true
+  finish "the supervisor of $1" 5 "$(pid_of "$file")" "$(program "$1")" "SAFEPOINT_CONFIG=$run/safepoint.toml"
+  rm -f "$file"
 }
 
 launch() {
@@ -270,6 +279,15 @@ launch() {
   )
   [[ $1 == keeper-* ]] || settings+=(SAFEPOINT_SECRET_KEYS="demo=$(value "$secrets" SECRET_KEY)")
   # Not by the command env, on whose command line everybody could read the secrets.
+  if [[ $1 == worker-* ]]; then
+    end_supervisor "$1"
+    rm -f "$pids/$1"
+    (export "${settings[@]}" && unset SAFEPOINT_TOKEN SAFEPOINT_CUSTOMER_URL &&
+      exec setsid "$root/dev/supervise.sh" "$pids/$1" "$(program "$1")" </dev/null >"$logs/$1.log" 2>&1) &
+    echo $! >"$supervisors/$1"
+    until [[ -s $pids/$1 ]]; do sleep 0.05; done
+    return
+  fi
   (export "${settings[@]}" && unset SAFEPOINT_TOKEN SAFEPOINT_CUSTOMER_URL &&
     exec setsid "$(program "$1")" </dev/null >"$logs/$1.log" 2>&1) &
   echo $! >"$pids/$1"

@@ -3,6 +3,7 @@
 use crate::settings::Settings;
 use crate::wire::{AlloyOperation, AlloyPage, BulkCancel, Counts, Operation};
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -124,6 +125,18 @@ impl Client {
     pub async fn cancel_many(&self, filter: &str) -> Result<BulkCancel> {
         let body = json!({"filter": filter, "reason": "loadtest"});
         self.call(Method::POST, &format!("{}:cancel", self.native), Some(&body)).await
+    }
+
+    /// Whether a POST is answered, by whatever status; or a GET whose parameters are sent as its form.
+    pub async fn is_answered(&self, path: &str, form: bool, body: String) -> bool {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token).body(body);
+        let request = if form {
+            request.header("x-http-method-override", "GET").header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        } else {
+            request.header(CONTENT_TYPE, "application/json")
+        };
+        let Ok(response) = request.send().await else { return false };
+        response.bytes().await.is_ok()
     }
 
     /// The head of a call as it goes over the wire, without the empty line that ends it.

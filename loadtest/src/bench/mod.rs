@@ -1,6 +1,7 @@
 //! Figures against bare Postgres and `RabbitMQ`: the product and its reference by turns in each round of one run, so
 //! that a machine whose disk and clock drift does not decide who wins.
 
+mod abuse;
 mod cancel;
 mod cancel_exports;
 mod create;
@@ -71,6 +72,8 @@ enum Section {
     Waiters,
     /// 2,000 slow sockets, and what other calls notice of them.
     Slow,
+    /// A project that sends requests that are dear to judge, and what the cancels of another notice.
+    Abuse,
     /// A project with 100,000 queued operations, and how soon those of another start.
     Fair,
     /// A transfer between two folders in memory, `rsync` and `rclone`.
@@ -126,6 +129,7 @@ impl Bench {
             Section::Create => create::measure(self).await,
             Section::Waiters => waiters::measure(self).await,
             Section::Slow => slow::measure(self).await,
+            Section::Abuse => abuse::measure(self).await,
             Section::Fair => fair::measure(self).await,
             Section::Transfer => transfers::measure(self).await,
         };

@@ -20,6 +20,7 @@ use futures_util::FutureExt;
 use ipnet::IpNet;
 use operation::Code;
 use runtime::destination::AllowedDestinations;
+use runtime::heartbeat::Heartbeats;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -45,6 +46,8 @@ pub struct Api {
     pub page_tokens: PageTokens,
     /// Whether the kind `demo.steps` may be created.
     pub demo_steps: bool,
+    /// Whether the threads that serve calls answer.
+    pub serving_threads: Heartbeats,
 }
 
 impl std::fmt::Debug for Api {
@@ -262,6 +265,7 @@ mod tests {
     use runtime::broker::{BrokerSettings, Changes, Publisher};
     use runtime::callers::Token;
     use runtime::config::{Config, Secret};
+    use runtime::heartbeat::Heartbeats;
     use runtime::scope::Scope;
     use runtime::sealing::KeyRing;
     use serde_json::Value;
@@ -292,6 +296,7 @@ mod tests {
             catalog: Catalog::new(&config).expect("an empty catalog"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: false,
+            serving_threads: Heartbeats::new("serving threads", 0),
         })
     }
 

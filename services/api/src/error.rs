@@ -219,6 +219,15 @@ impl From<OperationsError> for ApiError {
                 format!("only an operation that is FAILED or CANCELLED is tried again; this one is {state}"),
             )
             .with("state", state.as_str()),
+            OperationsError::NotDone(state) => Self::new(
+                Code::FailedPrecondition,
+                "OPERATION_NOT_DONE",
+                format!(
+                    "the operation is {state}: only one that has ended can be deleted. Wait for its end, or use ?cancel=true \
+                     to cancel it and delete it when it has ended"
+                ),
+            )
+            .with("state", state.as_str()),
             OperationsError::NoSecretKeys => Self::new(
                 Code::Unimplemented,
                 "SECRETS_SWITCHED_OFF",

@@ -7,20 +7,21 @@ use crate::operations::Operations;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ContentType};
 use actix_web::{HttpResponse, web};
-use runtime::admin::Readiness;
+use runtime::admin::{Readiness, liveness};
 
-/// `GET /healthz`: the process lives.
+/// `GET /healthz`: no thread hangs. Where all of them do, the operators' listener tells.
 #[utoipa::path(
     get,
     path = "/healthz",
     operation_id = "healthz",
     tag = "operators",
-    summary = "Tells that the process lives",
+    summary = "Tells whether the process is alive",
     security(()),
-    responses((status = 200, body = Health, description = "It lives"), Open)
+    responses((status = 200, body = Health, description = "It is"),
+        (status = 503, body = Health, description = "A thread hangs: only a restart helps"), Open)
 )]
-pub async fn alive(_: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::json()).body(r#"{"status":"alive"}"#)
+pub async fn alive(api: web::Data<Api>) -> HttpResponse {
+    respond(liveness([&api.serving_threads]))
 }
 
 /// `GET /readyz`: whether calls can be served. Without the broker they can, and cancels take the slower road.
@@ -35,7 +36,14 @@ pub async fn alive(_: web::Data<Api>) -> HttpResponse {
         (status = 503, body = Health, description = "They cannot"), Open)
 )]
 pub async fn ready(api: web::Data<Api>) -> HttpResponse {
-    let (status, body) = readiness(&api.operations).await.answer();
+    let readiness = match api.serving_threads.not_ready() {
+        Some(threads) => Readiness::Unresponsive(threads),
+        None => readiness(&api.operations).await,
+    };
+    respond(readiness.answer())
+}
+
+fn respond((status, body): (u16, String)) -> HttpResponse {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     HttpResponse::build(status).insert_header(ContentType::json()).body(body)
 }

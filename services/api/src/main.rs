@@ -7,7 +7,7 @@ use api::auth::{Callers, StoredTokens};
 use api::catalog::Catalog;
 use api::certificate::{Certificate, LOOK_EVERY};
 use api::limits::Limits;
-use api::operations::Operations;
+use api::operations::{ANSWER_WITHIN, Operations};
 use api::page_token::PageTokens;
 use api::queues::Queues;
 use api::serve::{self, Serving};
@@ -18,13 +18,14 @@ use clap::Parser;
 use runtime::admin::{Probe, Readiness};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::config::Config;
+use runtime::heartbeat::Heartbeats;
 use runtime::{admin, lifecycle, telemetry};
 use std::time::Duration;
 use store::{PoolSettings, Store};
 use tokio_util::sync::CancellationToken;
 
-/// How long requests under way get after SIGTERM. An orchestrator's usual patience is 30 s.
-const SHUTDOWN_SECONDS: u64 = 20;
+/// How long the rest of the shutdown gets after the requests under way.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 #[tokio::main]
@@ -35,12 +36,15 @@ async fn main() -> anyhow::Result<()> {
     let key_ring = settings.key_ring().context("SAFEPOINT_SECRET_KEYS is not valid")?;
     let files = settings.certificate();
     let page_tokens = PageTokens::new(&settings.page_token_key()?);
-    let shutdown = lifecycle::shutdown_signal().context("the signal handlers cannot be installed")?;
+    let shutdown = lifecycle::shutdown_signal(Duration::from_secs(settings.drain_seconds) + ENDS_WITHIN)
+        .context("the signal handlers cannot be installed")?;
     let certificate = files.map(|files| Certificate::follow(files, LOOK_EVERY, shutdown.clone())).transpose();
     let certificate = certificate.context("TLS cannot be spoken: see SAFEPOINT_TLS_CERTIFICATE, SAFEPOINT_TLS_KEY")?;
 
-    let store = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint-api"))
-        .context("SAFEPOINT_DATABASE_URL cannot be used")?;
+    // Nobody waits longer than that for an answer.
+    let requests = PoolSettings::new("safepoint-api").statement_timeout(ANSWER_WITHIN);
+    let store =
+        Store::new(settings.database_url.expose(), requests).context("SAFEPOINT_DATABASE_URL cannot be used")?;
     // Its own token: the last requests of a shutdown still tell workers of their cancels.
     let publisher_shutdown = CancellationToken::new();
     let broker = BrokerSettings {
@@ -51,13 +55,15 @@ async fn main() -> anyhow::Result<()> {
     };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
     let operations = Operations::new(store.clone(), publisher, key_ring);
-    // Connections of its own: those who wait take nothing from other calls.
-    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(1))?;
+    // Connections of its own: those who wait take nothing from other calls. One for hints, one for ticks, one for tokens.
+    let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(3))?;
     let terms = Terms::new(lifecycle::raise_file_limit());
     let watches = Watches::start(&looks, Changes::start(broker, shutdown.clone())?, terms, shutdown.clone());
 
+    let serving_threads = Heartbeats::new("serving threads", usize::from(settings.threads));
     if let Some(listen) = settings.admin_listen {
-        let serving = admin::serve(listen, ApiProbe(operations.clone()), publisher_shutdown.clone());
+        let (probe, heartbeats) = (ApiProbe(operations.clone()), vec![serving_threads.clone()]);
+        let serving = admin::serve(listen, probe, heartbeats, publisher_shutdown.clone());
         serving.await.with_context(|| format!("cannot listen on {listen}"))?;
     }
     let stored = StoredTokens::follow(looks, shutdown.clone());
@@ -72,10 +78,10 @@ async fn main() -> anyhow::Result<()> {
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,
+        serving_threads,
     });
     tokio::spawn(forget_callers(api.clone()));
-    let serving =
-        Serving { listen: settings.listen, certificate, threads: settings.threads, drain_seconds: SHUTDOWN_SECONDS };
+    let serving = Serving { listen: settings.listen, certificate, drain_seconds: settings.drain_seconds };
     let tls = serving.certificate.is_some();
     let (server, listen) =
         serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;

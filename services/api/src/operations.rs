@@ -5,6 +5,7 @@
 //! deadline, ends the waiting, not the statement.
 
 mod cancel_lane;
+mod deletes;
 mod transfer_jobs;
 
 use crate::creation::retry_request;
@@ -47,6 +48,9 @@ pub enum OperationsError {
     /// Only what failed or was cancelled is tried again.
     #[error("an operation that is {0} is not tried again")]
     NotRetryable(State),
+    /// Only what has ended is deleted.
+    #[error("an operation that is {0} is not deleted")]
+    NotDone(State),
     /// A secret came, and there are no keys to keep it with.
     #[error("no secret can be kept")]
     NoSecretKeys,
@@ -198,6 +202,16 @@ impl Operations {
         apart(Some(address.id), async move { store.get(&address).await }).await?.ok_or(OperationsError::NotFound)
     }
 
+    /// Reads the operation that a cancel is about: one that was deleted too, while it has not ended.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn get_to_cancel(&self, address: Address) -> Result<Operation, OperationsError> {
+        let store = self.store.clone();
+        let found = apart(Some(address.id), async move { store.get_to_cancel(&address).await });
+        found.await?.ok_or(OperationsError::NotFound)
+    }
+
     /// Reads one page of a list, newest first.
     ///
     /// # Errors
@@ -214,13 +228,18 @@ impl Operations {
         apart(None, async move { store.list(&project, &filter, order, after, limit).await }).await
     }
 
-    /// How many operations a filter selects; counts no further than `most`.
+    /// How many operations a filter selects and a cancel reaches; counts no further than `most`.
     ///
     /// # Errors
     /// [`OperationsError`].
-    pub async fn count(&self, project: ProjectId, filter: ListFilter, most: u32) -> Result<u64, OperationsError> {
+    pub async fn count_to_cancel(
+        &self,
+        project: ProjectId,
+        filter: ListFilter,
+        most: u32,
+    ) -> Result<u64, OperationsError> {
         let store = self.store.clone();
-        apart(None, async move { store.count(&project, &filter, most).await }).await
+        apart(None, async move { store.count_to_cancel(&project, &filter, most).await }).await
     }
 
     /// What tells why an operation has not ended.
@@ -278,10 +297,7 @@ impl Operations {
         let Self { cancels, publisher, .. } = self.clone();
         let asked = apart(Some(address.id), async move {
             let asked = failpoint::around!("api.cancel", cancels.cancel(&address, &requester).await)?;
-            // Also when it was asked before: who asks again may do so because the first hint was lost.
-            if let Some((worker, fence, mode)) = asked.as_ref().and_then(|asked| operation_of(asked).to_be_told()) {
-                publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
-            }
+            tell_worker(&publisher, asked.as_ref(), trace_parent);
             tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
         });
@@ -329,24 +345,8 @@ impl Operations {
         answer(asked.await?, Answer::NotPaused)
     }
 
-    /// Hides an operation for good. It does not cancel.
-    ///
-    /// # Errors
-    /// [`OperationsError`].
-    pub async fn delete(&self, address: Address, by: Actor) -> Result<(), OperationsError> {
-        let Self { store, publisher, .. } = self.clone();
-        let deleted = apart(Some(address.id), async move {
-            let deleted = failpoint::around!("api.delete", store.delete(&address, &by).await)?;
-            if deleted {
-                publisher.send(Hint::Changed { operations: vec![address.id] });
-            }
-            Ok(deleted)
-        })
-        .await?;
-        if deleted { Ok(()) } else { Err(OperationsError::NotFound) }
-    }
-
-    /// How many operations a list of the project would show, by kind and state.
+    /// How many operations a list of the project would show, by kind and state; and those that were deleted, until they have
+    /// ended.
     ///
     /// # Errors
     /// [`OperationsError`].
@@ -419,6 +419,14 @@ fn answer(asked: Option<Asked>, unchanged: Answer) -> Result<(Answer, Operation)
     }
 }
 
+/// To the worker that runs what was asked to cancel. Also when it was asked before: who asks again may do so because the first
+/// hint was lost.
+fn tell_worker(publisher: &Publisher, asked: Option<&Asked>, trace_parent: Option<String>) {
+    if let Some((worker, fence, mode)) = asked.and_then(|asked| operation_of(asked).to_be_told()) {
+        publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
+    }
+}
+
 /// To those who wait for it, at any replica. Of a create nobody need hear: its id is not known before its answer.
 fn tell_of_change(publisher: &Publisher, asked: Option<&Asked>) {
     if let Some(Asked::Recorded(operation)) = asked {
@@ -453,7 +461,7 @@ fn log(error: &StoreError, id: Option<OperationId>) -> OperationsError {
     let id = id.map(|id| id.to_string());
     match error {
         StoreError::Unavailable(_) => {
-            tracing::warn!(operation.id = id, "{error}");
+            tracing::warn!(operation.id = id, sqlstate = error.sqlstate(), "{error}");
             OperationsError::Unavailable
         }
         StoreError::Unexpected(cause) => {

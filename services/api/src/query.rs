@@ -95,6 +95,18 @@ impl Query {
         }
     }
 
+    /// A truth value; false where it is absent.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where it is none.
+    pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.given(name, LONGEST_TEXT)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ApiError::invalid_field(name, "must be true or false")),
+        }
+    }
+
     /// Refuses parameters that would be ignored although they matter.
     ///
     /// # Errors

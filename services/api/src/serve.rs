@@ -27,8 +27,6 @@ pub struct Serving {
     pub listen: SocketAddr,
     /// With which certificate, if calls come by TLS.
     pub certificate: Option<Arc<Certificate>>,
-    /// Threads that serve calls.
-    pub threads: u16,
     /// How long requests under way get after `shutdown`.
     pub drain_seconds: u64,
 }
@@ -47,29 +45,37 @@ const MOST_CONNECTIONS: usize = 25_000;
 const BACKLOG: u32 = 2_048;
 const NAME: &str = "api";
 
-/// Listens when this returns; serves while the server is awaited, until `shutdown`.
+/// Listens when this returns; serves while the server is awaited, until `shutdown`. As many threads serve as
+/// [`Api::serving_threads`] expects; each of them calls the factory, and beats from then on.
 ///
 /// # Errors
 /// The address can't be listened on, or not by TLS.
 pub fn serve(api: web::Data<Api>, serving: Serving, shutdown: CancellationToken) -> io::Result<(Server, SocketAddr)> {
-    let Serving { listen, certificate, threads, drain_seconds } = serving;
+    let Serving { listen, certificate, drain_seconds } = serving;
+    let threads = api.serving_threads.clone();
     let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(listen)?;
     let listener = socket.listen(BACKLOG)?.into_std()?;
     let address = listener.local_addr()?;
     let server = ServerBuilder::new()
-        .workers(usize::from(threads))
+        .workers(threads.expected())
         .max_concurrent_connections(MOST_CONNECTIONS)
         .shutdown_timeout(drain_seconds)
         .shutdown_signal(shutdown.cancelled_owned());
     let ending = server.graceful_shutdown_signal();
     let server = match certificate {
-        None => server.listen(NAME, listener, move || plain(api.clone(), ending.clone()))?,
+        None => server.listen(NAME, listener, move || {
+            tokio::spawn(threads.clone().beat());
+            plain(api.clone(), ending.clone())
+        })?,
         Some(certificate) => {
             max_concurrent_tls_connect(MOST_CONNECTIONS);
             let config = certificate.server().map_err(io::Error::other)?;
-            server.listen(NAME, listener, move || tls(config.clone(), api.clone(), ending.clone()))?
+            server.listen(NAME, listener, move || {
+                tokio::spawn(threads.clone().beat());
+                tls(config.clone(), api.clone(), ending.clone())
+            })?
         }
     };
     Ok((server.run(), address))

@@ -61,6 +61,11 @@ pub struct Settings {
           value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
 
+    /// Seconds that requests under way get after SIGTERM. 5 s later the process is ended whatever hangs.
+    #[arg(long, env = "SAFEPOINT_DRAIN_SECONDS", hide_env_values = true, default_value_t = 20,
+          value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain_seconds: u64,
+
     /// Which logs to write, e.g. info,store=debug.
     #[arg(long, env = "SAFEPOINT_LOG", hide_env_values = true, default_value = "info")]
     pub log: String,

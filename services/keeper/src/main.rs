@@ -8,9 +8,11 @@ use keeper::{
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Notifier, Publisher};
 use runtime::config::{Config, Secret};
+use runtime::heartbeat::Heartbeats;
 use runtime::{lifecycle, telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use store::{PoolSettings, Roles, Store};
 
 /// Takes operations back from lost workers, runs transfer jobs by their schedules and tells of their ends, makes partitions
@@ -88,6 +90,8 @@ struct Run {
     admin_listen: Option<SocketAddr>,
 }
 
+/// How long the loops get to end after SIGTERM: each of their statements takes at most 5 s.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// One for each loop, so that none makes the sweeper wait.
 const CONNECTIONS: u32 = 8;
 
@@ -143,7 +147,7 @@ fn store(database_url: &str, settings: PoolSettings) -> anyhow::Result<Store> {
 
 async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     let config = command.config.as_deref().map(Config::load_without_passwords).transpose()?.unwrap_or_default();
-    let shutdown = lifecycle::shutdown_signal()?;
+    let shutdown = lifecycle::shutdown_signal(ENDS_WITHIN)?;
     let store = store(database_url, PoolSettings::new("safepoint keeper").connections(CONNECTIONS))?;
     let broker = BrokerSettings {
         url: Secret::new(command.broker_url),
@@ -153,9 +157,11 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
     };
     let publisher = Publisher::start(broker.clone(), shutdown.clone())?;
     let notifier = Notifier::start(broker, shutdown.clone())?;
+    // The loops share the main thread.
+    let loops = Heartbeats::new("threads of the loops", 1);
     if let Some(address) = command.admin_listen {
         let probe = KeeperProbe { store: store.clone(), publisher: publisher.clone(), notifier: notifier.clone() };
-        admin::serve(address, probe, shutdown.clone()).await.context("the admin listener")?;
+        admin::serve(address, probe, vec![loops.clone()], shutdown.clone()).await.context("the admin listener")?;
     }
     tracing::info!("the keeper runs");
     tokio::join!(
@@ -166,7 +172,8 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         schedules::run(store.clone(), publisher, shutdown.clone()),
         notifications::tell(store.clone(), notifier, shutdown.clone()),
         counters::compact(store.clone(), shutdown.clone()),
-        expiry::expire(store, config.retention, shutdown),
+        expiry::expire(store, config.retention, shutdown.clone()),
+        shutdown.run_until_cancelled(loops.beat()),
     );
     tracing::info!("the keeper has ended");
     Ok(())

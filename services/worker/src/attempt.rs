@@ -2,7 +2,8 @@
 //! roads of a cancel write the stop into it, the checkpoint flusher and the runner read it.
 
 use crate::lease_clock::HeldLease;
-use operation::{CancelMode, Cleanup, Fence, Kind, Progress, Rate, Road};
+use crate::work::Work;
+use operation::{CancelMode, Cleanup, CleanupStatus, EndedBy, Fence, Kind, Progress, Rate, Road};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -89,6 +90,8 @@ pub struct Attempt {
     /// What sort of work it is.
     pub kind: Kind,
     lease: HeldLease,
+    work: Work,
+    deadline: Option<Instant>,
     stop: watch::Sender<Option<Stop>>,
     position: Mutex<Position>,
     last_safe_point: Mutex<Passed>,
@@ -96,6 +99,9 @@ pub struct Attempt {
     delivered: OnceLock<Delivered>,
     observed: OnceLock<Observed>,
     cleanup: OnceLock<Cleanup>,
+    cut_off: AtomicBool,
+    task_aborted: AtomicBool,
+    executor_ended: AtomicBool,
 }
 
 impl Attempt {
@@ -105,6 +111,8 @@ impl Attempt {
             fence,
             kind,
             lease,
+            work: Work::default(),
+            deadline: None,
             stop: watch::Sender::new(None),
             position: Mutex::default(),
             last_safe_point: Mutex::new(Passed { at: Instant::now(), name: "begun" }),
@@ -112,7 +120,63 @@ impl Attempt {
             delivered: OnceLock::new(),
             observed: OnceLock::new(),
             cleanup: OnceLock::new(),
+            cut_off: AtomicBool::new(false),
+            task_aborted: AtomicBool::new(false),
+            executor_ended: AtomicBool::new(false),
         }
+    }
+
+    /// The same, to be stopped when this much time has passed. On this process's monotonic clock, which is not the
+    /// database's: neither drifts far in the length of an attempt.
+    pub fn with_deadline(self, left: Option<Duration>) -> Self {
+        Self { deadline: left.and_then(|left| Instant::now().checked_add(left)), ..self }
+    }
+
+    /// Asks it to stop if its deadline has passed.
+    pub fn look_at_deadline(&self) {
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.stop(Stop::Deadline);
+        }
+    }
+
+    /// What runs for it.
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Aborts its tasks, and lets its threads act no more. Its end is written when all of its work has returned.
+    pub fn cut_off(&self) {
+        self.lease.revoke();
+        self.work.abort();
+        self.cut_off.store(true, Ordering::Release);
+    }
+
+    /// Whether it was cut off.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
+    }
+
+    /// Notes that its executor ended by an abort and not by itself.
+    pub fn note_task_aborted(&self) {
+        self.task_aborted.store(true, Ordering::Release);
+    }
+
+    /// Which step ended it, where it was stopped.
+    pub fn ended_by(&self) -> Option<EndedBy> {
+        if self.task_aborted.load(Ordering::Acquire) {
+            return Some(EndedBy::TaskAborted);
+        }
+        self.observed().map(|_| EndedBy::SafePoint)
+    }
+
+    /// Notes that nothing of it works any more; its end may still have to be written.
+    pub fn note_executor_ended(&self) {
+        self.executor_ended.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing of it works any more.
+    pub fn has_executor_ended(&self) -> bool {
+        self.executor_ended.load(Ordering::Acquire)
     }
 
     /// Asks it to stop. The stronger stop wins: nothing takes back a lost lease.
@@ -137,10 +201,10 @@ impl Attempt {
 
     /// Whether and why it must stop. A lease that has run out on this worker's own clock needs nobody to tell of it.
     pub fn stopping(&self) -> Option<Stop> {
-        if self.lease_stands() { *self.stop.borrow() } else { Some(Stop::LeaseLost) }
+        if self.lease.is_held() { *self.stop.borrow() } else { Some(Stop::LeaseLost) }
     }
 
-    /// Whether the lease under which it was claimed stands: the last look before an effect.
+    /// Whether it may still act, under the lease it was claimed with: the last look before an effect.
     pub fn lease_stands(&self) -> bool {
         self.lease.stands()
     }
@@ -176,9 +240,14 @@ impl Attempt {
         let _ = self.cleanup.set(cleanup);
     }
 
-    /// What became of its output.
-    pub fn cleanup(&self) -> Option<&Cleanup> {
-        self.cleanup.get()
+    /// What became of its output. Where its executor was aborted nobody saw that, whatever it said before.
+    pub fn cleanup(&self) -> Option<Cleanup> {
+        let told = self.cleanup.get().cloned();
+        if self.ended_by() == Some(EndedBy::TaskAborted) {
+            let outputs = told.map(|told| told.outputs).unwrap_or_default();
+            return Some(Cleanup { status: CleanupStatus::Unknown, outputs });
+        }
+        told
     }
 
     /// What the flusher stores and the safe point writes.
@@ -245,6 +314,21 @@ mod tests {
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
         clock.begin(WorkerId::from_uuid(Uuid::nil()), Instant::now());
         assert_eq!(attempt.stopping(), Some(Stop::LeaseLost));
+    }
+
+    /// A thread that returns after the abort does nothing more; the end can still be written.
+    #[test]
+    fn an_attempt_that_was_cut_off_may_not_act_and_can_end() {
+        let (attempt, _clock) = attempt();
+        let thread = attempt.lease();
+        attempt.deliver_cancel(Road::Push, CancelMode::Now);
+        attempt.cleaned(Cleanup { status: CleanupStatus::Removed, outputs: vec!["part".to_owned()] });
+        attempt.cut_off();
+        attempt.note_task_aborted();
+        assert!(!attempt.lease_stands() && !thread.stands());
+        assert_eq!(attempt.stopping(), Some(Stop::Cancel));
+        let unknown = Cleanup { status: CleanupStatus::Unknown, outputs: vec!["part".to_owned()] };
+        assert_eq!((attempt.ended_by(), attempt.cleanup()), (Some(EndedBy::TaskAborted), Some(unknown)));
     }
 
     #[test]

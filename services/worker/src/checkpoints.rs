@@ -11,7 +11,7 @@ use runtime::failpoint;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Position, Requested, Store};
+use store::{Heard, Position, Requested, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -80,16 +80,50 @@ fn changed(attempt: &Arc<Attempt>) -> Option<(Arc<Attempt>, Position)> {
 /// Returns those that were stored.
 async fn store_batch(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) -> Vec<OperationId> {
     let positions: Vec<Position> = batch.iter().map(|(_, position)| position.clone()).collect();
-    let heard = match failpoint::around!("worker.checkpoint", store.checkpoint(&positions).await) {
-        Ok(heard) => heard,
-        Err(error) => {
+    match failpoint::around!("worker.checkpoint", store.checkpoint(&positions).await) {
+        Ok(heard) => stored(registry, batch, &heard),
+        Err(error) if error.is_passing() => {
             tracing::warn!(%error, attempts = batch.len(), "checkpoints could not be stored; trying again");
             for (attempt, _) in batch {
                 attempt.position().dirty = true;
             }
-            return Vec::new();
+            Vec::new()
         }
-    };
+        // One of them can't be stored: the others must not suffer.
+        Err(_) => store_each(store, registry, batch).await,
+    }
+}
+
+async fn store_each(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, Position)]) -> Vec<OperationId> {
+    let mut operations = Vec::new();
+    for one in batch {
+        match store.checkpoint(std::slice::from_ref(&one.1)).await {
+            Ok(heard) => operations.extend(stored(registry, std::slice::from_ref(one), &heard)),
+            Err(error) => not_stored(&one.0, &one.1, &error),
+        }
+    }
+    operations
+}
+
+/// A checkpoint that the database refuses is not offered again: what is stored stands until the executor makes another one.
+fn not_stored(attempt: &Attempt, position: &Position, error: &StoreError) {
+    let mut now = attempt.position();
+    now.dirty = true;
+    if error.is_passing() {
+        return;
+    }
+    if now.checkpoint == position.checkpoint {
+        now.checkpoint = None;
+    }
+    metrics::checkpoint_given_up(attempt.kind);
+    tracing::error!(
+        operation.id = %attempt.fence.id, attempt = %attempt.fence.attempt, %error, sqlstate = error.sqlstate(),
+        "the database refuses a checkpoint: the one before it stands"
+    );
+}
+
+/// What the answer tells of the attempts. Returns those that were stored.
+fn stored(registry: &Registry, batch: &[(Arc<Attempt>, Position)], heard: &[Heard]) -> Vec<OperationId> {
     let standing: HashSet<_> = heard.iter().map(|heard| heard.id).collect();
     for (attempt, _) in batch {
         if !standing.contains(&attempt.fence.id) {

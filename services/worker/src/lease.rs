@@ -9,6 +9,7 @@ use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use operation::{LeaseTerms, Road, WorkerId};
 use runtime::config::Secret;
+use runtime::heartbeat::Heartbeats;
 use runtime::{clock, failpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,19 +36,26 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Starts the thread.
+    /// Starts the thread, which beats while it keeps the lease.
     ///
     /// # Errors
     /// The machine has no thread to give.
-    pub fn start(self) -> std::io::Result<std::thread::JoinHandle<()>> {
+    pub fn start(self, heartbeats: Heartbeats) -> std::io::Result<std::thread::JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("lease".to_owned()).spawn(move || runtime.block_on(self.keep()))
+        std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = self.keep() => {}
+                    () = heartbeats.beat() => {}
+                }
+            });
+        })
     }
 
     async fn keep(self) {
         while !self.ended.is_cancelled() {
             // A fresh pool for each identity: a connection that hung is never met again.
-            match Store::new(self.database_url.expose(), PoolSettings::new("safepoint lease").connections(1)) {
+            match Store::new(self.database_url.expose(), pool(self.terms)) {
                 Ok(store) => self.live(&store).await,
                 // The URL was good at the start: the file of authorities that it names is gone or being replaced.
                 Err(error) => {
@@ -105,8 +113,8 @@ impl Lease {
         }
     }
 
-    /// The answer, or nothing once the worker must have fenced itself. The statement is dropped then, and its
-    /// connection with the pool.
+    /// The answer, or nothing once the worker must have fenced itself. The statement is dropped then, which closes its
+    /// connection.
     async fn before_deadline<T>(
         &self,
         renewed: Instant,
@@ -139,6 +147,12 @@ impl Lease {
             () = self.ended.cancelled() => {}
         }
     }
+}
+
+/// A renewal that gets no answer leaves time for another one, by a new connection, before this worker must fence itself.
+fn pool(terms: LeaseTerms) -> PoolSettings {
+    let statement_timeout = (terms.self_fence_after() / 2).min(Duration::from_secs(2));
+    PoolSettings::new("safepoint lease").connections(1).statement_timeout(statement_timeout)
 }
 
 async fn retire(store: &Store, id: WorkerId) {

@@ -2,8 +2,8 @@
 
 use operation::Kind;
 use prometheus::{
-    Histogram, HistogramVec, IntCounterVec, IntGaugeVec, register_histogram, register_histogram_vec,
-    register_int_counter_vec, register_int_gauge_vec,
+    GaugeVec, Histogram, HistogramVec, IntCounterVec, IntGaugeVec, register_gauge_vec, register_histogram,
+    register_histogram_vec, register_int_counter_vec, register_int_gauge_vec,
 };
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -29,6 +29,24 @@ static OVERDUE: LazyLock<IntGaugeVec> = LazyLock::new(|| {
         "safepoint_safe_point_overdue",
         "Attempts that have gone longer without a safe point than their executor declares",
         &["kind"]
+    )
+    .expect(OURS)
+});
+
+static STOP_BOUND: LazyLock<GaugeVec> = LazyLock::new(|| {
+    register_gauge_vec!(
+        "safepoint_stop_bound_seconds",
+        "How long an attempt may take to stop before it is aborted",
+        &["kind"]
+    )
+    .expect(OURS)
+});
+
+static ESCALATED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_escalations_total",
+        "Attempts that did not stop within the bound: task_aborted, and worker_given_up where that did not end them",
+        &["kind", "step"]
     )
     .expect(OURS)
 });
@@ -62,6 +80,24 @@ static CANCELLED: LazyLock<HistogramVec> = LazyLock::new(|| {
     .expect(OURS)
 });
 
+static ENDS_GIVEN_UP: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_ends_given_up_total",
+        "Ends that the database refused for good, by what was tried instead: bare, reduced, or nothing (lost)",
+        &["kind", "form"]
+    )
+    .expect(OURS)
+});
+
+static CHECKPOINTS_GIVEN_UP: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "safepoint_checkpoints_given_up_total",
+        "Checkpoints that the database refused for good",
+        &["kind"]
+    )
+    .expect(OURS)
+});
+
 static WAITED: LazyLock<Histogram> = LazyLock::new(|| {
     register_histogram!(
         "safepoint_start_wait_seconds",
@@ -79,6 +115,16 @@ pub fn safe_point_gap(kind: Kind, gap: Duration) {
 /// So many attempts are past their executor's bound now.
 pub fn overdue(kind: Kind, attempts: usize) {
     OVERDUE.with_label_values(&[kind.as_str()]).set(i64::try_from(attempts).unwrap_or(i64::MAX));
+}
+
+/// How long an attempt of a kind may take to stop.
+pub fn stop_bound(kind: Kind, bound: Duration) {
+    STOP_BOUND.with_label_values(&[kind.as_str()]).set(bound.as_secs_f64());
+}
+
+/// An attempt did not stop in time.
+pub fn escalated(kind: Kind, step: &str) {
+    ESCALATED.with_label_values(&[kind.as_str(), step]).inc();
 }
 
 /// An attempt began.
@@ -101,4 +147,14 @@ pub fn cancelled(kind: Kind, latency: Duration, delivery: Option<(Duration, &str
     if let Some((latency, road)) = delivery {
         DELIVERED.with_label_values(&[road]).observe(latency.as_secs_f64());
     }
+}
+
+/// The database refused an end for good; what was written instead.
+pub fn end_given_up(kind: Kind, form: &str) {
+    ENDS_GIVEN_UP.with_label_values(&[kind.as_str(), form]).inc();
+}
+
+/// The database refused a checkpoint for good.
+pub fn checkpoint_given_up(kind: Kind) {
+    CHECKPOINTS_GIVEN_UP.with_label_values(&[kind.as_str()]).inc();
 }

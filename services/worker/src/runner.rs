@@ -11,7 +11,6 @@ use operation::{Code, Failure, RetryPolicy, WorkerId};
 use runtime::{clock, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 use store::{Claimed, Ending, Store};
 use tracing::Instrument;
 
@@ -33,7 +32,8 @@ pub struct Runner {
 impl Runner {
     /// Starts an attempt that was claimed under this identity. It is in the registry when this returns.
     pub fn start(&self, claimed: Claimed, worker: WorkerId) {
-        let attempt = Arc::new(Attempt::new(claimed.fence, claimed.kind, self.lease_clock.held_by(worker)));
+        let attempt = Attempt::new(claimed.fence, claimed.kind, self.lease_clock.held_by(worker));
+        let attempt = Arc::new(attempt.with_deadline(claimed.deadline_in));
         self.registry.insert(attempt.clone());
         if !attempt.lease_stands() {
             // The claim's answer came after the lease was lost, and with it the order to stop all attempts.
@@ -53,11 +53,8 @@ impl Runner {
     async fn run(self, attempt: Arc<Attempt>, claimed: Claimed) {
         tracing::info!("attempt began");
         let (failures, retry) = (claimed.failures, claimed.retry);
-        let deadline = claimed.deadline_in.map(|left| tokio::spawn(stop_at_deadline(attempt.clone(), left)));
         let ended = self.execute(attempt.clone(), claimed).await;
-        if let Some(deadline) = deadline {
-            deadline.abort();
-        }
+        attempt.note_executor_ended();
         let ending = ending(ended, retry, failures, clock::jitter());
         metrics::ended(attempt.kind, name(ending.as_ref()));
         if let Some(ending) = ending {
@@ -78,19 +75,27 @@ impl Runner {
                 retryable: true,
             }
         })?;
-        let safepoint = Safepoint::new(attempt, self.store.clone(), claimed.checkpoint);
+        let safepoint = Safepoint::new(attempt.clone(), self.store.clone(), claimed.checkpoint);
         let executors = self.executors.clone();
         let work = async move { executor::run(&executors, &claimed.project, &spec, &safepoint).await };
-        // A task of its own: a panic ends the attempt, not the worker.
-        match tokio::spawn(work.in_current_span()).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Failure {
-                code: Code::Internal,
-                message: "The executor met an error of its own. The operator's log tells more.".to_owned(),
-                retryable: true,
-            }
-            .into()),
+        // A task of its own: a panic ends the attempt, not the worker, and so does an abort.
+        let broken = match attempt.work().spawn(work.in_current_span()).await {
+            Ok(ended) => return ended,
+            Err(broken) => broken,
+        };
+        // Nothing unwound in order: threads and tasks of it may still be at work, and another attempt may follow.
+        attempt.cut_off();
+        attempt.work().ended().await;
+        if broken.is_cancelled() {
+            attempt.note_task_aborted();
+            return Err(Ended::Stop(attempt.stopping().unwrap_or(Stop::Drain)));
         }
+        Err(Failure {
+            code: Code::Internal,
+            message: "The executor met an error of its own. The operator's log tells more.".to_owned(),
+            retryable: true,
+        }
+        .into())
     }
 }
 
@@ -110,12 +115,6 @@ fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter
             Ending::Failed { failure, delay: retry.delay(failures + 1, jitter) }
         }
     })
-}
-
-/// By this process's monotonic clock, which is not the database's: neither can run far in the length of an attempt.
-async fn stop_at_deadline(attempt: Arc<Attempt>, left: Duration) {
-    tokio::time::sleep(left).await;
-    attempt.stop(Stop::Deadline);
 }
 
 fn name(ending: Option<&Ending>) -> &'static str {

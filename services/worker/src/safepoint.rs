@@ -3,6 +3,8 @@
 use crate::attempt::{Attempt, Stop};
 use crate::lease_clock::HeldLease;
 use crate::metrics;
+use crate::patience::Patience;
+use crate::work::Work;
 use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
 use runtime::failpoint;
 use serde::Serialize;
@@ -11,7 +13,7 @@ use serde_json::Value;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{CommitAnswer, Position, Store};
+use store::{CommitAnswer, Position, Store, StoreError};
 
 /// Why an executor ended without a response. Both unwind by `?` to the runner, which alone makes a state of it.
 #[derive(Debug)]
@@ -70,6 +72,11 @@ impl Safepoint {
         self.attempt.lease()
     }
 
+    /// Starts tasks and threads of the executor. It starts none in any other way.
+    pub fn work(&self) -> &Work {
+        self.attempt.work()
+    }
+
     /// The attempt, for parts of an executor that run apart from it and look at the stop themselves.
     pub(crate) fn attempt(&self) -> &Arc<Attempt> {
         &self.attempt
@@ -121,7 +128,7 @@ impl Safepoint {
     /// as the id of an upload.
     ///
     /// # Errors
-    /// [`Stop::LeaseLost`] when fenced; UNAVAILABLE when the database does not answer.
+    /// [`Stop::LeaseLost`] when fenced; another [`Stop`], or UNAVAILABLE, while the database does not answer.
     pub async fn save<C: Serialize>(&self, checkpoint: &C) -> Result<(), Ended> {
         let checkpoint = to_json(checkpoint)?;
         let (progress, rate) = {
@@ -136,17 +143,26 @@ impl Safepoint {
             items_per_second: rate.per_second(),
             safe_point: Some(self.attempt.last_safe_point()),
         };
-        match failpoint::around!("worker.save", self.store.checkpoint_one(position.clone()).await) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                self.attempt.stop(Stop::LeaseLost);
-                Err(Stop::LeaseLost.into())
-            }
-            Err(error) => {
-                tracing::warn!(operation.id = %self.attempt.fence.id, %error, "the checkpoint could not be stored");
-                Err(Failure::passing("the checkpoint could not be stored").into())
+        let mut patience = Patience::new();
+        loop {
+            match failpoint::around!("worker.save", self.store.checkpoint_one(position.clone()).await) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    self.attempt.stop(Stop::LeaseLost);
+                    return Err(Stop::LeaseLost.into());
+                }
+                Err(error) => self.ask_again("saving the checkpoint", &mut patience, &error).await?,
             }
         }
+    }
+
+    /// Waits before our database is asked once more. A failover that passes costs the attempt some time, and nothing else.
+    async fn ask_again(&self, name: &'static str, patience: &mut Patience, error: &StoreError) -> Result<(), Ended> {
+        tracing::warn!(operation.id = %self.attempt.fence.id, %error, "{name}: the database does not do it");
+        let Some(wait) = patience.after(error) else {
+            return Err(Failure::passing(format!("{name}: the database did not do it")).into());
+        };
+        Ok(self.sleep_within_item(name, wait).await?)
     }
 
     /// Waits for a future that is safe to drop, or for a stop, whichever is first.
@@ -207,14 +223,17 @@ impl Safepoint {
         let name = "commit point";
         metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
         self.go_on(name)?;
-        match failpoint::around!("worker.commit_point", self.store.commit_point(self.attempt.fence).await) {
-            Ok(CommitAnswer::GoOn) => {}
-            Ok(CommitAnswer::CancelRequested) => self.attempt.deliver_cancel(Road::Checkpoint, CancelMode::Now),
-            Ok(CommitAnswer::Fenced) => self.attempt.stop(Stop::LeaseLost),
-            Err(error) => {
-                tracing::warn!(operation.id = %self.attempt.fence.id, %error, "the commit point could not be passed");
-                return Err(Failure::passing("the commit point could not be passed").into());
+        let mut patience = Patience::new();
+        let answer = loop {
+            match failpoint::around!("worker.commit_point", self.store.commit_point(self.attempt.fence).await) {
+                Ok(answer) => break answer,
+                Err(error) => self.ask_again(name, &mut patience, &error).await?,
             }
+        };
+        match answer {
+            CommitAnswer::GoOn => {}
+            CommitAnswer::CancelRequested => self.attempt.deliver_cancel(Road::Checkpoint, CancelMode::Now),
+            CommitAnswer::Fenced => self.attempt.stop(Stop::LeaseLost),
         }
         Ok(self.go_on(name)?)
     }

@@ -7,7 +7,12 @@ use std::path::PathBuf;
 
 /// Runs operations: claims them, executes them, stops them at safe points.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "safepoint-worker", version)]
+#[command(
+    name = "safepoint-worker",
+    version,
+    after_help = "Exit codes:\n  0    ended in order after SIGTERM or SIGINT\n  70   gave itself up: work of a stopped \
+                  operation does not return. Start it again\n  130  ended by a second signal\n  1, 2 not started: wrong settings"
+)]
 pub struct Settings {
     /// The configuration file: clusters, buckets, slots.
     #[arg(long, env = "SAFEPOINT_CONFIG", default_value = "safepoint.toml")]

@@ -4,19 +4,21 @@
 use crate::attempt::Stop;
 use crate::checkpoints;
 use crate::claims::Claims;
+use crate::escalation::Escalation;
 use crate::executor::cancel_operations::Desk;
-use crate::executor::{Executors, postgres_export};
+use crate::executor::{self, Executors, postgres_export};
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
-use crate::{Settings, cancel_listener};
+use crate::{Settings, cancel_listener, metrics};
 use operation::{InvalidLease, Kind};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
 use runtime::config::Config;
+use runtime::heartbeat::Heartbeats;
 use runtime::sealing::InvalidKeyRing;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,6 +27,9 @@ use store::{DatabaseUrlError, PoolSettings, Store};
 use tls::TrustError;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// How long a statement may run that a cancel waits for.
+const CANCEL_WAITS: Duration = Duration::from_secs(2);
 
 /// Why a worker can't start.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +54,27 @@ pub enum StartError {
     Machine(#[from] std::io::Error),
 }
 
+/// The exit code of a worker that gave itself up (`EX_SOFTWARE` of sysexits.h): start it again.
+pub const GAVE_UP: u8 = 70;
+
+/// How long attempts that were aborted at the end of the drain have to return, and their ends to be written.
+const ABORTED_WITHIN: Duration = Duration::from_secs(2);
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nothing of it works any more.
+    InOrder,
+    /// Something of an attempt does not return. Its process must end without waiting for it.
+    GaveUp,
+}
+
 /// A worker that runs.
 pub struct Worker {
     registry: Arc<Registry>,
     drain: Duration,
     shutdown: CancellationToken,
+    gave_up: CancellationToken,
     ended: CancellationToken,
     claims: tokio::task::JoinHandle<()>,
     lease: JoinHandle<()>,
@@ -68,13 +89,11 @@ impl Worker {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }
-        let open = |name, connections| {
-            let pool = PoolSettings::new(name).connections(connections);
-            Store::new(settings.database_url.expose(), pool).map_err(StartError::Database)
-        };
+        let open = |pool| Store::new(settings.database_url.expose(), pool).map_err(StartError::Database);
         // Each lane has its own connections: no load on one delays a cancel on another.
-        let (work, control, ends) =
-            (open("safepoint worker", 3)?, open("safepoint cancel", 1)?, open("safepoint finish", 2)?);
+        let work = open(PoolSettings::new("safepoint worker").connections(3))?;
+        let control = open(PoolSettings::new("safepoint cancel").connections(1).statement_timeout(CANCEL_WAITS))?;
+        let ends = open(PoolSettings::new("safepoint finish").connections(2).statement_timeout(CANCEL_WAITS))?;
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
         let lease_clock = LeaseClock::new(*identity.borrow());
@@ -90,9 +109,10 @@ impl Worker {
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
         tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
+        let lease_thread = Heartbeats::new("lease threads", 1);
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
-            admin::serve(address, probe, ended.clone()).await?;
+            admin::serve(address, probe, vec![lease_thread.clone()], ended.clone()).await?;
         }
         let lease = Lease {
             database_url: settings.database_url.clone(),
@@ -124,30 +144,77 @@ impl Worker {
             work: listener.work,
             publisher,
         };
-        let lease = lease.start()?;
-        let claims = tokio::spawn(claims.take(shutdown.clone()));
-        Ok(Self { registry, drain, shutdown, ended, claims, lease })
+        let (claiming, gave_up) = (shutdown.child_token(), CancellationToken::new());
+        watch_stops(&registry, &claiming, &gave_up, &ended)?;
+        let lease = lease.start(lease_thread)?;
+        let claims = tokio::spawn(claims.take(claiming));
+        Ok(Self { registry, drain, shutdown, gave_up, ended, claims, lease })
     }
 
-    /// Works until the shutdown signal, then ends in order.
-    pub async fn run(self) {
+    /// Works until the shutdown signal, then ends in order; or until it has to be given up.
+    pub async fn run(mut self) -> End {
+        let gave_up = self.gave_up.clone();
+        let end = tokio::select! {
+            biased;
+            () = gave_up.cancelled() => End::GaveUp,
+            end = self.end_in_order() => end,
+        };
+        // The lease's thread retires a worker that owns nothing. Otherwise the lease just ends.
+        self.ended.cancel();
+        if end == End::InOrder {
+            let lease = self.lease;
+            let _ = tokio::task::spawn_blocking(move || lease.join()).await;
+        }
+        end
+    }
+
+    /// From the shutdown signal to the last attempt's end.
+    async fn end_in_order(&mut self) -> End {
         self.shutdown.cancelled().await;
         // The claim under way, if any, has registered what it took when this returns.
-        let _ = self.claims.await;
+        let _ = (&mut self.claims).await;
         self.registry.stop_all(Stop::Drain);
         tracing::info!(attempts = self.registry.all().len(), "draining to safe points");
-        let drained = async {
-            while !self.registry.all().is_empty() {
-                self.registry.attempt_ended().await;
-            }
-        };
-        if tokio::time::timeout(self.drain, drained).await.is_err() {
-            tracing::warn!(attempts = self.registry.all().len(), "not drained in time: left to the sweeper");
+        if tokio::time::timeout(self.drain, self.drained()).await.is_ok() {
+            return End::InOrder;
         }
-        self.ended.cancel();
-        let lease = self.lease;
-        let _ = tokio::task::spawn_blocking(move || lease.join()).await;
+        let left = self.registry.all();
+        tracing::warn!(attempts = left.len(), "not drained in time: aborting what is left");
+        for attempt in left {
+            attempt.cut_off();
+        }
+        if tokio::time::timeout(ABORTED_WITHIN, self.drained()).await.is_ok() {
+            return End::InOrder;
+        }
+        let left = self.registry.all();
+        tracing::warn!(attempts = left.len(), "not ended in time: left to the keeper");
+        if left.iter().all(|attempt| attempt.has_executor_ended()) { End::InOrder } else { End::GaveUp }
     }
+
+    async fn drained(&self) {
+        while !self.registry.all().is_empty() {
+            self.registry.attempt_ended().await;
+        }
+    }
+}
+
+/// Starts the thread that ends what does not stop.
+fn watch_stops(
+    registry: &Arc<Registry>,
+    claiming: &CancellationToken,
+    gave_up: &CancellationToken,
+    ended: &CancellationToken,
+) -> std::io::Result<()> {
+    for kind in Kind::ALL {
+        metrics::stop_bound(kind, executor::stop_bound(kind));
+    }
+    let escalation = Escalation {
+        registry: registry.clone(),
+        claiming: claiming.clone(),
+        gave_up: gave_up.clone(),
+        ended: ended.clone(),
+    };
+    escalation.start().map(drop)
 }
 
 fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {

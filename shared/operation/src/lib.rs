@@ -21,7 +21,7 @@ pub use id::{AttemptNumber, Fence, InvalidId, Kind, Nonce, OperationId, ProjectI
 pub use lease::{InvalidLease, LeaseTerms};
 pub use list_filter::ListFilter;
 pub use progress::{Progress, Rate};
-pub use receipt::{CancelMode, Cleanup, CleanupStatus, Road};
+pub use receipt::{CancelMode, Cleanup, CleanupStatus, EndedBy, Road};
 pub use retry::RetryPolicy;
 pub use sealed::Sealed;
 pub use spec::{CancelOperations, CsvFormat, DemoSteps, ExportFormat, PostgresExport, PostgresServer, Spec, SqlDump};

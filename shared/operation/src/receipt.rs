@@ -61,6 +61,36 @@ impl FromStr for CancelMode {
     }
 }
 
+/// Which step ended the attempt that a cancel was meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EndedBy {
+    /// The executor stopped at a safe point.
+    SafePoint,
+    /// The executor did not stop within its kind's bound, and the worker aborted it.
+    TaskAborted,
+    /// The worker died, or gave the operation up because a thread of it did not return.
+    WorkerLost,
+}
+
+impl EndedBy {
+    /// The name in rows and in the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SafePoint => "SAFE_POINT",
+            Self::TaskAborted => "TASK_ABORTED",
+            Self::WorkerLost => "WORKER_LOST",
+        }
+    }
+}
+
+impl FromStr for EndedBy {
+    type Err = ();
+    fn from_str(value: &str) -> Result<Self, ()> {
+        [Self::SafePoint, Self::TaskAborted, Self::WorkerLost].into_iter().find(|step| step.as_str() == value).ok_or(())
+    }
+}
+
 /// What became of the output that a stopped attempt had begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

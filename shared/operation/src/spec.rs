@@ -143,6 +143,12 @@ pub struct DemoSteps {
     /// For how many milliseconds; 5,000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spin_millis: Option<u32>,
+    /// Block a thread apart from the executor at this step (1-based): no abort of the executor ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_at: Option<u32>,
+    /// For how many milliseconds; 5,000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_millis: Option<u32>,
 }
 
 impl DemoSteps {
@@ -159,6 +165,8 @@ impl DemoSteps {
             hang_at: None,
             spin_at: None,
             spin_millis: None,
+            block_at: None,
+            block_millis: None,
         }
     }
 }

@@ -230,6 +230,10 @@ pub struct Bucket {
     /// How many bytes a second one transfer reads from it at most; as many as it can if absent.
     #[serde(default)]
     pub transfer_bytes_per_second: Option<u64>,
+    /// Whether requests that write or delete objects name what they replace, so that a late one of a worker that lost its
+    /// lease is refused. `false` for a store that does not support that; `docs/object-stores.md` says what it gives up.
+    #[serde(default = "yes")]
+    pub conditional_writes: bool,
     /// The projects that may read it and write to it.
     pub projects: Vec<ProjectId>,
 }
@@ -246,9 +250,14 @@ impl Bucket {
             secret_access_key_env: None,
             secret_access_key: None,
             transfer_bytes_per_second: None,
+            conditional_writes: true,
             projects,
         }
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A folder of the workers' file system, on all of them the same, that transfers may read and write (`posixDataSource`,
@@ -466,6 +475,11 @@ mod tests {
             Config::load(&path, key).map(|config| config.buckets[0].secret_access_key.is_some())
         };
         assert!(!load(r#"url = "file:///a""#).expect("valid"));
+        let conditional = |line| {
+            load(&format!("url = \"s3://b\"\n{line}")).expect("valid");
+            Config::load(&path, |_| None).expect("valid").buckets[0].conditional_writes
+        };
+        assert!(conditional("") && !conditional("conditional_writes = false"));
         assert!(!load("url = \"s3://b\"\nendpoint = \"http://localhost:1\"\nregion = \"r\"").expect("valid"));
         let keyed = "url = \"s3://b\"\naccess_key_id = \"k\"\nsecret_access_key_env = ";
         assert!(load(&format!("{keyed}\"KEY\"")).expect("valid"));

@@ -2,16 +2,17 @@
 //!
 //! With the cargo feature `failpoints` the variable `FAILPOINTS` says what happens where, e.g.
 //! `worker.finish=1*return(lost)`: once, in the words of the crate `fail`. Without the feature, [`around`] is its effect and
-//! nothing else.
+//! nothing else. The action `pause` is the crate's own: it blocks the thread for good, as code that hangs does.
 
 /// All points, as `<process>.<effect>`. A test runs through this table, and another holds it against the code.
-pub const POINTS: [&str; 44] = [
+pub const POINTS: [&str; 45] = [
     "api.create",
     "api.cancel",
     "api.pause",
     "api.resume",
     "api.retry",
     "api.delete",
+    "api.cancel_and_delete",
     "api.create_transfer_job",
     "api.update_transfer_job",
     "api.run_transfer_job",

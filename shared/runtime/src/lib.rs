@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod destination;
 pub mod failpoint;
+pub mod heartbeat;
 pub mod lifecycle;
 pub mod limits;
 pub mod metrics;

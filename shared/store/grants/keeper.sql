@@ -1,7 +1,7 @@
 -- What keepers need: they take operations back, run jobs when their time comes, tell of ends, fold counts, and take away
 -- what is old. They begin nothing else, and the commands of `safepoint-keeper` (token, project, migrate) run as the owner.
 GRANT SELECT, DELETE, UPDATE (
-    state, failures, finish_time, error_code, error_message, cancel_cleanup, nonce, worker_id, pause_requested_at,
+    state, failures, finish_time, error_code, error_message, cancel_cleanup, cancel_ended_by, nonce, worker_id, pause_requested_at,
     update_time, revision, notify_time, notify_claim_time
 ) ON operations TO {role};
 GRANT INSERT ON operations, audit_log TO {role};

@@ -5,7 +5,9 @@ WITH changed AS (
         cancel_requested_at = coalesce(cancel_requested_at, statement_timestamp()),
         cancel_requested_by = coalesce(cancel_requested_by, $4),
         cancel_reason       = CASE WHEN cancel_requested_at IS NULL THEN $7 ELSE cancel_reason END,
-        cancel_mode         = $8,
+        cancel_mode         = CASE WHEN cancel_mode = 'now' THEN cancel_mode ELSE $8 END,
+        -- Deleted by its end, in the same statement: a trigger of V12.
+        delete_when_done    = delete_when_done OR $9::boolean,
         -- Nobody runs it: it ends here and now, in its own answer. A running one ends when its worker has stopped.
         state               = CASE WHEN state IN ('PENDING', 'PAUSED') THEN 'CANCELLED' ELSE state END,
         finish_time         = CASE WHEN state IN ('PENDING', 'PAUSED') THEN clock_timestamp() END,
@@ -17,12 +19,17 @@ WITH changed AS (
         pause_requested_at  = CASE WHEN state = 'RUNNING' THEN pause_requested_at END,
         update_time         = clock_timestamp(),
         revision            = revision + 1
-    WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3) AND delete_time IS NULL
+    -- Deleted or not: what has not ended can always be cancelled (INV-26).
+    WHERE project_id = $1 AND id = $2 AND ($3::text IS NULL OR collection = $3)
       -- A second cancel, and one that comes after the end, change nothing.
-      AND NOT done AND (cancel_requested_at IS NULL OR (cancel_mode = 'after_current_item' AND $8 = 'now'))
+      AND NOT done AND (cancel_requested_at IS NULL OR (cancel_mode = 'after_current_item' AND $8 = 'now')
+                        OR ($9 AND NOT delete_when_done))
     RETURNING *
 ), audited AS (
     INSERT INTO audit_log (project_id, principal, source_address, request_id, verb, operation_id, result)
-    SELECT project_id, $4::text, $5::text::inet, $6::text, 'CANCEL', id, state FROM changed
+    -- Who deletes what has not ended asks for both.
+    SELECT project_id, $4::text, $5::text::inet, $6::text, verb, id, state
+    FROM changed CROSS JOIN (VALUES ('CANCEL'), ('DELETE')) asked (verb)
+    WHERE verb = 'CANCEL' OR $9
 )
 SELECT * FROM changed

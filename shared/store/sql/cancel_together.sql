@@ -26,7 +26,7 @@ WITH asked AS MATERIALIZED (
         update_time         = clock_timestamp(),
         revision            = revision + 1
     FROM free i
-    WHERE o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id AND delete_time IS NULL
+    WHERE o.id = i.id AND o.project_id IS NOT DISTINCT FROM i.project_id
       AND NOT done AND (cancel_requested_at IS NULL OR (cancel_mode = 'after_current_item' AND i.mode = 'now'))
     RETURNING o.*, i.principal, i.source_address, i.request_id
 ), audited AS (

@@ -28,6 +28,7 @@ UPDATE operations o SET
     -- Nobody saw what the lost worker left behind: also true should it be cancelled while it waits.
     cancel_cleanup = CASE WHEN o.cancel_requested_at IS NOT NULL OR o.failures + 1 < o.failure_limit
                           THEN '{"status": "unknown", "outputs": []}'::jsonb END,
+    cancel_ended_by = CASE WHEN o.cancel_requested_at IS NOT NULL THEN 'WORKER_LOST' END,
     nonce = NULL, worker_id = NULL, pause_requested_at = NULL,
     update_time = clock_timestamp(), revision = o.revision + 1
 FROM orphans

@@ -3,7 +3,7 @@
 use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
 use operation::{
-    AttemptNumber, CancelMode, Cleanup, Code, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
+    AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
     RetryPolicy, Road, Spec, State, WorkerId,
 };
 use serde_json::Value;
@@ -134,6 +134,8 @@ pub struct Finished {
     pub observed: Option<(Duration, &'static str)>,
     /// What became of the output.
     pub cleanup: Option<Cleanup>,
+    /// Which step stopped it; `None` where it ended by itself.
+    pub ended_by: Option<EndedBy>,
 }
 
 /// What became of a finished attempt's operation.
@@ -163,17 +165,19 @@ impl Store {
         from_project: &str,
     ) -> Result<Claim, StoreError> {
         let mut claim = Claim { operations: Vec::new(), held_back: false, passed_over: false, look_on: None };
-        if !sqlx::query(WAITING).bind(kind.as_str()).fetch_one(&self.pool).await?.try_get("waiting")? {
+        if !self.fetch_one(sqlx::query(WAITING).bind(kind.as_str())).await?.try_get("waiting")? {
             return Ok(claim);
         }
         let nonces: Vec<Uuid> = (0..limit).map(|_| Uuid::new_v4()).collect();
-        let rows = sqlx::query(CLAIM)
-            .bind(worker.as_uuid())
-            .bind(kind.as_str())
-            .bind(i64::from(limit))
-            .bind(nonces)
-            .bind(from_project)
-            .fetch_all(&self.pool)
+        let rows = self
+            .fetch_all(
+                sqlx::query(CLAIM)
+                    .bind(worker.as_uuid())
+                    .bind(kind.as_str())
+                    .bind(i64::from(limit))
+                    .bind(nonces)
+                    .bind(from_project),
+            )
             .await?;
         for row in &rows {
             claim.held_back = row.try_get("held_back")?;
@@ -190,18 +194,20 @@ impl Store {
     /// [`StoreError`].
     pub async fn checkpoint(&self, positions: &[Position]) -> Result<Vec<Heard>, StoreError> {
         let fences = Fences::of(positions.iter().map(|position| position.fence));
-        let rows = sqlx::query(CHECKPOINT)
-            .bind(fences.ids)
-            .bind(fences.attempts)
-            .bind(fences.nonces)
-            .bind(positions.iter().map(|p| signed(p.progress.items_done)).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| p.progress.items_total.map(signed)).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| signed(p.progress.bytes_done)).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| p.checkpoint.clone()).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| p.items_per_second).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| p.safe_point.map(|(name, _)| name)).collect::<Vec<_>>())
-            .bind(positions.iter().map(|p| p.safe_point.map(|(_, ago)| ago.as_secs_f64())).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
+        let rows = self
+            .fetch_all(
+                sqlx::query(CHECKPOINT)
+                    .bind(fences.ids)
+                    .bind(fences.attempts)
+                    .bind(fences.nonces)
+                    .bind(positions.iter().map(|p| signed(p.progress.items_done)).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| p.progress.items_total.map(signed)).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| signed(p.progress.bytes_done)).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| p.checkpoint.clone()).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| p.items_per_second).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| p.safe_point.map(|(name, _)| name)).collect::<Vec<_>>())
+                    .bind(positions.iter().map(|p| p.safe_point.map(|(_, ago)| ago.as_secs_f64())).collect::<Vec<_>>()),
+            )
             .await?;
         rows.iter()
             .map(|row| {
@@ -227,11 +233,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn commit_point(&self, fence: Fence) -> Result<CommitAnswer, StoreError> {
-        let row = sqlx::query(COMMIT_POINT)
-            .bind(fence.id.as_uuid())
-            .bind(signed_attempt(fence.attempt))
-            .bind(fence.nonce.as_uuid())
-            .fetch_optional(&self.pool)
+        let row = self
+            .fetch_optional(
+                sqlx::query(COMMIT_POINT)
+                    .bind(fence.id.as_uuid())
+                    .bind(signed_attempt(fence.attempt))
+                    .bind(fence.nonce.as_uuid()),
+            )
             .await?;
         Ok(match row {
             None => CommitAnswer::Fenced,
@@ -247,25 +255,30 @@ impl Store {
     pub async fn finish(&self, finished: &[Finished]) -> Result<Vec<Settled>, StoreError> {
         let fences = Fences::of(finished.iter().map(|f| f.fence));
         let column = |value: fn(&Finished) -> Option<Value>| finished.iter().map(value).collect::<Vec<_>>();
-        let rows = sqlx::query(FINISH)
-            .bind(fences.ids)
-            .bind(fences.attempts)
-            .bind(fences.nonces)
-            .bind(finished.iter().map(|f| outcome(&f.ending)).collect::<Vec<_>>())
-            .bind(column(|f| if let Ending::Succeeded(response) = &f.ending { Some(response.clone()) } else { None }))
-            .bind(finished.iter().map(|f| error(&f.ending).map(|(code, _)| code.number())).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| error(&f.ending).map(|(_, message)| message)).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| delay(&f.ending)).collect::<Vec<_>>())
-            .bind(column(|f| f.checkpoint.clone()))
-            .bind(finished.iter().map(|f| signed(f.progress.items_done)).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| f.progress.items_total.map(signed)).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| signed(f.progress.bytes_done)).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| f.delivered.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| f.delivered.map(|(_, road)| road.as_str())).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
-            .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
-            .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
-            .fetch_all(&self.pool)
+        let rows = self
+            .fetch_all(
+                sqlx::query(FINISH)
+                    .bind(fences.ids)
+                    .bind(fences.attempts)
+                    .bind(fences.nonces)
+                    .bind(finished.iter().map(|f| outcome(&f.ending)).collect::<Vec<_>>())
+                    .bind(column(|f| {
+                        if let Ending::Succeeded(response) = &f.ending { Some(response.clone()) } else { None }
+                    }))
+                    .bind(finished.iter().map(|f| error(f).map(|(code, _)| code.number())).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| error(f).map(|(_, message)| message)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| delay(&f.ending)).collect::<Vec<_>>())
+                    .bind(column(|f| f.checkpoint.clone()))
+                    .bind(finished.iter().map(|f| signed(f.progress.items_done)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| f.progress.items_total.map(signed)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| signed(f.progress.bytes_done)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| f.delivered.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| f.delivered.map(|(_, road)| road.as_str())).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
+                    .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
+                    .bind(finished.iter().map(|f| f.ended_by.map(EndedBy::as_str)).collect::<Vec<_>>()),
+            )
             .await?;
         rows.iter().map(settled).collect()
     }
@@ -276,7 +289,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn ended(&self, operations: &[OperationId]) -> Result<Vec<OperationId>, StoreError> {
         let ids: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
-        let rows = sqlx::query(ENDED).bind(ids).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(ENDED).bind(ids)).await?;
         let ended = |row: &PgRow| {
             let id = OperationId::from_uuid(row.try_get("id")?);
             Ok(row.try_get::<bool, _>("done")?.then_some(id))
@@ -291,7 +304,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn reconcile(&self, worker: WorkerId, known: &[OperationId]) -> Result<u64, StoreError> {
         let known: Vec<Uuid> = known.iter().map(|id| id.as_uuid()).collect();
-        let given_back = sqlx::query(RECONCILE).bind(worker.as_uuid()).bind(known).fetch_all(&self.pool).await?;
+        let given_back = self.fetch_all(sqlx::query(RECONCILE).bind(worker.as_uuid()).bind(known)).await?;
         Ok(given_back.len() as u64)
     }
 }
@@ -365,12 +378,19 @@ const fn outcome(ending: &Ending) -> &'static str {
 }
 
 /// The error that the operation has if it fails by this.
-fn error(ending: &Ending) -> Option<(Code, &str)> {
-    match ending {
+fn error(finished: &Finished) -> Option<(Code, &str)> {
+    match &finished.ending {
         Ending::Failed { failure, .. } => Some((failure.code, &failure.message)),
         Ending::DeadlineExceeded => Some((
             Code::DeadlineExceeded,
-            "The deadline passed before the operation ended; it stopped at a safe point.",
+            match finished.ended_by {
+                Some(EndedBy::TaskAborted) => {
+                    "The deadline passed before the operation ended; it did not stop in time and was aborted."
+                }
+                Some(EndedBy::SafePoint | EndedBy::WorkerLost) | None => {
+                    "The deadline passed before the operation ended; it stopped at a safe point."
+                }
+            },
         )),
         Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released => None,
     }

@@ -76,7 +76,7 @@ impl Store {
             Some(id) => query.bind(id.as_uuid()),
             None => query,
         };
-        let rows = query.fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(query).await?;
         let entries = rows.iter().take(limit as usize).map(entry).collect::<Result<Vec<_>, _>>()?;
         let next = if rows.len() > entries.len() { entries.last().map(|entry| entry.sequence) } else { None };
         Ok(AuditPage { entries, next })
@@ -88,7 +88,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn forget_audit_log(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(FORGET_AUDIT_LOG).bind(age.as_secs_f64()).bind(i64::from(limit));
-        Ok(query.execute(&self.pool).await?.rows_affected())
+        Ok(self.execute(query).await?.rows_affected())
     }
 }
 

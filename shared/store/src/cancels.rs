@@ -14,16 +14,20 @@ impl Store {
     /// [`StoreError`]. After UNAVAILABLE they may be recorded; asking again is harmless.
     pub async fn cancel_together(&self, cancels: &[(Address, Requester)]) -> Result<Vec<Operation>, StoreError> {
         let ids: Vec<Uuid> = cancels.iter().map(|(address, _)| address.id.as_uuid()).collect();
-        let rows = sqlx::query(CANCEL_TOGETHER)
-            .bind(column(cancels, |address, _| address.project.as_str()))
-            .bind(ids)
-            .bind(column(cancels, |address, _| address.collection.as_deref()))
-            .bind(column(cancels, |_, requester| requester.by.principal.as_str()))
-            .bind(column(cancels, |_, requester| requester.by.source_address.map(|address| address.to_string())))
-            .bind(column(cancels, |_, requester| requester.by.request_id.as_str()))
-            .bind(column(cancels, |_, requester| requester.reason.as_deref()))
-            .bind(column(cancels, |_, requester| requester.mode.as_str()))
-            .fetch_all(&self.pool)
+        let rows = self
+            .fetch_all(
+                sqlx::query(CANCEL_TOGETHER)
+                    .bind(column(cancels, |address, _| address.project.as_str()))
+                    .bind(ids)
+                    .bind(column(cancels, |address, _| address.collection.as_deref()))
+                    .bind(column(cancels, |_, requester| requester.by.principal.as_str()))
+                    .bind(column(cancels, |_, requester| {
+                        requester.by.source_address.map(|address| address.to_string())
+                    }))
+                    .bind(column(cancels, |_, requester| requester.by.request_id.as_str()))
+                    .bind(column(cancels, |_, requester| requester.reason.as_deref()))
+                    .bind(column(cancels, |_, requester| requester.mode.as_str())),
+            )
             .await?;
         rows.iter().map(Operation::read).collect()
     }

@@ -26,7 +26,7 @@ impl Store {
     pub async fn changed(&self, seen: &[(OperationId, i64)]) -> Result<Vec<Result<Change, StoreError>>, StoreError> {
         let ids: Vec<Uuid> = seen.iter().map(|(id, _)| id.as_uuid()).collect();
         let revisions: Vec<i64> = seen.iter().map(|(_, revision)| *revision).collect();
-        let rows = sqlx::query(CHANGED).bind(ids).bind(revisions).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(CHANGED).bind(ids).bind(revisions)).await?;
         Ok(rows.iter().map(change).collect())
     }
 }

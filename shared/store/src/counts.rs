@@ -23,12 +23,12 @@ pub struct OperationCount {
 
 impl Store {
     /// How many operations a list of the project would show, by kind and state; in their order, and never 0. What its
-    /// user has deleted is not among them, even while a worker is still at it.
+    /// user has deleted is among them until it has ended.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn counts(&self, project: &ProjectId) -> Result<Vec<OperationCount>, StoreError> {
-        let rows = sqlx::query(COUNTS).bind(project.as_str()).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(COUNTS).bind(project.as_str())).await?;
         rows.iter()
             .map(|row| {
                 Ok(OperationCount {
@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn compact_counts(&self, limit: u32) -> Result<u64, StoreError> {
-        let row = sqlx::query(COMPACT).bind(i64::from(limit)).fetch_one(&self.pool).await?;
+        let row = self.fetch_one(sqlx::query(COMPACT).bind(i64::from(limit))).await?;
         Ok(row.try_get::<i64, _>("moves")?.unsigned_abs())
     }
 }

@@ -42,7 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn partitions(&self) -> Result<Vec<Partition>, StoreError> {
-        let rows = sqlx::query(PARTITIONS).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(PARTITIONS)).await?;
         rows.iter()
             .map(|row| {
                 Ok(Partition { name: row.try_get("name")?, ended_seconds_ago: row.try_get("ended_seconds_ago")? })
@@ -58,7 +58,7 @@ impl Store {
         if partition.ended_seconds_ago.is_none() {
             return Ok(Dropping::Kept);
         }
-        match sqlx::query(DROP_PARTITION).bind(&partition.name).bind(kept.as_secs_f64()).execute(&self.pool).await {
+        match self.execute(sqlx::query(DROP_PARTITION).bind(&partition.name).bind(kept.as_secs_f64())).await {
             Ok(_) if self.has_table(&partition.name).await? => Ok(Dropping::Kept),
             Ok(_) => Ok(Dropping::Dropped),
             Err(error) => error_of_drop(error),
@@ -76,17 +76,19 @@ impl Store {
         kept: Duration,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let expired = sqlx::query(AssertSqlSafe(of_partition(EXPIRE, partition)))
-            .bind(kind.as_str())
-            .bind(kept.as_secs_f64())
-            .bind(i64::from(limit))
-            .execute(&self.pool)
+        let expired = self
+            .execute(
+                sqlx::query(AssertSqlSafe(of_partition(EXPIRE, partition)))
+                    .bind(kind.as_str())
+                    .bind(kept.as_secs_f64())
+                    .bind(i64::from(limit)),
+            )
             .await;
         match expired {
             Ok(expired) => Ok(expired.rows_affected()),
             // Another keeper dropped the partition meanwhile.
-            Err(error) if code(&error).as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
-            Err(error) => Err(error.into()),
+            Err(error) if error.sqlstate().as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
+            Err(error) => Err(error),
         }
     }
 
@@ -95,7 +97,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_labels(&self, limit: u32) -> Result<u64, StoreError> {
-        Ok(sqlx::query(FORGET_LABELS).bind(i64::from(limit)).execute(&self.pool).await?.rows_affected())
+        Ok(self.execute(sqlx::query(FORGET_LABELS).bind(i64::from(limit))).await?.rows_affected())
     }
 }
 
@@ -105,16 +107,11 @@ fn of_partition(statement: &str, partition: &Partition) -> String {
     statement.replace("{partition}", &partition.name)
 }
 
-fn error_of_drop(error: sqlx::Error) -> Result<Dropping, StoreError> {
-    match code(&error).as_deref() {
+fn error_of_drop(error: StoreError) -> Result<Dropping, StoreError> {
+    match error.sqlstate().as_deref() {
         Some(LOCK_TIMEOUT | DEADLOCK) => Ok(Dropping::Busy),
         // Another keeper was first.
         Some(NO_SUCH_TABLE) => Ok(Dropping::Dropped),
-        _ => Err(error.into()),
+        _ => Err(error),
     }
-}
-
-/// The SQLSTATE of what the server refused.
-fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned))
 }

@@ -1,7 +1,7 @@
 //! What each process may do in our database, for those who give each a role of its own. A role is made by whoever owns the
 //! server; its rights are given by `safepoint-keeper migrate`, each time anew, so that they are those of this version.
 
-use crate::migrate::{MigrateError, connect};
+use crate::migrate::{MigrateError, STATEMENT_WITHIN, connect};
 use tokio_postgres::Client;
 
 /// The names of roles that exist; `None` where a process works as the owner.
@@ -44,7 +44,7 @@ pub async fn grant(database_url: &str, roles: &Roles) -> Result<(), MigrateError
         return Ok(());
     }
     let (client, connection) = connect(database_url).await?;
-    let owner: String = client.query_one("SELECT current_user::text", &[]).await.map_err(MigrateError::Grant)?.get(0);
+    let owner: String = in_time(client.query_one("SELECT current_user::text", &[])).await?.get(0);
     let twice = |role: &String| *role == owner || named.iter().filter(|other| **other == role).count() > 1;
     if let Some(role) = named.iter().find(|role| twice(role)) {
         return Err(MigrateError::SharedRole((*role).clone()));
@@ -55,12 +55,18 @@ pub async fn grant(database_url: &str, roles: &Roles) -> Result<(), MigrateError
         (&roles.keeper, include_str!("../grants/keeper.sql")),
     ] {
         if let Some(role) = role {
-            give(&client, role, grants).await.map_err(MigrateError::Grant)?;
+            in_time(give(&client, role, grants)).await?;
         }
     }
     drop(client);
-    let _ = connection.await;
+    // The session has ended when its task has.
+    let _ = tokio::time::timeout(STATEMENT_WITHIN, connection).await;
     Ok(())
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, MigrateError> {
+    let answer = tokio::time::timeout(STATEMENT_WITHIN, answer).await.map_err(|_| MigrateError::Silent)?;
+    answer.map_err(MigrateError::Grant)
 }
 
 async fn give(client: &Client, role: &str, grants: &str) -> Result<(), tokio_postgres::Error> {

@@ -10,6 +10,7 @@ mod audit;
 mod cancels;
 mod changes;
 mod counts;
+mod deletes;
 mod error;
 mod expiry;
 mod grants;
@@ -22,6 +23,7 @@ mod pool;
 mod projects;
 mod row;
 mod secrets;
+mod sqlstate;
 mod sweep;
 mod tokens;
 mod transfer_jobs;
@@ -32,6 +34,7 @@ pub use attempts::{Claim, Claimed, CommitAnswer, Ending, Finished, Heard, Positi
 pub use audit::{Actor, AuditEntry, AuditPage};
 pub use changes::Change;
 pub use counts::OperationCount;
+pub use deletes::Deleted;
 pub use error::StoreError;
 pub use expiry::{Dropping, Partition};
 pub use grants::{Roles, grant};
@@ -41,7 +44,7 @@ pub use migrate::{MigrateError, migrate};
 pub use operation::ListFilter;
 pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Requester, Retried, Retry};
 pub use partitions::PartitionError;
-pub use pool::{PLANNING, PoolSettings, SILENT_AFTER, Store};
+pub use pool::{PLANNING, PoolSettings, Store};
 pub use projects::{ListedProject, ProjectLimits, ProjectQueue};
 pub use row::{CancelReceipt, Operation};
 pub use secrets::{AccessKey, purpose_of_access_key, purpose_of_operation};
@@ -60,11 +63,12 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("create_request", operations::CREATE_REQUEST),
     ("forget_create_requests", operations::FORGET_CREATE_REQUESTS),
     ("get", operations::GET),
+    ("get_to_cancel", operations::GET_TO_CANCEL),
     ("cancel", operations::CANCEL),
     ("cancel_together", cancels::CANCEL_TOGETHER),
     ("pause", operations::PAUSE),
     ("resume", operations::RESUME),
-    ("delete", operations::DELETE),
+    ("delete", deletes::DELETE),
     ("retry", operations::RETRY),
     ("waiting", attempts::WAITING),
     ("claim", attempts::CLAIM),

@@ -16,6 +16,15 @@ pub enum Order {
     OldestFirst,
 }
 
+/// Among which operations a filter selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those that were not deleted.
+    Shown,
+    /// Those that have not ended, deleted or not.
+    Cancel,
+}
+
 /// One page of a list.
 #[derive(Debug)]
 pub struct Page {
@@ -46,10 +55,31 @@ impl Store {
         if filter.targets.len() > 1 && filter.labels.is_empty() {
             of_each_target(&mut query, project, filter, order, after, limit);
         } else {
-            conditions(&mut query, project, filter);
+            conditions(&mut query, project, filter, Reach::Shown);
             page(&mut query, filter, order, after, limit);
         }
-        let rows = query.build().fetch_all(&self.pool).await?;
+        self.page_of(query, limit).await
+    }
+
+    /// One page of what a filter selects and a cancel reaches, the oldest first, after the operation `after` of the page before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_to_cancel(
+        &self,
+        project: &ProjectId,
+        filter: &ListFilter,
+        after: Option<OperationId>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let mut query = QueryBuilder::new("SELECT o.* FROM ");
+        conditions(&mut query, project, filter, Reach::Cancel);
+        page(&mut query, filter, Order::OldestFirst, after, limit);
+        self.page_of(query, limit).await
+    }
+
+    async fn page_of(&self, mut query: QueryBuilder<Postgres>, limit: u32) -> Result<Page, StoreError> {
+        let rows = self.fetch_all(query.build()).await?;
         let mut operations = rows.iter().map(Operation::read).collect::<Result<Vec<_>, _>>()?;
         let more = operations.len() > limit as usize;
         operations.truncate(limit as usize);
@@ -57,15 +87,20 @@ impl Store {
         Ok(Page { operations, next })
     }
 
-    /// How many operations of a project a filter selects; counts no further than `most`.
+    /// How many operations of a project a filter selects and a cancel reaches; counts no further than `most`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count(&self, project: &ProjectId, filter: &ListFilter, most: u32) -> Result<u64, StoreError> {
+    pub async fn count_to_cancel(
+        &self,
+        project: &ProjectId,
+        filter: &ListFilter,
+        most: u32,
+    ) -> Result<u64, StoreError> {
         let mut query = QueryBuilder::new("SELECT count(*) AS n FROM (SELECT FROM ");
-        conditions(&mut query, project, filter);
+        conditions(&mut query, project, filter, Reach::Cancel);
         query.push(" LIMIT ").push_bind(i64::from(most)).push(") counted");
-        let row = query.build().fetch_one(&self.pool).await?;
+        let row = self.fetch_one(query.build()).await?;
         Ok(row.try_get::<i64, _>("n")?.unsigned_abs())
     }
 }
@@ -100,7 +135,7 @@ fn of_each_target(
     targets.dedup();
     query.push("unnest(").push_bind(targets).push("::text[]) t (target) CROSS JOIN LATERAL (SELECT o.* FROM ");
     let of_one = ListFilter { targets: Vec::new(), ..filter.clone() };
-    conditions(query, project, &of_one);
+    conditions(query, project, &of_one, Reach::Shown);
     query.push(" AND o.target = t.target");
     page(query, filter, order, after, limit);
     query.push(") o WHERE true");
@@ -109,7 +144,7 @@ fn of_each_target(
 
 /// Built from the conditions that are there: with `$1 IS NULL OR …` a cached plan could not use the keyset as the
 /// bound of its index scan, and a deep page would read all before it.
-fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &ListFilter) {
+fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &ListFilter, reach: Reach) {
     let mut labels = filter.labels.iter();
     if let Some((key, value)) = labels.next() {
         // One label finds the operations, in the order of their ids; the others are looked at in the row.
@@ -120,7 +155,11 @@ fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &
     } else {
         query.push("operations o WHERE ");
     }
-    query.push("o.delete_time IS NULL AND o.project_id = ").push_bind(project.as_str().to_owned());
+    query.push(match reach {
+        Reach::Shown => "o.delete_time IS NULL",
+        Reach::Cancel => "o.finish_time IS NULL",
+    });
+    query.push(" AND o.project_id = ").push_bind(project.as_str().to_owned());
     for (key, value) in labels {
         query.push(" AND o.labels ->> ").push_bind(key.clone()).push(" = ").push_bind(value.clone());
     }

@@ -1,4 +1,4 @@
-//! Create, read, cancel, pause, resume, delete: what the api asks of one operation.
+//! Create, read, cancel, pause, resume: what the api asks of one operation.
 
 use crate::audit::{Actor, by};
 use crate::{Operation, Store, StoreError};
@@ -17,7 +17,7 @@ pub(crate) const GET: &str = include_str!("../sql/get.sql");
 pub(crate) const CANCEL: &str = include_str!("../sql/cancel.sql");
 pub(crate) const PAUSE: &str = include_str!("../sql/pause.sql");
 pub(crate) const RESUME: &str = include_str!("../sql/resume.sql");
-pub(crate) const DELETE: &str = include_str!("../sql/delete.sql");
+pub(crate) const GET_TO_CANCEL: &str = include_str!("../sql/get_to_cancel.sql");
 pub(crate) const RETRY: &str = include_str!("../sql/retry.sql");
 
 /// An operation to be created.
@@ -154,10 +154,12 @@ impl Store {
             .bind(new.deadline)
             .bind(millis(new.retry.initial_delay))
             .bind(millis(new.retry.longest_delay));
-        let row = by(query, &new.by)
-            .bind(new.secret.as_ref().map(|secret| secret.key_id.as_str()))
-            .bind(new.secret.as_ref().map(|secret| secret.bytes.as_slice()))
-            .fetch_optional(&self.pool)
+        let row = self
+            .fetch_optional(
+                by(query, &new.by)
+                    .bind(new.secret.as_ref().map(|secret| secret.key_id.as_str()))
+                    .bind(new.secret.as_ref().map(|secret| secret.bytes.as_slice())),
+            )
             .await?;
         if let Some(row) = row {
             return Ok(Created::New(Operation::read(&row)?));
@@ -173,12 +175,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be there: send it again with the same id.
     pub async fn retry(&self, address: &Address, retry: &Retry) -> Result<Option<Retried>, StoreError> {
-        let row = by(at(RETRY, address), &retry.by)
-            .bind(retry.id.as_uuid())
-            .bind(&retry.trace_parent)
-            .bind(retry.request.as_ref().map(|request| request.id.as_str()))
-            .bind(retry.request.as_ref().map(|request| request.fingerprint.as_slice()))
-            .fetch_optional(&self.pool)
+        let row = self
+            .fetch_optional(
+                by(at(RETRY, address), &retry.by)
+                    .bind(retry.id.as_uuid())
+                    .bind(&retry.trace_parent)
+                    .bind(retry.request.as_ref().map(|request| request.id.as_str()))
+                    .bind(retry.request.as_ref().map(|request| request.fingerprint.as_slice())),
+            )
             .await?;
         if let Some(row) = row {
             return Ok(Some(Retried::New(Operation::read(&row)?)));
@@ -223,8 +227,7 @@ impl Store {
         project: &ProjectId,
         request: &CreateRequest,
     ) -> Result<Option<OperationId>, StoreError> {
-        let row =
-            sqlx::query(CREATE_REQUEST).bind(project.as_str()).bind(&request.id).fetch_optional(&self.pool).await?;
+        let row = self.fetch_optional(sqlx::query(CREATE_REQUEST).bind(project.as_str()).bind(&request.id)).await?;
         let Some(row) = row else { return Ok(None) };
         let same = row.try_get::<&[u8], _>("fingerprint")? == request.fingerprint;
         let id = row.try_get("operation_id")?;
@@ -237,7 +240,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn forget_create_requests(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(FORGET_CREATE_REQUESTS).bind(age.as_secs_f64()).bind(i64::from(limit));
-        Ok(query.execute(&self.pool).await?.rows_affected())
+        Ok(self.execute(query).await?.rows_affected())
     }
 
     /// Reads one operation.
@@ -245,17 +248,40 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, address: &Address) -> Result<Option<Operation>, StoreError> {
-        let row = at(GET, address).fetch_optional(&self.pool).await?;
+        let row = self.fetch_optional(at(GET, address)).await?;
         row.as_ref().map(Operation::read).transpose()
     }
 
-    /// Records a cancel: committed when this returns. `None` where there is no such operation.
+    /// Records a cancel: committed when this returns. `None` where there is no such operation, or it was deleted and has ended.
     ///
     /// # Errors
     /// [`StoreError`]. After UNAVAILABLE it may be recorded; asking again is harmless.
     pub async fn cancel(&self, address: &Address, requester: &Requester) -> Result<Option<Asked>, StoreError> {
+        self.record_cancel(address, requester, false).await
+    }
+
+    /// Records a cancel, and with `then_delete` also that the operation is deleted when it has ended.
+    pub(crate) async fn record_cancel(
+        &self,
+        address: &Address,
+        requester: &Requester,
+        then_delete: bool,
+    ) -> Result<Option<Asked>, StoreError> {
         let recorded = by(at(CANCEL, address), &requester.by).bind(&requester.reason).bind(requester.mode.as_str());
-        self.asked(address, recorded.fetch_optional(&self.pool).await?).await
+        if let Some(row) = self.fetch_optional(recorded.bind(then_delete)).await? {
+            return Ok(Some(Asked::Recorded(Operation::read(&row)?)));
+        }
+        // Nothing changed; a look tells why. States only go forward, so what the look sees is still the reason.
+        Ok(self.get_to_cancel(address).await?.map(Asked::Unchanged))
+    }
+
+    /// Reads the operation that a cancel is about: one that was deleted too, while it has not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get_to_cancel(&self, address: &Address) -> Result<Option<Operation>, StoreError> {
+        let row = self.fetch_optional(at(GET_TO_CANCEL, address)).await?;
+        row.as_ref().map(Operation::read).transpose()
     }
 
     /// Records a pause. `None` where there is no such operation.
@@ -263,7 +289,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pause(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, by(at(PAUSE, address), actor).fetch_optional(&self.pool).await?).await
+        self.asked(address, self.fetch_optional(by(at(PAUSE, address), actor)).await?).await
     }
 
     /// Lets a paused operation go on from its checkpoint. `None` where there is no such operation.
@@ -271,15 +297,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn resume(&self, address: &Address, actor: &Actor) -> Result<Option<Asked>, StoreError> {
-        self.asked(address, by(at(RESUME, address), actor).fetch_optional(&self.pool).await?).await
-    }
-
-    /// Hides an operation for good. Returns whether there was one. It does not cancel.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete(&self, address: &Address, actor: &Actor) -> Result<bool, StoreError> {
-        Ok(by(at(DELETE, address), actor).fetch_optional(&self.pool).await?.is_some())
+        self.asked(address, self.fetch_optional(by(at(RESUME, address), actor)).await?).await
     }
 
     async fn asked(&self, address: &Address, recorded: Option<PgRow>) -> Result<Option<Asked>, StoreError> {

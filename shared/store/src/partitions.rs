@@ -17,7 +17,7 @@ pub enum PartitionError {
         name: String,
         /// Why.
         #[source]
-        source: sqlx::Error,
+        source: StoreError,
     },
     /// The database could not be asked.
     #[error("the partitions could not be read")]
@@ -45,7 +45,7 @@ impl Store {
             }
             let (from, to) = (id_at(monday), id_at(monday + Duration::weeks(1)));
             // A short lock timeout (the pool's) keeps a long reader from stopping all writers behind this statement.
-            match sqlx::query(CREATE_PARTITION).bind(&name).bind(from).bind(to).execute(&self.pool).await {
+            match self.execute(sqlx::query(CREATE_PARTITION).bind(&name).bind(from).bind(to)).await {
                 Ok(_) => made += 1,
                 // Another keeper made it between our look and our statement.
                 Err(_) if self.has_table(&name).await? => {}
@@ -56,7 +56,7 @@ impl Store {
     }
 
     pub(crate) async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name).fetch_one(&self.pool).await?;
+        let row = self.fetch_one(sqlx::query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name)).await?;
         Ok(row.try_get("there")?)
     }
 }

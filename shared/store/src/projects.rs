@@ -50,13 +50,14 @@ impl Store {
         limits: ProjectLimits,
         principal: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query(SET_PROJECT)
-            .bind(project.as_str())
-            .bind(limits.queued.map(i64::from))
-            .bind(limits.running.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
-            .bind(principal)
-            .execute(&self.pool)
-            .await?;
+        self.execute(
+            sqlx::query(SET_PROJECT)
+                .bind(project.as_str())
+                .bind(limits.queued.map(i64::from))
+                .bind(limits.running.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+                .bind(principal),
+        )
+        .await?;
         Ok(())
     }
 
@@ -65,7 +66,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn list_projects(&self) -> Result<Vec<ListedProject>, StoreError> {
-        let rows = sqlx::query(LIST_PROJECTS).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(LIST_PROJECTS)).await?;
         rows.iter()
             .map(|row| {
                 let queued: Option<i64> = row.try_get("queued_limit")?;
@@ -88,7 +89,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn project_queue(&self, project: &ProjectId) -> Result<ProjectQueue, StoreError> {
-        let row = sqlx::query(PROJECT_QUEUE).bind(project.as_str()).fetch_one(&self.pool).await?;
+        let row = self.fetch_one(sqlx::query(PROJECT_QUEUE).bind(project.as_str())).await?;
         Ok(ProjectQueue {
             queued: row.try_get::<i64, _>("queued")?.max(0).unsigned_abs(),
             limit: row.try_get::<Option<i64>, _>("queued_limit")?.map(i64::unsigned_abs),

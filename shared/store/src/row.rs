@@ -2,8 +2,8 @@
 
 use crate::StoreError;
 use operation::{
-    AttemptNumber, CancelMode, Cleanup, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State,
-    WorkerId,
+    AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot,
+    Spec, State, WorkerId,
 };
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -36,6 +36,8 @@ pub struct CancelReceipt {
     pub mode: Option<CancelMode>,
     /// What became of its partial output; `None` while it runs, or when it was not cancelled after all.
     pub cleanup: Option<Cleanup>,
+    /// Which step ended the attempt; `None` where none ran, or it ended by itself.
+    pub ended_by: Option<EndedBy>,
 }
 
 /// An operation as it is stored.
@@ -189,6 +191,8 @@ fn receipt(row: &PgRow) -> Result<Option<CancelReceipt>, Option<StoreError>> {
             .map_err(|()| None)?,
         stopped_at: row.try_get("finish_time").map_err(wrong)?,
         cleanup: cleanup.map(serde_json::from_value).transpose().map_err(|_| None)?,
+        // A step that a newer version knows is not told.
+        ended_by: row.try_get::<Option<&str>, _>("cancel_ended_by").map_err(wrong)?.and_then(|step| step.parse().ok()),
     }))
 }
 

@@ -38,11 +38,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn secret(&self, fence: Fence) -> Result<Option<Sealed>, StoreError> {
-        let row = sqlx::query(SECRET)
-            .bind(fence.id.as_uuid())
-            .bind(signed_attempt(fence.attempt))
-            .bind(fence.nonce.as_uuid())
-            .fetch_optional(&self.pool)
+        let row = self
+            .fetch_optional(
+                sqlx::query(SECRET)
+                    .bind(fence.id.as_uuid())
+                    .bind(signed_attempt(fence.attempt))
+                    .bind(fence.nonce.as_uuid()),
+            )
             .await?;
         row.map(|row| Ok(Sealed { key_id: row.try_get("key_id")?, bytes: row.try_get("sealed")? })).transpose()
     }
@@ -53,15 +55,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn create_access_key(&self, key: &AccessKey, principal: &str) -> Result<bool, StoreError> {
-        let created = sqlx::query(CREATE_ACCESS_KEY)
-            .bind(&key.access_key)
-            .bind(&key.name)
-            .bind(&key.project)
-            .bind(&key.scopes)
-            .bind(&key.sealed.key_id)
-            .bind(&key.sealed.bytes)
-            .bind(principal)
-            .fetch_optional(&self.pool)
+        let created = self
+            .fetch_optional(
+                sqlx::query(CREATE_ACCESS_KEY)
+                    .bind(&key.access_key)
+                    .bind(&key.name)
+                    .bind(&key.project)
+                    .bind(&key.scopes)
+                    .bind(&key.sealed.key_id)
+                    .bind(&key.sealed.bytes)
+                    .bind(principal),
+            )
             .await?;
         Ok(created.is_some())
     }
@@ -72,7 +76,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_access_key(&self, name: &str, principal: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query(REVOKE_ACCESS_KEY).bind(name).bind(principal).fetch_optional(&self.pool).await?.is_some())
+        Ok(self.fetch_optional(sqlx::query(REVOKE_ACCESS_KEY).bind(name).bind(principal)).await?.is_some())
     }
 
     /// All access keys there ever were, by name.
@@ -80,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn access_keys(&self) -> Result<Vec<AccessKey>, StoreError> {
-        let rows = sqlx::query(ACCESS_KEYS).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(ACCESS_KEYS)).await?;
         rows.iter()
             .map(|row| {
                 Ok(AccessKey {
@@ -101,12 +105,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn reseal_access_key(&self, key: &AccessKey, sealed: &Sealed) -> Result<bool, StoreError> {
-        let resealed = sqlx::query(RESEAL_ACCESS_KEY)
-            .bind(&key.name)
-            .bind(&key.sealed.bytes)
-            .bind(&sealed.key_id)
-            .bind(&sealed.bytes)
-            .execute(&self.pool)
+        let resealed = self
+            .execute(
+                sqlx::query(RESEAL_ACCESS_KEY)
+                    .bind(&key.name)
+                    .bind(&key.sealed.bytes)
+                    .bind(&sealed.key_id)
+                    .bind(&sealed.bytes),
+            )
             .await?;
         Ok(resealed.rows_affected() == 1)
     }

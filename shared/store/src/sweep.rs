@@ -45,7 +45,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
-        sqlx::query(SWEEP).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
+        self.fetch_all(sqlx::query(SWEEP).bind(i64::from(limit))).await?.iter().map(swept).collect()
     }
 
     /// Fails at most `limit` operations that wait or stand paused past their deadline, with `DEADLINE_EXCEEDED`.
@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn fail_overdue(&self, limit: u32) -> Result<Vec<Swept>, StoreError> {
-        sqlx::query(FAIL_OVERDUE).bind(i64::from(limit)).fetch_all(&self.pool).await?.iter().map(swept).collect()
+        self.fetch_all(sqlx::query(FAIL_OVERDUE).bind(i64::from(limit))).await?.iter().map(swept).collect()
     }
 
     /// Forgets workers whose lease ended long ago and that own nothing.
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn bury_workers(&self) -> Result<u64, StoreError> {
-        Ok(sqlx::query(BURY).execute(&self.pool).await?.rows_affected())
+        Ok(self.execute(sqlx::query(BURY)).await?.rows_affected())
     }
 
     /// What waits and runs, by kind: each that we know, also with an empty queue.
@@ -70,7 +70,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
         let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        let rows = sqlx::query(QUEUE).bind(kinds).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(QUEUE).bind(kinds)).await?;
         rows.iter().filter_map(|row| depth(row).transpose()).collect()
     }
 }

@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn tokens_since(&self, version: i64) -> Result<Option<(i64, Vec<StoredToken>)>, StoreError> {
-        let rows = sqlx::query(TOKENS).bind(version).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(TOKENS).bind(version)).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let version = first.try_get("version")?;
         let mut tokens = Vec::new();
@@ -73,14 +73,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn create_token(&self, token: &StoredToken, principal: &str) -> Result<bool, StoreError> {
-        let created = sqlx::query(CREATE_TOKEN)
-            .bind(&token.name)
-            .bind(&token.sha256)
-            .bind(&token.projects)
-            .bind(&token.scopes)
-            .bind(token.expires_in.map(|duration| duration.as_secs_f64()))
-            .bind(principal)
-            .fetch_optional(&self.pool)
+        let created = self
+            .fetch_optional(
+                sqlx::query(CREATE_TOKEN)
+                    .bind(&token.name)
+                    .bind(&token.sha256)
+                    .bind(&token.projects)
+                    .bind(&token.scopes)
+                    .bind(token.expires_in.map(|duration| duration.as_secs_f64()))
+                    .bind(principal),
+            )
             .await?;
         Ok(created.is_some())
     }
@@ -90,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_token(&self, name: &str, principal: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query(REVOKE_TOKEN).bind(name).bind(principal).fetch_optional(&self.pool).await?.is_some())
+        Ok(self.fetch_optional(sqlx::query(REVOKE_TOKEN).bind(name).bind(principal)).await?.is_some())
     }
 
     /// All tokens there ever were, by name.
@@ -98,7 +100,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn list_tokens(&self) -> Result<Vec<ListedToken>, StoreError> {
-        let rows = sqlx::query(LIST_TOKENS).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(LIST_TOKENS)).await?;
         rows.iter()
             .map(|row| {
                 Ok(ListedToken {

@@ -142,7 +142,7 @@ impl Store {
             .bind(json(&new.job)?)
             .bind(new.next_run_time)
             .bind(new.create_time);
-        by(query, &new.by).fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
+        self.fetch_optional(by(query, &new.by)).await?.as_ref().map(read).transpose()
     }
 
     /// Reads a job, also a deleted one.
@@ -155,7 +155,7 @@ impl Store {
         name: &JobName,
     ) -> Result<Option<StoredTransferJob>, StoreError> {
         let query = sqlx::query(GET_TRANSFER_JOB).bind(project.as_str()).bind(name.as_str());
-        query.fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
+        self.fetch_optional(query).await?.as_ref().map(read).transpose()
     }
 
     /// At most `limit` jobs by name, after the name `after`.
@@ -179,7 +179,7 @@ impl Store {
             .bind(filter.name_pattern.as_deref().map(like))
             .bind(statuses)
             .bind(i64::from(limit));
-        query.fetch_all(&self.pool).await?.iter().map(read).collect()
+        self.fetch_all(query).await?.iter().map(read).collect()
     }
 
     /// Changes a job that stands as it was seen. `None` where it does not: somebody else has changed, run or deleted it.
@@ -198,7 +198,7 @@ impl Store {
             .bind(change.status.as_str())
             .bind(json(&change.job)?)
             .bind(change.next_run_time);
-        by(query, &change.by).fetch_optional(&self.pool).await?.as_ref().map(read).transpose()
+        self.fetch_optional(by(query, &change.by)).await?.as_ref().map(read).transpose()
     }
 
     /// Runs a job that stands as it was seen, and whose latest run was seen ended. `None` where it does not stand so any
@@ -223,7 +223,7 @@ impl Store {
             .bind(i32::try_from(run.retry.failure_limit).unwrap_or(i32::MAX))
             .bind(millis(run.retry.initial_delay))
             .bind(millis(run.retry.longest_delay));
-        by(query, &run.by).fetch_optional(&self.pool).await?.as_ref().map(Operation::read).transpose()
+        self.fetch_optional(by(query, &run.by)).await?.as_ref().map(Operation::read).transpose()
     }
 
     /// Reads a job and whether its latest run has ended, also where a user has hidden that run.
@@ -236,7 +236,7 @@ impl Store {
         name: &JobName,
     ) -> Result<Option<DueTransferJob>, StoreError> {
         let query = sqlx::query(TRANSFER_JOB_TO_RUN).bind(project.as_str()).bind(name.as_str());
-        query.fetch_optional(&self.pool).await?.as_ref().map(due).transpose()
+        self.fetch_optional(query).await?.as_ref().map(due).transpose()
     }
 
     /// Lets a job that stands as it was seen wait for its next time, without a run.
@@ -253,7 +253,7 @@ impl Store {
             .bind(seen.name.as_str())
             .bind(seen.revision)
             .bind(next_run_time);
-        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
+        Ok(self.execute(query).await?.rows_affected() > 0)
     }
 
     /// At most `limit` jobs whose time has come, after the place where another page has ended.
@@ -266,7 +266,7 @@ impl Store {
             .bind(after.map(|place| place.time))
             .bind(after.map_or("", |place| &place.project))
             .bind(after.map_or("", |place| &place.name));
-        let rows = query.fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(query).await?;
         let mut page = DueTransferJobs { jobs: Vec::new(), unreadable: Vec::new(), next: None };
         for row in &rows {
             let place = DuePlace {
@@ -293,7 +293,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn forget_transfer_jobs(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(FORGET_TRANSFER_JOBS).bind(age.as_secs_f64()).bind(i64::from(limit));
-        Ok(query.execute(&self.pool).await?.rows_affected())
+        Ok(self.execute(query).await?.rows_affected())
     }
 
     /// Whose an operation is, where its name does not tell. Nothing of it may be told before the caller is known to be
@@ -307,7 +307,7 @@ impl Store {
         collection: &str,
     ) -> Result<Option<ProjectId>, StoreError> {
         let query = sqlx::query(PROJECT_OF_OPERATION).bind(id.as_uuid()).bind(collection);
-        let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let Some(row) = self.fetch_optional(query).await? else { return Ok(None) };
         let project = row.try_get::<&str, _>("project_id")?.parse();
         project.map(Some).map_err(|_| StoreError::Unreadable { id: id.as_uuid(), what: "project_id" })
     }
@@ -324,7 +324,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Result<Operation, StoreError>>, StoreError> {
         let query = sqlx::query(TO_NOTIFY).bind(i64::from(limit)).bind(claimed_for.as_secs_f64());
-        let mut untold: Vec<_> = query.fetch_all(&self.pool).await?.iter().map(Operation::read).collect();
+        let mut untold: Vec<_> = self.fetch_all(query).await?.iter().map(Operation::read).collect();
         untold.sort_by_key(|read| read.as_ref().ok().and_then(|operation| operation.finish_time));
         Ok(untold)
     }
@@ -335,7 +335,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn notified(&self, operations: &[OperationId]) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
-        sqlx::query(NOTIFIED).bind(ids).execute(&self.pool).await?;
+        self.execute(sqlx::query(NOTIFIED).bind(ids)).await?;
         Ok(())
     }
 }

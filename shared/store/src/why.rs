@@ -42,7 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn why(&self, address: &Address) -> Result<Option<Why>, StoreError> {
-        let Some(row) = at(WHY, address).fetch_optional(&self.pool).await? else { return Ok(None) };
+        let Some(row) = self.fetch_optional(at(WHY, address)).await? else { return Ok(None) };
         let operation = Operation::read(&row)?;
         let owner = match (operation.worker, row.try_get::<Option<String>, _>("owner_host")?) {
             (Some(id), Some(host)) => Some(Owner {

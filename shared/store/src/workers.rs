@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn register_worker(&self, id: WorkerId, host: &str, terms: LeaseTerms) -> Result<(), StoreError> {
-        sqlx::query(REGISTER).bind(id.as_uuid()).bind(host).bind(terms.ttl().as_secs_f64()).execute(&self.pool).await?;
+        self.execute(sqlx::query(REGISTER).bind(id.as_uuid()).bind(host).bind(terms.ttl().as_secs_f64())).await?;
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl Store {
         id: WorkerId,
         terms: LeaseTerms,
     ) -> Result<Result<Vec<Requested>, LeaseLost>, StoreError> {
-        let rows = sqlx::query(RENEW).bind(id.as_uuid()).bind(terms.ttl().as_secs_f64()).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(RENEW).bind(id.as_uuid()).bind(terms.ttl().as_secs_f64())).await?;
         if rows.is_empty() {
             return Ok(Err(LeaseLost));
         }
@@ -63,7 +63,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn requests(&self, id: WorkerId, operations: &[OperationId]) -> Result<Vec<Requested>, StoreError> {
         let operations: Vec<Uuid> = operations.iter().map(|id| id.as_uuid()).collect();
-        let rows = sqlx::query(REQUESTS).bind(id.as_uuid()).bind(operations).fetch_all(&self.pool).await?;
+        let rows = self.fetch_all(sqlx::query(REQUESTS).bind(id.as_uuid()).bind(operations)).await?;
         requested(&rows)
     }
 
@@ -72,7 +72,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn retire_worker(&self, id: WorkerId) -> Result<bool, StoreError> {
-        let done = sqlx::query(RETIRE).bind(id.as_uuid()).execute(&self.pool).await?;
+        let done = self.execute(sqlx::query(RETIRE).bind(id.as_uuid())).await?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,5 +1,6 @@
 //! A database a test, cloned from a template that was migrated once.
 
+use crate::faults::{self, Frozen};
 use anyhow::{Context, Result};
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;
@@ -37,6 +38,9 @@ impl Role {
 
 /// The role that exports run as: it reads all data, and nothing of the server's machine.
 pub const EXPORT_ROLE: &str = "safepoint_test_export";
+
+/// The table before its partitions, as all statements lock them: else there is a deadlock with one that is under way.
+const ALONE: &str = "LOCK TABLE operations IN ACCESS EXCLUSIVE MODE";
 
 /// A database of one test's own; dropped with it.
 #[derive(Debug)]
@@ -113,6 +117,70 @@ impl TestDatabase {
     /// Its server as `host:port`.
     pub fn address(&self) -> String {
         format!("{}:{}", self.server.host_str().unwrap_or("localhost"), self.server.port().unwrap_or(5432))
+    }
+
+    /// Makes it read-only for all who connect from now on, as after a failover that has reached the wrong server, and ends
+    /// the sessions of our pools; or takes that back.
+    ///
+    /// # Panics
+    /// The server is gone.
+    pub async fn set_read_only(&self, read_only: bool) {
+        let server = connect(&self.server).await.expect("a connection to the test server");
+        let setting =
+            if read_only { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
+        server.batch_execute(&format!("ALTER DATABASE {} {setting}", self.name)).await.expect("altered");
+        if read_only {
+            faults::terminate(&server, &self.name).await;
+        }
+    }
+
+    /// Freezes the sessions of a pool, by its name (`application_name`): they answer nothing more, and nobody is told.
+    ///
+    /// # Panics
+    /// The pool has none, or they can't be signalled: tests run as the server's user, or as root.
+    pub async fn freeze(&self, pool: &str) -> Frozen {
+        Frozen::sessions(&self.client().await, pool).await
+    }
+
+    /// Writes to operations fail with this SQLSTATE where the condition holds for the new row, e.g. `NEW.state = 'FAILED'`.
+    ///
+    /// # Panics
+    /// The server is gone, or the condition is none.
+    pub async fn refuse_writes(&self, code: &str, when: &str) {
+        let statement = format!(
+            "BEGIN;
+             {ALONE};
+             CREATE SEQUENCE IF NOT EXISTS refusals;
+             GRANT ALL ON SEQUENCE refusals TO PUBLIC;
+             CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 -- A sequence goes on where the statement is undone.
+                 PERFORM nextval('refusals');
+                 RAISE EXCEPTION 'refused by the test' USING ERRCODE = '{code}';
+             END $$;
+             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE ON operations
+                 FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse();
+             COMMIT"
+        );
+        self.client().await.batch_execute(&statement).await.expect("a trigger");
+    }
+
+    /// Takes back [`TestDatabase::refuse_writes`].
+    ///
+    /// # Panics
+    /// The server is gone.
+    pub async fn allow_writes(&self) {
+        let statement = format!("BEGIN; {ALONE}; DROP TRIGGER refuse ON operations; COMMIT");
+        self.client().await.batch_execute(&statement).await.expect("dropped");
+    }
+
+    /// How many rows were refused so far. The first refusal makes the count 1.
+    ///
+    /// # Panics
+    /// The server is gone.
+    pub async fn refusals(&self) -> i64 {
+        let count = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refusals";
+        self.client().await.query_one(count, &[]).await.expect("a count").get(0)
     }
 
     /// Its name.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A process of ours, killed when dropped.
 #[derive(Debug)]
@@ -71,6 +72,18 @@ impl Process {
     /// The machine does not tell.
     pub fn ended(&mut self) -> Option<i32> {
         self.child.try_wait().expect("a look at a child").map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// How much processor time it has used.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
     /// Starts it anew, as it was started: the same settings and addresses, and its log goes on.

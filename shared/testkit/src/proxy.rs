@@ -37,8 +37,10 @@ pub struct Proxy {
 /// What a link's connections share.
 #[derive(Debug)]
 struct Link {
-    target: String,
+    target: Mutex<String>,
     mode: watch::Sender<Mode>,
+    /// How often all connections there were have been silenced.
+    silenced: AtomicU64,
     /// Whether the far end speaks as Postgres does.
     postgres: bool,
     /// Whether the next write that is seen committed loses its answer.
@@ -86,8 +88,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let mode = watch::Sender::new(Mode::Open);
-        let (armed, cut_commits) = (AtomicBool::new(false), AtomicU64::new(0));
-        let link = Arc::new(Link { target, mode, postgres, armed, cut_commits, recorded: Mutex::default() });
+        let (armed, cut_commits, silenced) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        let target = Mutex::new(target);
+        let link = Arc::new(Link { target, mode, silenced, postgres, armed, cut_commits, recorded: Mutex::default() });
         let shared = link.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -95,6 +98,11 @@ impl Proxy {
             }
         });
         Self { address, link }
+    }
+
+    /// New connections go to this `host:port`, as when a name leads to another server.
+    pub fn lead_to(&self, target: String) {
+        *self.link.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 
     /// Where the near end is.
@@ -115,6 +123,12 @@ impl Proxy {
     /// Resets all connections (RST instead of a good-bye) and refuses new ones.
     pub fn reset(&self) {
         self.set(Mode::Reset);
+    }
+
+    /// The connections there are swallow all that is sent from now on, in either direction, and nobody is told. New ones
+    /// work.
+    pub fn silence(&self) {
+        self.link.silenced.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Lets connections through again.
@@ -153,7 +167,8 @@ async fn connection(mut near: TcpStream, link: Arc<Link>) {
         }
         return;
     }
-    let Ok(mut far) = TcpStream::connect(&link.target).await else { return };
+    let target = link.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Ok(mut far) = TcpStream::connect(&target).await else { return };
     let _ = near.set_nodelay(true);
     let _ = far.set_nodelay(true);
     let end = {
@@ -196,9 +211,17 @@ async fn pump(
 ) -> Result<(), End> {
     let closed = |_: io::Error| End::Closed;
     let mut mode = link.mode.subscribe();
+    let silenced = link.silenced.load(Ordering::SeqCst);
     let mut piece = vec![0; 16 * 1024];
     loop {
         let length = from.read(&mut piece).await.map_err(closed)?;
+        if link.silenced.load(Ordering::SeqCst) > silenced {
+            // The end of one side is told to the other, or connections would pile up.
+            if length == 0 {
+                return Err(End::Closed);
+            }
+            continue;
+        }
         passable(&mut mode).await;
         let delay = match *mode.borrow() {
             Mode::Delay(delay) => Some(delay),

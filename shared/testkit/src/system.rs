@@ -272,6 +272,7 @@ fn configuration(customer: &TestDatabase, folder: &Path, slots: u32) -> Result<S
         [worker]
         slots = {slots}
         demo_steps = true
+        drain_seconds = 10
         renew_every_seconds = {}
         lease_ttl_seconds = {ttl}
         "#,

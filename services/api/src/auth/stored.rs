@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{SILENT_AFTER, Store, StoredToken};
+use store::{Store, StoredToken};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -51,23 +51,18 @@ impl StoredTokens {
     }
 }
 
-async fn read_on(mut store: Store, known: watch::Sender<Option<Arc<Known>>>) {
+async fn read_on(store: Store, known: watch::Sender<Option<Arc<Known>>>) {
     let mut version = 0;
     loop {
-        // Nothing is lost with a read that is dropped.
-        match timeout(SILENT_AFTER, store.tokens_since(version)).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some((newest, tokens)))) => {
+        match store.tokens_since(version).await {
+            Ok(None) => {}
+            Ok(Some((newest, tokens))) => {
                 let tokens: Known = tokens.into_iter().map(entry).collect();
                 tracing::info!(tokens = tokens.len(), version = newest, "the tokens are read");
                 known.send_replace(Some(Arc::new(tokens)));
                 version = newest;
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the tokens cannot be read; those known are used on"),
-            Err(_) => {
-                tracing::warn!("the database is silent; the tokens are read by a new connection");
-                store = store.afresh();
-            }
+            Err(error) => tracing::warn!(%error, "the tokens cannot be read; those known are used on"),
         }
         tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)).await;
     }

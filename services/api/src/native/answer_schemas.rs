@@ -172,6 +172,8 @@ pub struct ShownDemoSteps {
     hang_at: Option<u32>,
     spin_at: Option<u32>,
     spin_millis: Option<u32>,
+    block_at: Option<u32>,
+    block_millis: Option<u32>,
 }
 
 /// A cancel of many.
@@ -229,6 +231,17 @@ pub enum CleanupWord {
     Removed,
     Kept,
     Unknown,
+}
+
+/// `SAFE_POINT`: the executor stopped at a safe point. `TASK_ABORTED`: it did not stop within its kind's bound and was
+/// aborted. `WORKER_LOST`: its worker died, or gave it up because a thread of it did not return. After the last two the
+/// cleanup is unknown.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EndedByName {
+    SafePoint,
+    TaskAborted,
+    WorkerLost,
 }
 
 /// What became of a request.

@@ -60,7 +60,7 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
     let matching = if filter.done == Some(true) {
         0
     } else {
-        call.api().operations.count(call.project.clone(), open, MOST_COUNTED).await?
+        call.api().operations.count_to_cancel(call.project.clone(), open, MOST_COUNTED).await?
     };
     let exact = matching < u64::from(MOST_COUNTED);
     let operation = if dry_run {

@@ -24,7 +24,8 @@ pub(super) struct Count {
     operations: String,
 }
 
-/// `GET /api/v1/projects/{project}/operations:counts`: exact, of those that a list shows, and none that is 0.
+/// `GET /api/v1/projects/{project}/operations:counts`: exact, of those that a list shows and
+/// those that were deleted and have not ended, and none that is 0.
 #[utoipa::path(
     get,
     context_path = OPERATIONS,

@@ -10,6 +10,7 @@ const MOST_STEPS: i64 = 10_000_000;
 /// The name of a step's object has six digits.
 const MOST_OBJECTS: u32 = 999_999;
 const LONGEST_STEP_MILLIS: i64 = 3_600_000;
+/// Of a spin and of a block.
 const LONGEST_SPIN_MILLIS: i64 = 60_000;
 
 /// Reads the parameters.
@@ -28,6 +29,8 @@ pub fn demo_steps(mut spec: Fields, catalog: &Catalog, project: &ProjectId, viol
     let hang_at = number("hangAt", 1, MOST_STEPS, violations);
     let spin_at = number("spinAt", 1, MOST_STEPS, violations);
     let spin_millis = number("spinMillis", 1, LONGEST_SPIN_MILLIS, violations);
+    let block_at = number("blockAt", 1, MOST_STEPS, violations);
+    let block_millis = number("blockMillis", 1, LONGEST_SPIN_MILLIS, violations);
     for (name, given) in [("spec.steps", steps), ("spec.stepMillis", step_millis)] {
         if given.is_none() {
             violations.add(name, "is required");
@@ -35,6 +38,9 @@ pub fn demo_steps(mut spec: Fields, catalog: &Catalog, project: &ProjectId, viol
     }
     if spin_millis.is_some() && spin_at.is_none() {
         violations.add("spec.spinMillis", "goes with spinAt alone");
+    }
+    if block_millis.is_some() && block_at.is_none() {
+        violations.add("spec.blockMillis", "requires blockAt");
     }
     let fail_retryable = spec.flag("failRetryable", violations).unwrap_or_default();
     if fail_retryable && fail_at.is_none() {
@@ -51,6 +57,8 @@ pub fn demo_steps(mut spec: Fields, catalog: &Catalog, project: &ProjectId, viol
         hang_at,
         spin_at,
         spin_millis,
+        block_at,
+        block_millis,
         ..DemoSteps::new(steps.unwrap_or_default(), step_millis.unwrap_or_default())
     }
 }

@@ -17,6 +17,16 @@ pub struct OfOperation {
     operation: String,
 }
 
+/// What a delete does with an operation that has not ended.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CancelFirst {
+    /// `true`: cancel it (which also needs the scope `operations.cancel`), and delete it when it has ended. Otherwise the
+    /// delete of an operation that has not ended is refused: `FAILED_PRECONDITION`.
+    #[param(nullable = false)]
+    cancel: Option<bool>,
+}
+
 /// What the audit log is narrowed to.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -298,6 +308,11 @@ pub struct DemoStepsRequest {
     /// With `spinAt` alone.
     #[schema(minimum = 1, maximum = 60_000)]
     spin_millis: Option<i32>,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    block_at: Option<i32>,
+    /// With `blockAt` alone.
+    #[schema(minimum = 1, maximum = 60_000)]
+    block_millis: Option<i32>,
     /// Together with `object`, or not at all.
     bucket: Option<String>,
     /// Before the names of the steps' objects.

@@ -1,10 +1,11 @@
 //! The native methods. Whether the caller may act in the project is settled when a handler starts.
 
 use super::options::{self, Options};
-use super::request_schemas::{CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
+use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
 use super::translate::{self, Asked, FILTER};
 use super::wire;
 use crate::app::OPERATIONS;
+use crate::auth::CANCEL;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
 use crate::openapi::{
@@ -227,20 +228,30 @@ pub async fn retry(mut call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(translate::operation(retried)))
 }
 
-/// `DELETE …/operations/{operation}`: hides it, does not cancel it.
+/// `DELETE …/operations/{operation}`: hides one that has ended. With `?cancel=true`, which also needs the scope of a cancel, one
+/// that has not ended is cancelled, and hidden when it has ended.
 #[utoipa::path(
     delete,
     context_path = OPERATIONS,
     path = "/{operation}",
     operation_id = "operations.delete",
     tag = "native",
-    summary = "Hides an operation",
-    params(InProject, OfOperation),
-    responses((status = 200, body = Nothing, description = "It is hidden"), Usual, NotFound, Unavailable),
+    summary = "Deletes an operation that has ended, or cancels it and deletes it then",
+    params(InProject, OfOperation, CancelFirst),
+    responses((status = 200, body = Nothing, description = "It is hidden, or will be when it has ended"), Usual, BadRequest, NotFound, Unavailable),
 )]
-pub async fn delete(call: Call) -> Answer {
+pub async fn delete(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
-    call.api().operations.delete(address, call.actor()).await.map_err(|error| of_operation(error, &name))?;
+    let query = call.query().await?;
+    query.refuse_unknown(&["cancel"])?;
+    let operations = &call.api().operations;
+    let deleted = if query.flag("cancel")? {
+        call.may(CANCEL)?;
+        operations.cancel_and_delete(address, call.actor()).await
+    } else {
+        operations.delete_ended(address, call.actor()).await
+    };
+    deleted.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }
 
@@ -270,6 +281,7 @@ pub(super) fn of_operation(error: OperationsError, name: &str) -> ApiError {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken
         | OperationsError::NotRetryable(_)
+        | OperationsError::NotDone(_)
         | OperationsError::NoSecretKeys
         | OperationsError::Unavailable
         | OperationsError::Internal => error.into(),

@@ -102,6 +102,7 @@ fn cancel(receipt: CancelReceipt) -> wire::Cancel {
         safe_point: receipt.safe_point,
         stopped_at: receipt.stopped_at.map(rfc3339),
         cleanup: receipt.cleanup,
+        ended_by: receipt.ended_by,
     }
 }
 

@@ -7,6 +7,7 @@ use super::routes::{address, of_operation};
 use super::translate;
 use super::wire;
 use crate::app::OPERATIONS;
+use crate::bounds::LONGEST_TEXT;
 use crate::call::Call;
 use crate::error::{ApiError, Violations};
 use crate::openapi::{BadRequest, InProject, NotFound, TooSlow, Unavailable, Usual};
@@ -73,13 +74,18 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
                            or `deleted`; their ids are its revisions"
         ),
         Usual,
+        BadRequest,
         NotFound,
         Unavailable
     ),
 )]
 pub async fn events(call: Call) -> Result<HttpResponse, ApiError> {
     let (address, name) = address(&call)?;
-    let feed = Feed::new(call.header("last-event-id").as_deref());
+    let last = call.header("last-event-id");
+    if last.as_ref().is_some_and(|id| id.chars().nth(LONGEST_TEXT).is_some()) {
+        return Err(ApiError::invalid_field("Last-Event-ID", format!("is longer than {LONGEST_TEXT} characters")));
+    }
+    let feed = Feed::new(last.as_deref());
     let watcher = watcher(&call, &address)?;
     watcher.learn(look(&call, address, &name, Instant::now() + LONGEST_TIMEOUT).await?);
     let beginning = Ok::<_, ApiError>(Bytes::from_static(feed::RETRY.as_bytes()));

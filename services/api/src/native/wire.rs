@@ -1,10 +1,10 @@
 //! The native JSON: camelCase, int64 as texts, times in RFC 3339; what is absent is left out.
 
-use super::answer_schemas::{AnswerWord, ShownCleanup, ShownSpec, StateName, WaitsFor};
+use super::answer_schemas::{AnswerWord, EndedByName, ShownCleanup, ShownSpec, StateName, WaitsFor};
 use super::request_schemas::CancelModeName;
 use crate::error::Violations;
 use crate::fields::Fields;
-use operation::{CancelMode, Cleanup, Spec};
+use operation::{CancelMode, Cleanup, EndedBy, Spec};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -115,6 +115,10 @@ pub struct Cancel {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ShownCleanup>)]
     pub cleanup: Option<Cleanup>,
+    /// Which step ended the attempt. Absent while it runs, and where no attempt ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EndedByName>)]
+    pub ended_by: Option<EndedBy>,
 }
 
 /// Why it failed, or that it was cancelled: the canonical code's number and name.

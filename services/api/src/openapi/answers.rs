@@ -39,7 +39,7 @@ pub struct Usual;
 
 impl IntoResponses for Usual {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        BTreeMap::from([401, 403, 405, 429, 500, 503].map(|status| (status.to_string(), reference(status))))
+        BTreeMap::from([401, 403, 405, 429, 431, 500, 503].map(|status| (status.to_string(), reference(status))))
     }
 }
 
@@ -58,16 +58,18 @@ struct Told {
     name: &'static str,
     description: &'static str,
     header: Option<(&'static str, &'static str)>,
+    /// Whether the api itself answers, with an error and the request's id. Otherwise the answer is empty.
+    ours: bool,
 }
 
 const fn told(status: u16, name: &'static str, description: &'static str) -> Told {
-    Told { status, name, description, header: None }
+    Told { status, name, description, header: None, ours: true }
 }
 
 const RETRY_AFTER: Option<(&str, &str)> = Some(("Retry-After", "in how many seconds to try again"));
 
 /// All of them. The names are those of the components.
-const ALL: [Told; 11] = [
+const ALL: [Told; 12] = [
     told(
         400,
         "BadRequest",
@@ -105,6 +107,10 @@ const ALL: [Told; 11] = [
              this project wait as may; or as many clients wait at this replica as may.",
         )
     },
+    Told {
+        ours: false,
+        ..told(431, "HeadTooLarge", "the request line and the headers are larger than 128 KiB; the answer is empty")
+    },
     told(500, "Internal", "INTERNAL: an error of ours"),
     told(501, "Unimplemented", "UNIMPLEMENTED: the vendor has it and this service has not, or it is switched off"),
     Told {
@@ -137,8 +143,11 @@ fn response(told: &Told) -> Response {
         header.description = Some(description.to_owned());
         header
     };
-    let mut response = ResponseBuilder::new()
-        .description(told.description)
+    let response = ResponseBuilder::new().description(told.description);
+    if !told.ours {
+        return response.build();
+    }
+    let mut response = response
         .content("application/json", Content::new(Some(Ref::from_schema_name(ErrorAnswer::name()))))
         .header("X-Request-Id", header("names the request, in the log too"))
         .build();

@@ -65,12 +65,14 @@ pub struct Nothing {}
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "tells what `health.rs` writes")]
 pub struct Health {
-    /// `alive`, `ready`, `degraded` (the broker is down: cancels take the slower road) or `not ready`.
+    /// `alive`, `not alive`, `ready`, `degraded` (the broker is down: cancels take the slower road) or `not ready`.
     status: String,
     /// `down`, where it is.
     broker: Option<String>,
     /// `down`, where it is.
     database: Option<String>,
+    /// How many threads do not answer, e.g. `1 of 2 serving threads`.
+    unresponsive: Option<String>,
 }
 
 /// An `OpenAPI` document.

@@ -91,9 +91,13 @@ fn refusals_are_told() {
         assert_eq!(told, statuses, "{method} {path}");
     };
     let under = |rest: &str| format!("{OPERATIONS}{rest}");
-    check(OPERATIONS, "post", &["200", "400", "401", "403", "404", "405", "408", "409", "429", "500", "501", "503"]);
-    check(&under("/{operation}"), "get", &["200", "401", "403", "404", "405", "429", "500", "503"]);
-    let waits = ["200", "400", "401", "403", "404", "405", "408", "429", "500", "503"];
+    check(
+        OPERATIONS,
+        "post",
+        &["200", "400", "401", "403", "404", "405", "408", "409", "429", "431", "500", "501", "503"],
+    );
+    check(&under("/{operation}"), "get", &["200", "401", "403", "404", "405", "429", "431", "500", "503"]);
+    let waits = ["200", "400", "401", "403", "404", "405", "408", "429", "431", "500", "503"];
     check(&under("/{operation}:wait"), "post", &waits);
     check("/readyz", "get", &["200", "405", "500", "503"]);
     for (method, path, operation) in methods(&document) {

@@ -5,7 +5,7 @@ use operation::OperationId;
 use runtime::clock;
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::{Change, SILENT_AFTER, Store};
+use store::{Change, Store};
 use tokio::sync::{mpsc, watch};
 
 /// As many rows as one statement looks at.
@@ -14,16 +14,16 @@ const CHUNK: usize = 512;
 const HINTS: usize = 64;
 
 /// Looks at what hints name.
-pub(super) async fn hear(watches: Watches, mut store: Store, mut hints: mpsc::Receiver<Vec<OperationId>>) {
+pub(super) async fn hear(watches: Watches, store: Store, mut hints: mpsc::Receiver<Vec<OperationId>>) {
     let mut heard = Vec::with_capacity(HINTS);
     while hints.recv_many(&mut heard, HINTS).await > 0 {
         let ids: HashSet<OperationId> = heard.drain(..).flatten().collect();
-        look(&watches, &mut store, &watches.seen_of(&ids)).await;
+        look(&watches, &store, &watches.seen_of(&ids)).await;
     }
 }
 
 /// Looks at everything, over and over: what a hint did not tell is found all the same.
-pub(super) async fn tick(watches: Watches, mut store: Store, mut broker_up: watch::Receiver<bool>) {
+pub(super) async fn tick(watches: Watches, store: Store, mut broker_up: watch::Receiver<bool>) {
     let (terms, ended) = (watches.0.terms, watches.0.ended.clone());
     loop {
         let every = if *broker_up.borrow_and_update() { terms.tick } else { terms.tick_without_broker };
@@ -34,27 +34,21 @@ pub(super) async fn tick(watches: Watches, mut store: Store, mut broker_up: watc
             Ok(()) = broker_up.changed() => {}
             () = ended.cancelled() => return,
         }
-        look(&watches, &mut store, &watches.seen()).await;
+        look(&watches, &store, &watches.seen()).await;
     }
 }
 
 /// A look that fails is made up for by the next tick.
-async fn look(watches: &Watches, store: &mut Store, seen: &[(OperationId, i64)]) {
+async fn look(watches: &Watches, store: &Store, seen: &[(OperationId, i64)]) {
     for chunk in seen.chunks(CHUNK) {
-        // Nothing is lost with a read that is dropped.
-        match tokio::time::timeout(SILENT_AFTER, store.changed(chunk)).await {
-            Ok(Ok(changes)) => changes.into_iter().for_each(|change| match change {
+        match store.changed(chunk).await {
+            Ok(changes) => changes.into_iter().for_each(|change| match change {
                 Ok(Change::Newer(operation)) => watches.learn(operation.id, Known::There(Arc::from(operation))),
                 Ok(Change::Gone(id)) => watches.learn(id, Known::Gone),
                 Err(error) => tracing::error!(%error, "a watched operation cannot be read"),
             }),
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(%error, watched = seen.len(), "watched operations could not be looked at; trying again");
-                return;
-            }
-            Err(_) => {
-                tracing::warn!(watched = seen.len(), "the database is silent; trying again by a new connection");
-                *store = store.afresh();
                 return;
             }
         }

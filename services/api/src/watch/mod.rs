@@ -115,8 +115,8 @@ impl Watches {
     pub fn start(store: &Store, changes: Changes, terms: Terms, ended: CancellationToken) -> Self {
         let watches = Self(Arc::new(Shared { registry: Mutex::default(), terms, ended }));
         // A lane each: a look for a hint does not wait for the round over all that is watched.
-        tokio::spawn(looks::hear(watches.clone(), store.afresh(), changes.operations));
-        tokio::spawn(looks::tick(watches.clone(), store.afresh(), changes.up));
+        tokio::spawn(looks::hear(watches.clone(), store.clone(), changes.operations));
+        tokio::spawn(looks::tick(watches.clone(), store.clone(), changes.up));
         watches
     }
 

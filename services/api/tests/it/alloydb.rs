@@ -187,7 +187,6 @@ async fn a_deleted_operation_is_gone_for_good() {
     assert_eq!(got.body["error"]["details"][0]["metadata"]["resource"], name);
     assert_eq!(got.body["error"]["details"][1]["resourceName"], name);
     assert_eq!(fixture.delete(&path).await.status, 404);
-    assert_eq!(fixture.post(&format!("{path}:cancel"), &json!({})).await.status, 404);
     assert_eq!(fixture.get(&format!("{LOCATION}/operations")).await.body, json!({"operations": []}));
 }
 

@@ -22,7 +22,7 @@ async fn counts(fixture: &Fixture) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_tell_what_a_list_shows() {
+async fn counts_tell_what_a_list_shows_and_what_was_hidden_until_it_ends() {
     let fixture = Fixture::new().await;
     assert_eq!(counts(&fixture).await, json!([]));
     fixture.export().await;
@@ -39,12 +39,12 @@ async fn counts_tell_what_a_list_shows() {
     );
     fixture.post(&format!("{NATIVE}/{second}:cancel"), &json!({})).await;
     fixture.store.compact_counts(3).await.expect("folded");
-    // Hidden at once, while its worker goes on.
-    fixture.delete(&format!("{NATIVE}/{first}")).await;
-    let rest = json!([count("demo.steps", "CANCELLED", "1"), count("postgres.export", "PENDING", "1")]);
-    assert_eq!(counts(&fixture).await, rest);
+    fixture.hide(&claimed).await;
+    assert_eq!(fixture.get(&format!("{NATIVE}/{first}")).await.status, 404);
+    let (cancelled, pending) = (count("demo.steps", "CANCELLED", "1"), count("postgres.export", "PENDING", "1"));
+    assert_eq!(counts(&fixture).await, json!([&cancelled, count("demo.steps", "RUNNING", "1"), &pending]));
     fixture.finish(&claimed, Ending::Succeeded(json!({})), Progress::default()).await;
-    assert_eq!(counts(&fixture).await, rest);
+    assert_eq!(counts(&fixture).await, json!([cancelled, pending]));
 
     let theirs = answer(fixture.bare("GET", "/api/v1/projects/theirs/operations:counts").bearer_auth(THEIRS)).await;
     assert_eq!(theirs.body, json!({"counts": []}));

@@ -93,7 +93,7 @@ async fn a_deleted_operation_ends_its_stream() {
     let path = fixture.steps().await;
     let mut stream = EventStream::open(&fixture, &path, None).await;
     assert_eq!(stream.next().await.map(|event| event.name).as_deref(), Some("snapshot"));
-    assert_eq!(fixture.delete(&path).await.status, 200);
+    assert_eq!(fixture.delete(&format!("{path}?cancel=true")).await.status, 200);
     assert_eq!(stream.next().await.map(|event| event.name).as_deref(), Some("deleted"));
     assert_eq!(stream.next().await, None);
     let gone = fixture.get(&format!("{path}/events")).await;

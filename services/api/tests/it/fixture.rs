@@ -18,12 +18,13 @@ use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::{Issuer, Token};
 use runtime::clock;
 use runtime::config::{Bucket, Cluster, ClusterTls, Config, Folder, Secret};
+use runtime::heartbeat::Heartbeats;
 use runtime::scope::Scope;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Claimed, Ending, Finished, PoolSettings, Position, Store};
+use store::{Address, Claimed, Ending, Finished, PoolSettings, Position, Store};
 use testkit::{TestDatabase, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -186,9 +187,10 @@ impl Fixture {
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
+            serving_threads: Heartbeats::new("serving threads", 1),
         });
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, threads: 1, drain_seconds: 1 };
+        let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, drain_seconds: 1 };
         let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
         tokio::spawn(server);
         let url = format!("{scheme}://{address}");
@@ -297,6 +299,12 @@ impl Fixture {
         assert_eq!(self.store.checkpoint(&[position]).await.expect("stored").len(), 1);
     }
 
+    /// Hides what an attempt works on, as a vendor's delete does.
+    pub async fn hide(&self, claimed: &Claimed) {
+        let address = Address { project: "mine".parse().expect("a project"), collection: None, id: claimed.fence.id };
+        assert!(self.store.delete(&address, &testkit::actor("me")).await.expect("answered"));
+    }
+
     /// Ends an attempt as a worker does.
     pub async fn finish(&self, claimed: &Claimed, ending: Ending, progress: Progress) {
         let finished = Finished {
@@ -307,6 +315,7 @@ impl Fixture {
             delivered: Some((Duration::from_millis(20), operation::Road::Push)),
             observed: Some((Duration::from_millis(10), "part uploaded")),
             cleanup: Some(operation::Cleanup { status: operation::CleanupStatus::Removed, outputs: Vec::new() }),
+            ended_by: Some(operation::EndedBy::SafePoint),
         };
         assert_eq!(self.store.finish(&[finished]).await.expect("stored").len(), 1);
     }

@@ -45,6 +45,10 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let Control::Cancel { operation, attempt: number, nonce, mode, .. } = cancel else { panic!("{cancel:?}") };
     assert_eq!((operation, number, nonce), (id, attempt, Some(claimed.fence.nonce)));
     assert_eq!(mode, Some(CancelMode::AfterCurrentItem));
+    // A delete that cancels tells the owner as well.
+    assert_eq!(fixture.delete(&format!("{path}?cancel=true")).await.status, 200);
+    let cancel = listener.controls.recv().await.expect("a request");
+    assert!(matches!(cancel, Control::Cancel { operation, mode: Some(CancelMode::Now), .. } if operation == id));
     fixture.finish(&claimed, Ending::Cancelled, Progress::default()).await;
     shutdown.cancel();
 }

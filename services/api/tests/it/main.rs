@@ -1,13 +1,16 @@
 //! The api as its callers see it: a real listener, a real Postgres, and a real broker where one matters.
 
+mod abuse;
 mod alloydb;
 mod bad_input;
 mod beside;
 mod cancels;
 mod counts;
+mod deletes;
 mod document;
 mod event_stream;
 mod events;
+mod failover;
 mod fixture;
 mod hints;
 mod hostile;

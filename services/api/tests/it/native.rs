@@ -70,7 +70,7 @@ async fn an_operation_is_shown_field_for_field() {
             json!({
                 "requestedAt": "T", "requestedBy": "me", "reason": "a wrong table", "mode": "now", "deliveredAt": "T",
                 "deliveredBy": "push", "observedAt": "T", "safePoint": "part uploaded", "stoppedAt": "T",
-                "cleanup": {"status": "removed", "outputs": []},
+                "cleanup": {"status": "removed", "outputs": []}, "endedBy": "SAFE_POINT",
             }),
         ),
     ] {
@@ -157,6 +157,7 @@ async fn creates_that_are_wrong_name_the_field() {
         steps(spec)
     };
     check(with(json!({"spinMillis": 5})), "spec.spinMillis: goes with spinAt alone").await;
+    check(with(json!({"blockMillis": 5})), "spec.blockMillis: requires blockAt").await;
     check(with(json!({"failRetryable": true})), "spec.failRetryable: goes with failAt alone").await;
     check(with(json!({"bucket": "exports"})), "spec.object: is required where a bucket is named").await;
     check(with(json!({"object": "a"})), "spec.bucket: is required where an object is named").await;

@@ -111,8 +111,7 @@ async fn a_job_has_one_run_at_a_time() {
     refused().await;
     fixture.post(&format!("/v1/{first}:resume"), &json!({})).await;
     let claimed = fixture.claim(Kind::StorageTransfer).await;
-    let id = first.rsplit_once("one-").expect("an id").1;
-    assert_eq!(fixture.delete(&format!("{NATIVE}/{id}")).await.status, 200);
+    fixture.hide(&claimed).await;
     assert_eq!(fixture.get(&format!("/v1/{first}")).await.error(), MISSING);
     refused().await;
     finish(&fixture, &claimed, failed()).await;

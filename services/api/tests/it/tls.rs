@@ -91,7 +91,7 @@ async fn a_new_certificate_is_for_new_connections_and_no_call_fails_meanwhile() 
 
     // Who trusts the old one alone would fail if it had to connect anew, as others now do.
     assert_eq!(fixture.get(NATIVE).await.status, 200);
-    assert_eq!(fixture.delete(&steps).await.status, 200);
+    assert_eq!(fixture.delete(&format!("{steps}?cancel=true")).await.status, 200);
     assert!(events.next().await.is_some(), "the stream goes on");
     let late = trusting(&[&old]).build().expect("a client");
     assert!(late.get(&url).send().await.expect_err("the old authority").is_connect());

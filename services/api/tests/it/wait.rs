@@ -72,7 +72,7 @@ async fn a_hint_makes_the_look_come_at_once() {
         let waiting = wait(&fixture, &path);
         fixture.watchers(1).await;
         let answered = if verb == "delete" {
-            other.delete(&path).await
+            other.delete(&format!("{path}?cancel=true")).await
         } else {
             other.post(&format!("{path}:cancel"), &json!({})).await
         };
@@ -120,7 +120,7 @@ async fn nobody_waits_for_what_is_not_there_or_not_theirs() {
     assert_eq!(answer(theirs).await.error(), not_found);
     let waiting = wait(&fixture, &path);
     fixture.watchers(1).await;
-    assert_eq!(fixture.delete(&path).await.status, 200);
+    assert_eq!(fixture.delete(&format!("{path}?cancel=true")).await.status, 200);
     assert_eq!(waiting.await.expect("an answer").error(), not_found);
     assert_eq!(fixture.post(&format!("{path}:wait"), &json!({})).await.error(), not_found);
     fixture.watchers(0).await;

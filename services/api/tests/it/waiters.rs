@@ -53,6 +53,7 @@ async fn a_thousand_wait_without_connections_to_the_database() {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         })
         .collect();
     assert_eq!(fixture.store.finish(&ends).await.expect("written").len(), OPERATIONS);

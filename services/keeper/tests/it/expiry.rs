@@ -48,6 +48,7 @@ impl Fixture {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         };
         assert_eq!(self.store.finish(&[finished]).await.expect("written").len(), 1);
         let statement = "UPDATE operations SET finish_time = now() - make_interval(days => $1)

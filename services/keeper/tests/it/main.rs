@@ -2,6 +2,7 @@
 
 mod access_keys;
 mod expiry;
+mod failover;
 mod forget;
 mod notifications;
 mod schedules;

@@ -80,6 +80,7 @@ impl Fixture {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         };
         assert_eq!(self.store.finish(&[finished]).await.expect("written").len(), 1);
         id

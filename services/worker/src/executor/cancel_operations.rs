@@ -7,11 +7,14 @@ use runtime::{failpoint, telemetry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{Actor, Address, Asked, Operation, Order, Requester, Store, StoreError};
+use store::{Actor, Address, Asked, Operation, Requester, Store, StoreError};
 use time::OffsetDateTime;
 
 /// A page of cancels, each one short statement.
 pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(10);
+
+/// The page under way is brought to its end.
+pub const STOP_BOUND: Duration = SAFE_POINT_BOUND.saturating_mul(2);
 
 const PAGE: u32 = 100;
 /// Up to here the total is exact.
@@ -44,12 +47,12 @@ struct Checkpoint {
 pub async fn run(spec: &CancelOperations, project: &ProjectId, desk: &Desk, cx: &Safepoint) -> Result<Value, Ended> {
     let mut done = cx.checkpoint::<Checkpoint>()?.unwrap_or_default();
     let this = Address { project: project.clone(), collection: None, id: cx.fence().id };
-    let this = cx.or_stop("looking at itself", desk.store.get(&this)).await?.map_err(passing)?;
+    let this = cx.or_stop("looking at itself", desk.store.get_to_cancel(&this)).await?.map_err(passing)?;
     let filter = meant(&spec.filter, this.map(|this| this.create_time));
-    let left = cx.or_stop("counting", desk.store.count(project, &filter, COUNTED)).await?.map_err(passing)?;
+    let left = cx.or_stop("counting", desk.store.count_to_cancel(project, &filter, COUNTED)).await?.map_err(passing)?;
     let total = left + asked_so_far(&done);
     loop {
-        let page = desk.store.list(project, &filter, Order::OldestFirst, done.after, PAGE);
+        let page = desk.store.list_to_cancel(project, &filter, done.after, PAGE);
         let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
         for operation in &page.operations {
             // One after another: single cancels go before many.
@@ -75,7 +78,7 @@ impl Checkpoint {
         match answer {
             Some(Asked::Recorded(_)) => self.requested += 1,
             Some(Asked::Unchanged(operation)) if !operation.state.is_done() => self.already_requested += 1,
-            // It ended, or was deleted, in the meantime.
+            // It ended in the meantime, and perhaps was deleted.
             Some(Asked::Unchanged(_)) | None => self.already_done += 1,
         }
     }
@@ -85,9 +88,8 @@ const fn asked_so_far(done: &Checkpoint) -> u64 {
     done.requested + done.already_requested + done.already_done
 }
 
-/// What has not ended, and nothing that came after this operation, by the database's clock: who creates operations while
-/// others are cancelled means to keep them. An operation that its user deleted has no time: it goes on, unseen. Never a
-/// bulk cancel, lest one cancel itself.
+/// What has not ended, deleted or not, and nothing that came after this operation, by the database's clock: who creates
+/// operations while others are cancelled means to keep them. Never a bulk cancel, lest one cancel itself.
 fn meant(filter: &ListFilter, created: Option<OffsetDateTime>) -> ListFilter {
     let asked = if filter.kinds.is_empty() { &Kind::ALL[..] } else { &filter.kinds };
     ListFilter {

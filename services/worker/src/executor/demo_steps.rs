@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// It waits where it can be stopped, so it is never long without a safe point; unless it was asked to hang or to spin,
-/// which shows what then happens.
+/// It waits where it can be stopped, so it is never long without a safe point; unless it was asked to hang, to spin or to
+/// block, which shows what then happens.
 pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(1);
 
+/// A step's object is written to its end.
+pub const STOP_BOUND: Duration = Duration::from_secs(5);
+
 const SPIN_MILLIS: u32 = 5_000;
+const BLOCK_MILLIS: u32 = 5_000;
 
 /// What an attempt resumes from.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,7 +79,7 @@ async fn take(
         let step = *done + 1;
         // A wait is safe to drop, so a stop may end it.
         cx.sleep_within_item("within a step", Duration::from_millis(u64::from(spec.step_millis))).await?;
-        misbehave(spec, step).await?;
+        misbehave(spec, step, cx).await?;
         if let Some(objects) = objects {
             // The effect: never raced against a stop, and told before the stop is looked at.
             let fence = cx.fence();
@@ -95,7 +99,7 @@ fn report(done: u32, safe_point: &'static str, spec: &DemoSteps, cx: &Safepoint)
 }
 
 /// Does what the spec asks for at this step.
-async fn misbehave(spec: &DemoSteps, step: u32) -> Result<(), Failure> {
+async fn misbehave(spec: &DemoSteps, step: u32, cx: &Safepoint) -> Result<(), Failure> {
     let here = |at: Option<u32>| at == Some(step);
     if here(spec.fail_at) {
         let message = format!("Failed at step {step}, as asked.");
@@ -111,6 +115,11 @@ async fn misbehave(spec: &DemoSteps, step: u32) -> Result<(), Failure> {
         while begun.elapsed() < spin {
             std::hint::spin_loop();
         }
+    }
+    if here(spec.block_at) {
+        let block = Duration::from_millis(u64::from(spec.block_millis.unwrap_or(BLOCK_MILLIS)));
+        // A panic in it is none of a sleep.
+        let _ = cx.work().blocking(move || std::thread::sleep(block)).await;
     }
     Ok(())
 }

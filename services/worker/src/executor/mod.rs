@@ -2,6 +2,7 @@
 
 pub mod cancel_operations;
 pub mod demo_steps;
+mod guarded;
 pub mod postgres_export;
 pub mod sink;
 pub mod storage_transfer;
@@ -70,6 +71,17 @@ pub async fn run(
             demo_steps::run(spec, bucket.transpose()?, safepoint).await
         }
         Spec::CancelOperations(spec) => cancel_operations::run(spec, project, &executors.desk, safepoint).await,
+    }
+}
+
+/// How long a kind's executor may take to stop, from the moment at which its attempt hears of it until it has undone what
+/// it must. Then it is aborted (`escalation.rs`). Far above what it needs, also on a busy machine.
+pub const fn stop_bound(kind: Kind) -> Duration {
+    match kind {
+        Kind::PostgresExport => postgres_export::STOP_BOUND,
+        Kind::StorageTransfer => storage_transfer::STOP_BOUND,
+        Kind::DemoSteps => demo_steps::STOP_BOUND,
+        Kind::CancelOperations => cancel_operations::STOP_BOUND,
     }
 }
 

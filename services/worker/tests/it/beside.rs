@@ -1,9 +1,10 @@
 //! Deadlines, cancels that let the current item come to its end, and cancels of many.
 
-use crate::fixture::{Fixture, endless, steps};
+use crate::fixture::{Fixture, LIMIT, at, endless, steps};
 use operation::{CancelMode, CancelOperations, Kind, ListFilter, Spec, State};
 use runtime::clock;
 use std::time::Duration;
+use testkit::eventually;
 
 /// Its worker's own clock ends it, at a safe point, and it is no failure to be tried again.
 #[tokio::test]
@@ -56,6 +57,9 @@ async fn many_are_cancelled_by_an_operation() {
         reason: Some("a wrong table".to_owned()),
         mode: CancelMode::Now,
     };
+    // Deleted by its user, and not ended: it is meant too.
+    let hidden = open.pop().expect("one of them");
+    assert!(fixture.store.delete(&at(hidden), &testkit::actor("tester")).await.expect("deleted"));
     let bulk = fixture.create_as(Spec::CancelOperations(spec), None).await;
     let later = fixture.create(endless()).await;
     let operation = fixture.until_state(bulk, State::Succeeded).await;
@@ -68,6 +72,10 @@ async fn many_are_cancelled_by_an_operation() {
         let receipt = fixture.until_state(id, State::Cancelled).await.cancel.expect("a receipt");
         assert_eq!((receipt.requested_by.as_str(), receipt.reason.as_deref()), ("somebody", Some("a wrong table")));
     }
+    eventually("the hidden one has ended", LIMIT, async || {
+        fixture.store.get_to_cancel(&at(hidden)).await.expect("read").is_none().then_some(())
+    })
+    .await;
     assert!(!fixture.get(later).await.state.is_done(), "what came after it is not meant");
     fixture.cancel(later).await;
     fixture.until_state(later, State::Cancelled).await;

@@ -1,9 +1,8 @@
 //! The executor of the chaos runs: what it shows is what it reports.
 
-use crate::fixture::{Fixture, at, steps};
+use crate::fixture::{Fixture, steps};
 use operation::{CleanupStatus, DemoSteps, LeaseTerms, OperationId, State};
 use std::time::Duration;
-use store::Asked;
 
 /// Steps that leave an object each in the folder `out`.
 fn leaving(count: u32, step_millis: u32) -> DemoSteps {
@@ -111,31 +110,4 @@ async fn a_busy_executor_keeps_its_lease() {
     let operation = fixture.until_state(id, State::Succeeded).await;
     assert_eq!((operation.attempt.0, operation.failures), (1, 0));
     worker.end().await;
-}
-
-/// An executor that breaks the contract holds up its own cancel: it is CANCELLED only when its worker is gone.
-#[tokio::test]
-async fn a_hung_executor_is_not_called_cancelled_while_its_worker_lives() {
-    let fixture = Fixture::new().await;
-    let _worker = fixture.worker().await;
-    let id = fixture.create(DemoSteps { hang_at: Some(2), ..leaving(3, 0) }).await;
-    fixture.until(id, "the first step", |operation| operation.items_done == 1).await;
-    assert!(matches!(fixture.cancel(id).await, Some(Asked::Recorded(_))));
-    let client = fixture.database.client().await;
-    // Renewed twice since: the cancel has been told.
-    let renewed = "SELECT renewed_at FROM workers";
-    for _ in 0..2 {
-        let before: std::time::SystemTime = client.query_one(renewed, &[]).await.expect("a worker").get(0);
-        testkit::eventually("a renewal", crate::fixture::LIMIT, async || {
-            let now: std::time::SystemTime = client.query_one(renewed, &[]).await.ok()?.get(0);
-            (now > before).then_some(())
-        })
-        .await;
-    }
-    assert_eq!(fixture.get(id).await.state, State::Running);
-    client.execute("UPDATE workers SET expires_at = clock_timestamp()", &[]).await.expect("expired");
-    fixture.store.sweep(10).await.expect("swept");
-    let operation = fixture.store.get(&at(id)).await.expect("read").expect("there");
-    assert_eq!(operation.state, State::Cancelled);
-    assert_eq!(operation.cancel.and_then(|receipt| receipt.cleanup).expect("told").status, CleanupStatus::Unknown);
 }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use worker::{Settings, Worker};
+use worker::{End, Settings, Worker};
 
 /// Far above what any promise here needs: what exceeds it hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -33,14 +33,19 @@ pub struct Fixture {
 /// A worker of this process.
 pub struct Running {
     shutdown: CancellationToken,
-    run: JoinHandle<()>,
+    run: JoinHandle<End>,
 }
 
 impl Running {
     /// Ends it as SIGTERM does, and waits for its end.
     pub async fn end(self) {
         self.shutdown.cancel();
-        self.run.await.expect("the worker ends without a panic");
+        assert_eq!(self.ended().await, End::InOrder);
+    }
+
+    /// Waits for its end.
+    pub async fn ended(self) -> End {
+        self.run.await.expect("the worker ends without a panic")
     }
 }
 

@@ -3,8 +3,11 @@
 mod beside;
 mod cancel;
 mod changes;
+mod deadlines;
 mod demo_steps;
+mod escalation;
 mod fixture;
+mod late_requests;
 mod life;
 mod postgres_export;
 mod storage_transfer;

@@ -9,4 +9,4 @@ mod server;
 mod sql;
 mod stops;
 mod tls;
-mod world;
+pub mod world;

@@ -100,6 +100,7 @@ pub fn finished(fence: Fence, ending: Ending) -> Finished {
         delivered: None,
         observed: None,
         cleanup: None,
+        ended_by: None,
     }
 }
 

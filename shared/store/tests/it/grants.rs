@@ -9,8 +9,17 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Reads of operations alone, and of the catalogue: harmless, and so not told apart.
-const LOOKS: [&str; 8] =
-    ["get", "changed", "commit_point", "requests", "ended", "partitions", "project_of_operation", "waiting"];
+const LOOKS: [&str; 9] = [
+    "get",
+    "get_to_cancel",
+    "changed",
+    "commit_point",
+    "requests",
+    "ended",
+    "partitions",
+    "project_of_operation",
+    "waiting",
+];
 
 const API: &[&str] = &[
     "insert",

@@ -129,7 +129,7 @@ async fn a_walk_over_several_targets_shows_each_once_in_order() {
         let newest: Vec<_> = expected.iter().rev().copied().collect();
         assert_eq!(walk(&fixture, &filter, page).await, newest, "pages of {page}, newest first");
     }
-    assert_eq!(fixture.store.count(&project("p"), &filter, 100).await.expect("counted"), 15);
+    assert_eq!(fixture.store.count_to_cancel(&project("p"), &filter, 100).await.expect("counted"), 15);
 }
 
 /// A deep page reads its own rows, not those before it.
@@ -186,7 +186,8 @@ async fn labels_select_in_order_and_are_counted() {
         assert_eq!(walk(&fixture, &both, page).await, even.iter().rev().copied().collect::<Vec<_>>());
     }
     assert_eq!(walk(&fixture, &filter(&[("env", "test")]), 10).await, Vec::new());
-    let count = async |pairs, most| fixture.store.count(&project("p"), &filter(pairs), most).await.expect("counted");
+    let count =
+        async |pairs, most| fixture.store.count_to_cancel(&project("p"), &filter(pairs), most).await.expect("counted");
     assert_eq!(count(&[("tier", "odd")], 100).await, 3);
     assert_eq!(count(&[("env", "prod")], 4).await, 4, "counted no further than asked");
     assert_eq!(fixture.get(labelled[0]).await.labels, labels(&[("env", "prod"), ("tier", "even")]));

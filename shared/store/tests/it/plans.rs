@@ -4,9 +4,10 @@ use crate::fixture::Fixture;
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
-const BY_ID: [(&str, &[&str]); 21] = [
+const BY_ID: [(&str, &[&str]); 22] = [
     // The index of a project's ids is as good where the statement knows the project.
     ("get", &["_pkey", "_project_id_id_idx"]),
+    ("get_to_cancel", &["_pkey", "_project_id_id_idx"]),
     ("cancel", &["_pkey", "_project_id_id_idx"]),
     ("cancel_together", &["_pkey"]),
     ("pause", &["_pkey", "_project_id_id_idx"]),

@@ -26,10 +26,9 @@ async fn every_statement_is_valid_against_the_migrated_schema() {
 /// INV-22: no statement of a request finds an operation by its id alone.
 #[test]
 fn every_statement_of_a_request_names_the_project() {
-    for (name, sql) in STATEMENTS
-        .iter()
-        .filter(|(name, _)| ["get", "cancel", "pause", "resume", "delete", "retry", "why"].contains(name))
-    {
+    for (name, sql) in STATEMENTS.iter().filter(|(name, _)| {
+        ["get", "get_to_cancel", "cancel", "pause", "resume", "delete", "retry", "why"].contains(name)
+    }) {
         assert!(sql.replace("o.", "").contains("project_id = $1 AND id = $2"), "sql/{name}.sql");
     }
     let (_, together) =
@@ -87,6 +86,7 @@ async fn the_table_refuses_rows_that_cannot_be() {
         ),
         ("running without an owner", "state = 'RUNNING', attempt = 1"),
         ("waiting with a cancel", "cancel_requested_at = now(), cancel_requested_by = 'x'"),
+        ("deleted at its end without a cancel", "delete_when_done = true"),
         ("an unknown state", "state = 'CANCELLING'"),
     ] {
         fixture.create().await;
@@ -158,7 +158,7 @@ async fn a_delete_hides_and_does_not_cancel() {
     assert!(fixture.store.delete(&at(id), &actor()).await.expect("deleted"));
     assert!(!fixture.store.delete(&at(id), &actor()).await.expect("answered"), "deleted twice");
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none());
-    assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
+    assert!(nobody_sees(&fixture, &at(id)).await, "what is asked of it is not there");
     let settled = fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
     assert_eq!(settled.first().map(|settled| settled.state), Some(State::Succeeded));
     assert!(fixture.store.get(&at(id)).await.expect("read").is_none(), "resurrected");
@@ -166,16 +166,24 @@ async fn a_delete_hides_and_does_not_cancel() {
     let id = fixture.create().await;
     fixture.store.pause(&at(id), &actor()).await.expect("answered");
     assert!(fixture.store.delete(&at(id), &actor()).await.expect("deleted"));
-    assert!(nobody_can_ask(&fixture, &at(id)).await, "what is asked of it is not there");
+    assert!(nobody_sees(&fixture, &at(id)).await, "what is asked of it is not there");
 }
 
 async fn nobody_can_ask(fixture: &Fixture, address: &Address) -> bool {
     let store = &fixture.store;
+    nobody_sees(fixture, address).await
+        && store.get_to_cancel(address).await.expect("read").is_none()
+        && store.cancel(address, &requester()).await.expect("answered").is_none()
+        && store.cancel_and_delete(address, &requester()).await.expect("answered").is_none()
+        && store.cancel_together(&[(address.clone(), requester())]).await.expect("answered").is_empty()
+}
+
+async fn nobody_sees(fixture: &Fixture, address: &Address) -> bool {
+    let store = &fixture.store;
     store.get(address).await.expect("read").is_none()
         && store.pause(address, &actor()).await.expect("answered").is_none()
         && store.resume(address, &actor()).await.expect("answered").is_none()
-        && store.cancel(address, &requester()).await.expect("answered").is_none()
-        && store.cancel_together(&[(address.clone(), requester())]).await.expect("answered").is_empty()
+        && store.delete_ended(address, &actor()).await.expect("answered").is_none()
         && !store.delete(address, &actor()).await.expect("answered")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, at, finished, requester};
 use futures_util::future::join_all;
-use operation::{Cleanup, CleanupStatus, State};
+use operation::{Cleanup, CleanupStatus, EndedBy, State};
 use std::collections::HashSet;
 use store::{Ending, STATEMENTS};
 
@@ -71,8 +71,9 @@ async fn a_cancelled_operation_of_a_lost_worker_is_cancelled() {
     fixture.store.sweep(10).await.expect("swept");
     let operation = fixture.get(id).await;
     assert_eq!((operation.state, operation.error_code), (State::Cancelled, Some(1)));
-    let cleanup = operation.cancel.and_then(|receipt| receipt.cleanup).expect("told");
-    assert_eq!(cleanup.status, CleanupStatus::Unknown, "nobody saw what the lost worker left");
+    let receipt = operation.cancel.expect("a receipt");
+    assert_eq!(receipt.ended_by, Some(EndedBy::WorkerLost));
+    assert_eq!(receipt.cleanup.expect("told").status, CleanupStatus::Unknown, "nobody saw what the lost worker left");
 }
 
 /// A lost worker's remains stay unknown, also where the operation is cancelled while it waits for its next attempt; what an

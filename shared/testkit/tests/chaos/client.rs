@@ -67,9 +67,11 @@ impl Client {
         self.send(replica, Call::Resume { id: id.to_owned() }, request).await
     }
 
-    pub async fn delete(&self, replica: usize, id: &str) -> Event {
-        let request = self.request(replica, Method::DELETE, &format!("/{id}"));
-        self.send(replica, Call::Delete { id: id.to_owned() }, request).await
+    /// Deletes what has ended, or cancels it first.
+    pub async fn delete(&self, replica: usize, id: &str, cancel: bool) -> Event {
+        let query = if cancel { "?cancel=true" } else { "" };
+        let request = self.request(replica, Method::DELETE, &format!("/{id}{query}"));
+        self.send(replica, Call::Delete { id: id.to_owned(), cancel }, request).await
     }
 
     /// A page of a walk through the list; the first one without a token.

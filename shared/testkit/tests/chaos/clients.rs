@@ -94,7 +94,7 @@ impl Session {
         match plan {
             Plan::Watch => {}
             Plan::CancelAtOnce => drop(self.cancel(id).await),
-            Plan::Cancel | Plan::CancelTwice => {
+            Plan::Cancel | Plan::CancelTwice | Plan::CancelHung => {
                 self.while_it_runs(id).await;
                 if plan == Plan::CancelTwice {
                     let (first, second) = (self.client.cancel(0, id), self.client.cancel(1, id));
@@ -122,8 +122,14 @@ impl Session {
                 if plan == Plan::DeleteDone {
                     self.until(id, |seen| seen.done).await;
                 }
+                // Refused while it runs.
                 let replica = self.replica();
-                self.client.delete(replica, id).await;
+                self.client.delete(replica, id, false).await;
+                if plan == Plan::DeleteRunning {
+                    let replica = self.replica();
+                    self.client.delete(replica, id, true).await;
+                    self.until(id, |seen| seen.done).await;
+                }
                 for replica in 0..self.client.replicas() {
                     self.client.get(replica, id).await;
                 }

@@ -29,6 +29,7 @@ pub struct Row {
     pub ended_at: Option<Micros>,
     pub cleanup: Option<String>,
     pub road: Option<String>,
+    pub ended_by: Option<String>,
     pub deleted: bool,
     /// What the audit log tells of it.
     pub audited: Vec<String>,
@@ -131,6 +132,7 @@ async fn rows(client: &Client) -> Result<Vec<Row>> {
                 ended_at: row.get("ended_at"),
                 cleanup: row.get("cleanup"),
                 road: row.get("road"),
+                ended_by: row.get("ended_by"),
                 deleted: row.get("deleted"),
                 audited: row.get("audited"),
             })

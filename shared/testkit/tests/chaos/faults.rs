@@ -33,6 +33,11 @@ pub enum Class {
     CutCommit,
     /// Postgres stops at once, and recovers.
     CrashPostgres,
+    /// Postgres takes no writes, as after a failover to a standby, and then does again.
+    ReadOnlyPostgres,
+    /// Sessions answer nothing more for longer than a statement may take, while new ones work: the backends of one lane are
+    /// stopped, or the connections of one process swallow all that is sent.
+    SilentSessions,
     /// RabbitMQ is killed, or stopped, and comes back.
     RestartBroker,
     /// RabbitMQ is killed, and comes back without its data.
@@ -40,7 +45,7 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::KillApi,
         Self::KillWorker,
         Self::KillKeeper,
@@ -54,6 +59,8 @@ impl Class {
         Self::ResetBroker,
         Self::CutCommit,
         Self::CrashPostgres,
+        Self::ReadOnlyPostgres,
+        Self::SilentSessions,
         Self::RestartBroker,
         Self::WipeBroker,
     ];
@@ -73,6 +80,8 @@ impl Class {
             Self::ResetBroker => "reset to RabbitMQ",
             Self::CutCommit => "commit's answer lost",
             Self::CrashPostgres => "crash of Postgres",
+            Self::ReadOnlyPostgres => "Postgres read-only",
+            Self::SilentSessions => "sessions silent",
             Self::RestartBroker => "restart of RabbitMQ",
             Self::WipeBroker => "wipe of RabbitMQ",
         }
@@ -126,6 +135,9 @@ impl Schedule {
             // Beyond the lease of 2 s, and most beyond the second in which a keeper sweeps.
             Class::FreezeWorker => (2_600, 4_500),
             Class::KillWorker => (1_100, 4_000),
+            Class::ReadOnlyPostgres => (500, 4_000),
+            // Beyond the longest limit of a statement, 5 s, and the 2 s that a process waits more.
+            Class::SilentSessions => (7_500, 9_000),
             Class::KillApi | Class::KillKeeper => (100, 1_500),
             Class::BlackholeDatabase | Class::BlackholeBroker => (500, 5_000),
             // How long is waited for a commit.

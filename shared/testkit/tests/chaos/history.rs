@@ -31,6 +31,8 @@ pub enum Call {
     },
     Delete {
         id: String,
+        /// Whether it is cancelled first, and deleted when it has ended.
+        cancel: bool,
     },
     /// A page of a walk through the list, newest first.
     List {

@@ -7,12 +7,17 @@ use crate::history::History;
 use crate::world::{Member, Role, Services, World, end_of};
 use anyhow::Result;
 use futures_util::future::join_all;
-use testkit::{Mode, Proxy};
+use testkit::{Frozen, Mode, Proxy};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// After so many milliseconds a frozen or killed worker's renewals (each 400 ms) are seen to be missing.
 const SILENT: u64 = 900;
+/// The pools whose sessions fall silent, by their names.
+const LANES: [&str; 5] =
+    ["safepoint finish", "safepoint worker", "safepoint lease", "safepoint-api", "safepoint keeper"];
+/// The exit code of a worker that gives itself up.
+const GAVE_UP: i32 = 70;
 /// How many operations of a lost worker are cancelled meanwhile.
 const ORPHANS: i64 = 5;
 
@@ -78,6 +83,21 @@ impl<'a> Injector<'a> {
                 rest(fault.millis).await;
                 self.world.services.call("start", Some("postgres")).await?;
             }
+            Class::ReadOnlyPostgres => {
+                self.world.set_read_only(true).await?;
+                rest(fault.millis).await;
+                self.world.set_read_only(false).await?;
+            }
+            Class::SilentSessions if fault.other_way => {
+                self.any(fault).database.silence();
+                rest(fault.millis).await;
+            }
+            Class::SilentSessions => {
+                let lane = LANES[fault.victim as usize % LANES.len()];
+                let frozen = Frozen::sessions(&self.world.database().await?, lane).await;
+                rest(fault.millis).await;
+                drop(frozen);
+            }
             Class::RestartBroker | Class::WipeBroker => unreachable!("a broker breaks beside the other faults"),
         }
         Ok(true)
@@ -108,7 +128,7 @@ impl<'a> Injector<'a> {
         }
         rest(fault.millis).await;
         self.member(role, fault).process.restart()?;
-        if code != Some(0) {
+        if code != Some(0) && (role, code) != (Role::Worker, Some(GAVE_UP)) {
             self.injected.misbehaviour.push(format!("{role:?} ended with {code:?} after SIGTERM"));
         }
         Ok(())
@@ -153,10 +173,14 @@ impl<'a> Injector<'a> {
         Ok(())
     }
 
-    /// No process may end by itself, whatever befalls the others.
+    /// No process may end by itself, whatever befalls the others; only a worker that gives itself up, to be started again.
     fn look_for_deaths(&mut self) -> Result<()> {
         for member in &mut self.world.members {
             if let Some(code) = member.process.ended() {
+                if (member.role, code) == (Role::Worker, GAVE_UP) {
+                    member.process.restart()?;
+                    continue;
+                }
                 let log = member.process.log().display().to_string();
                 self.injected.misbehaviour.push(format!("{:?} ended by itself with {code}: {log}", member.role));
                 member.process.restart()?;

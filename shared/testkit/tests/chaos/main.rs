@@ -103,13 +103,18 @@ async fn run(world: &mut World, terms: Terms) -> Result<Vec<String>> {
 /// Lets what is paused go on, and waits until nothing is left to do.
 async fn all_end(world: &World, client: &Client) -> Result<()> {
     let database = world.database().await?;
-    let paused = "SELECT id::text FROM operations WHERE state = 'PAUSED' AND delete_time IS NULL";
+    let paused = "SELECT id::text FROM operations WHERE state = 'PAUSED'";
     for row in database.query(paused, &[]).await? {
         let id: String = row.get(0);
         ensure!(client.resume(0, &id).await.is_done(), "{id} cannot be resumed");
     }
-    // Nobody can let a deleted one go on.
-    let open = "SELECT count(*) FROM operations WHERE NOT done AND NOT (state = 'PAUSED' AND delete_time IS NOT NULL)";
+    // Those whose session had no time left to cancel them.
+    let hung = "SELECT id::text FROM operations WHERE NOT done AND spec ? 'hangAt' AND cancel_requested_at IS NULL";
+    for row in database.query(hung, &[]).await? {
+        let id: String = row.get(0);
+        ensure!(client.cancel(0, &id).await.is_done(), "{id} cannot be cancelled");
+    }
+    let open = "SELECT count(*) FROM operations WHERE NOT done";
     let begun = std::time::Instant::now();
     while begun.elapsed() < ENDS_WITHIN && database.query_one(open, &[]).await?.get::<_, i64>(0) > 0 {
         clients::rest(200).await;

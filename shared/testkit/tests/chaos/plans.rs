@@ -23,10 +23,12 @@ pub enum Plan {
     Pause,
     /// Pauses it, and cancels it while it is paused.
     PauseCancel,
-    /// Deletes it while it runs.
+    /// Deletes it while it runs: refused, then with a cancel.
     DeleteRunning,
     /// Deletes it when it is done.
     DeleteDone,
+    /// It hangs; cancels it then.
+    CancelHung,
 }
 
 pub fn plan(dice: &mut Dice) -> Plan {
@@ -40,6 +42,7 @@ pub fn plan(dice: &mut Dice) -> Plan {
         (4, Plan::PauseCancel),
         (3, Plan::DeleteRunning),
         (4, Plan::DeleteDone),
+        (4, Plan::CancelHung),
     ])
 }
 
@@ -48,13 +51,16 @@ pub fn object(number: u64) -> String {
     format!("{FOLDER}/{number}")
 }
 
-/// What is asked for. Only operations that are left alone misbehave.
+/// What is asked for. Only operations that are left alone misbehave, and those that hang, which are always cancelled.
 pub fn spec(dice: &mut Dice, plan: Plan, number: u64) -> Value {
     let steps = dice.between(3, 30);
     let mut spec = json!({
         "bucket": "exports", "object": object(number), "steps": steps, "stepMillis": dice.between(5, 50),
     });
     let at = dice.between(1, steps);
+    if plan == Plan::CancelHung {
+        spec["hangAt"] = json!(at);
+    }
     if plan == Plan::Watch {
         match dice.between(1, 100) {
             1..=6 => spec["failAt"] = json!(at),

@@ -32,14 +32,20 @@ pub enum Case {
     Again,
     /// It had ended.
     Done,
+    /// It hung, and was aborted.
+    Hung,
 }
 
 impl Case {
-    pub const ALL: [Self; 6] = [Self::Pending, Self::Waiting, Self::Running, Self::OwnerLost, Self::Again, Self::Done];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Waiting, Self::Running, Self::OwnerLost, Self::Again, Self::Done, Self::Hung];
 
     pub fn count(self, evidence: &Evidence) -> usize {
         if self == Self::OwnerLost {
             return evidence.rows.iter().filter(|row| owner_lost(row)).count();
+        }
+        if self == Self::Hung {
+            return evidence.rows.iter().filter(|row| row.ended_by.as_deref() == Some("TASK_ABORTED")).count();
         }
         evidence.events.iter().filter(|event| of_answer(event) == Some(self)).count()
     }
@@ -75,7 +81,9 @@ pub fn trivial(evidence: &Evidence, terms: Terms) -> Vec<String> {
         want(class.name(), fired, (terms.seconds / 120).max(1));
     }
     for case in Case::ALL {
-        want(&format!("cancels, {case:?}"), case.count(evidence), (terms.seconds / 12).max(1));
+        // One that hangs keeps a slot until it is aborted: there are fewer of them.
+        let every = if case == Case::Hung { 30 } else { 12 };
+        want(&format!("cancels, {case:?}"), case.count(evidence), (terms.seconds / every).max(1));
     }
     want("operations", evidence.rows.len(), terms.seconds * 5_000 / 1_200);
     let (answered, quiet) = quiet_calls(evidence);

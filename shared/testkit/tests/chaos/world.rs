@@ -71,12 +71,28 @@ impl Services {
     }
 
     fn addresses(&self) -> Result<(Url, Url)> {
-        let text = fs::read_to_string(self.folder().join("env"))?;
-        let value = |name: &str| {
-            let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            found.with_context(|| format!("{name} in .dev/chaos/env"))
-        };
-        Ok((value("SAFEPOINT_DATABASE_URL")?.parse()?, value("SAFEPOINT_BROKER_URL")?.parse()?))
+        Ok((self.value("env", "SAFEPOINT_DATABASE_URL")?.parse()?, self.value("env", "SAFEPOINT_BROKER_URL")?.parse()?))
+    }
+
+    fn value(&self, file: &str, name: &str) -> Result<String> {
+        let text = fs::read_to_string(self.folder().join(file))?;
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        Ok(found.with_context(|| format!("{name} in .dev/chaos/{file}"))?.to_owned())
+    }
+
+    /// The server takes no writes, as a standby does, or takes them again: sessions there are and new ones.
+    async fn set_read_only(&self, read_only: bool) -> Result<()> {
+        let (mut server, _) = self.addresses()?;
+        let _ = server.set_username("postgres");
+        let _ = server.set_password(Some(&self.value("secrets", "POSTGRES_PASSWORD")?));
+        server.set_path("/postgres");
+        let setting =
+            if read_only { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
+        let client = connect(server.as_str()).await?;
+        // A statement each: the first can't be run in a transaction.
+        client.batch_execute(&format!("ALTER SYSTEM {setting}")).await?;
+        client.batch_execute("SELECT pg_reload_conf()").await?;
+        Ok(())
     }
 }
 
@@ -86,6 +102,8 @@ impl World {
         let services = Services::new();
         services.call("start", None).await?;
         let (server, broker_url) = services.addresses()?;
+        // What a run that was stopped may have left.
+        services.set_read_only(false).await?;
         if !broker {
             services.call("stop", Some("rabbitmq")).await?;
         }
@@ -140,6 +158,7 @@ impl World {
     /// Everything as it should be again: links, processes, services.
     pub async fn heal(&mut self, broker: bool) -> Result<()> {
         self.services.call("start", if broker { None } else { Some("postgres") }).await?;
+        self.services.set_read_only(false).await?;
         for member in &mut self.members {
             member.database.set(Mode::Open);
             member.database.cut_next_commit(false);
@@ -151,6 +170,11 @@ impl World {
             }
         }
         self.works(broker).await
+    }
+
+    /// Postgres takes no writes, or takes them again.
+    pub async fn set_read_only(&self, read_only: bool) -> Result<()> {
+        self.services.set_read_only(read_only).await
     }
 
     /// A connection of the harness's own, past all links.

@@ -173,7 +173,15 @@ impl Stories<'_> {
         ensure!(status == 200 || status == 404, "{status} {answer}");
         let (status, answer) = self.lane.ask(Method::GET, &format!("/{id}"), None).await?;
         ensure!(status == 404, "{status} {answer}");
-        Ok(())
+        // One that runs goes when its worker has stopped.
+        let id = self.steps("deleted-running", LONG, None, json!({})).await?;
+        self.under_way(&id).await?;
+        let (status, answer) = self.lane.ask(Method::DELETE, &format!("/{id}"), None).await?;
+        ensure!(status == 400, "{status} {answer}");
+        let (status, answer) = self.lane.ask(Method::DELETE, &format!("/{id}?cancel=true"), None).await?;
+        ensure!(status == 200 || status == 404, "{status} {answer}");
+        let gone = async || Ok((self.lane.ask(Method::GET, &format!("/{id}"), None).await?.0 == 404).then_some(()));
+        self.lane.until("a deleted operation is gone", gone).await
     }
 
     /// A job is made, changed, run once, and deleted, whatever was answered to nobody.

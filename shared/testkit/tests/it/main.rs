@@ -3,7 +3,10 @@
 mod canary;
 mod cancel;
 mod crash;
+mod escalation;
 mod export;
+#[cfg(feature = "failpoints")]
+mod hung;
 mod schedule;
 mod schemathesis;
 mod sdk;

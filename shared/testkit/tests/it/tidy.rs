@@ -88,6 +88,25 @@ fn dialects_see_neither_the_store_nor_one_another() {
     }
 }
 
+/// Each statement has a deadline on this process's clock: so there is one place that reaches the pool or a raw connection.
+#[test]
+fn statements_reach_the_pool_in_one_place() {
+    const HOME: &str = "shared/store/src/pool/";
+    let mut there = 0;
+    for (name, text) in sources().iter().filter(|(name, _)| name.contains("/src/")) {
+        let raw = ["PgPool", "PgConnection", "PoolConnection", ".acquire().await", "self.pool"];
+        for word in raw.into_iter().filter(|word| text.contains(word)) {
+            let names_no_pool_of_ours = word == ".acquire().await" && !name.starts_with("shared/store/");
+            // How a URL is read.
+            let options_only =
+                name == "shared/store/src/link.rs" && !text.replace("PgConnectOptions", "").contains(word);
+            assert!(name.starts_with(HOME) || names_no_pool_of_ours || options_only, "{name} says {word}");
+            there += 1;
+        }
+    }
+    assert!(there > 4, "the walk finds the pool");
+}
+
 #[test]
 fn files_stay_small() {
     for (name, text) in sources() {
@@ -101,6 +120,28 @@ fn tests_wait_on_signals_and_never_sleep() {
     for (name, text) in sources().iter().filter(|(name, _)| name.contains("/tests/") && !name.ends_with("tidy.rs")) {
         assert!(!text.contains("::sleep("), "{name} sleeps");
     }
+}
+
+/// An attempt that is aborted has ended when all of its work has (`worker/src/work.rs`): what is started past that is not seen.
+#[test]
+fn executors_start_tasks_and_threads_through_their_attempt() {
+    let mut starts = 0;
+    for (name, text) in sources().iter().filter(|(name, _)| name.contains("worker/src/executor/")) {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in product.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
+            for other in
+                ["spawn_blocking", "block_in_place", "tokio::spawn", "task::spawn", "thread::spawn", "thread::Builder"]
+            {
+                assert!(!line.contains(other), "{name}: {line}");
+            }
+            if line.contains(".spawn(") || line.contains(".spawn_in(") || line.contains(".spawn_local(") {
+                let ours = ["work.spawn", "work().spawn", "command.spawn("].iter().any(|start| line.contains(start));
+                assert!(ours, "{name}: {line}");
+                starts += 1;
+            }
+        }
+    }
+    assert!(starts >= 4, "the walk finds what executors start");
 }
 
 /// The test of failpoints runs through the table: what is missing in it, or in the code, would not be tried.

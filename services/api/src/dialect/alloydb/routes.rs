@@ -166,7 +166,8 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
     Ok(empty())
 }
 
-/// `DELETE /v1/{name=projects/*/locations/*/operations/*}`: hides the operation, does not cancel it.
+/// `DELETE /v1/{name=projects/*/locations/*/operations/*}`: hides the operation, does not cancel it, as the vendor has it. While
+/// it has not ended, `:cancel` still reaches it.
 #[utoipa::path(
     delete,
     context_path = LOCATION,
@@ -313,6 +314,7 @@ fn of_operation(error: OperationsError, name: &str) -> ApiError {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken
         | OperationsError::NotRetryable(_)
+        | OperationsError::NotDone(_)
         | OperationsError::NoSecretKeys
         | OperationsError::Unavailable
         | OperationsError::Internal => error.into(),

@@ -39,6 +39,7 @@ fn receipt() -> CancelReceipt {
         safe_point: None,
         stopped_at: None,
         cleanup: None,
+        ended_by: None,
     }
 }
 

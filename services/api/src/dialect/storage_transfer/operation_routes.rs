@@ -109,7 +109,8 @@ pub async fn list_operations(call: Identified) -> Answer {
     responses((status = 200, body = Nothing, description = "It was asked, or had ended"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
 pub async fn cancel_operation(call: Identified) -> Answer {
-    let mut run = run(call).await?;
+    // Also of a run that the native API has deleted, while it has not ended.
+    let mut run = find(call, Purpose::Cancel).await?;
     run.no_fields().await?;
     let Run { call, address, name, .. } = run;
     let cancelled = call.api().operations.cancel(address, call.actor(), None, CancelMode::Now).await;
@@ -198,8 +199,19 @@ pub async fn delete_operation(_: Identified) -> Answer {
     ))
 }
 
-/// The run of the path, if its caller may act in its project; in the same words whatever is not so.
+/// What a run is looked for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Show,
+    Cancel,
+}
+
 async fn run(call: Identified) -> Result<Run, ApiError> {
+    find(call, Purpose::Show).await
+}
+
+/// The run of the path, if its caller may act in its project; in the same words whatever is not so.
+async fn find(call: Identified, purpose: Purpose) -> Result<Run, ApiError> {
     let name = format!("{COLLECTION}/{}", call.segment("operation"));
     let missing = || of_operation(OperationsError::NotFound, &name);
     let RunName { job, id } = RunName::parse(&name).ok_or_else(missing)?;
@@ -207,7 +219,12 @@ async fn run(call: Identified) -> Result<Run, ApiError> {
     let project = project.map_err(|error| of_operation(error, &name))?;
     let call = call.enter(project.as_str()).map_err(|_| missing())?;
     let address = Address { project, collection: Some(COLLECTION.to_owned()), id };
-    let seen = call.api().operations.get(address.clone()).await.map_err(|error| of_operation(error, &name))?;
+    let operations = &call.api().operations;
+    let seen = match purpose {
+        Purpose::Show => operations.get(address.clone()).await,
+        Purpose::Cancel => operations.get_to_cancel(address.clone()).await,
+    };
+    let seen = seen.map_err(|error| of_operation(error, &name))?;
     if seen.target != job.as_str() {
         return Err(missing());
     }
@@ -240,6 +257,7 @@ fn of_operation(error: OperationsError, name: &str) -> ApiError {
         OperationsError::NotFound => ApiError::not_found("OPERATION_NOT_FOUND", OPERATION_TYPE, name),
         OperationsError::KeyTaken
         | OperationsError::NotRetryable(_)
+        | OperationsError::NotDone(_)
         | OperationsError::NoSecretKeys
         | OperationsError::Unavailable
         | OperationsError::Internal => error.into(),

@@ -6,6 +6,7 @@ use super::source::{Filled, pulse};
 use super::{failure, pg_dump, tables};
 use crate::executor::sink::Output;
 use crate::safepoint::Ended;
+use crate::work::Work;
 use bytes::{BufMut, BytesMut};
 use operation::{Code, Failure, SqlDump};
 use runtime::config::Cluster;
@@ -54,7 +55,8 @@ pub(super) async fn export(
     let program =
         pg_dump::find(std::env::var_os("PATH").as_deref(), Path::new(pg_dump::VERSIONS)).ok_or_else(no_pg_dump)?;
     let arguments = pg_dump::arguments(dump, &selection.tables);
-    let mut child = PgDump::spawn(pg_dump::command(&program, cluster, database, operation, &arguments))?;
+    let mut child =
+        PgDump::start(pg_dump::command(&program, cluster, database, operation, &arguments), output.safepoint().work())?;
     match child.stream(cluster, output).await {
         Ok(()) => Ok(()),
         Err(ended) => {
@@ -64,7 +66,7 @@ pub(super) async fn export(
     }
 }
 
-/// A running `pg_dump`. Whoever holds it ends it: dropped (a panic), the child is killed and reaped by the runtime.
+/// A running `pg_dump`. Whoever holds it ends it: dropped (a panic, an abort), the child is killed and reaped by the runtime.
 struct PgDump {
     child: Child,
     stdout: ChildStdout,
@@ -74,7 +76,7 @@ struct PgDump {
 }
 
 impl PgDump {
-    fn spawn(mut command: Command) -> Result<Self, Failure> {
+    fn start(mut command: Command, work: &Work) -> Result<Self, Failure> {
         let mut child = command.spawn().map_err(|error| could_not_start(&error))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(Failure::fatal(Code::Internal, "pg_dump was started without pipes"));
@@ -83,7 +85,7 @@ impl PgDump {
             // It works with the usual 64 KiB as well: there is a limit on the pipes of one user.
             tracing::debug!(%error, "the pipe could not be made larger");
         }
-        let complaints = tokio::spawn(tail(stderr));
+        let complaints = work.spawn(tail(stderr));
         Ok(Self { child, stdout, complaints, rows: RowCounter::default(), pulse: pulse() })
     }
 

@@ -30,6 +30,10 @@ use tls::TrustError;
 /// A stop does not wait for it, since every wait ends with the stop. Only the opening of a local file is not raced.
 pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
 
+/// A cancelled query is waited for, or `pg_dump` (`session.rs` and `dump.rs`: 10 s and 5 s), then an upload is aborted
+/// (`sink/cloud.rs`: 10 s).
+pub const STOP_BOUND: Duration = Duration::from_secs(30);
+
 /// Whether the cluster's file of authorities, if it has one, can be used: a mistake shows at the start.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! One connection to the cluster: opened, driven, and ended so that its query is seen gone.
 
 use super::failure;
+use crate::work::Work;
 use operation::{Failure, OperationId};
 use runtime::config::Cluster;
 use std::future::{Future, poll_fn};
@@ -52,9 +53,35 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     /// The cluster's resource name, for messages.
     pub(super) cluster: String,
-    /// How it was reached: its cancels must go the same way.
+    canceller: Canceller,
+}
+
+/// Cancels what is under way on a session. Dropped (a panic, an abort) before the session has ended, it does so once: the
+/// server would notice a closed connection only when it sends something.
+struct Canceller {
+    /// How the session was reached: its cancels must go the same way.
     link: PostgresLink,
-    cancel: CancelToken,
+    token: CancelToken,
+    ended: bool,
+}
+
+impl Canceller {
+    /// On a connection of its own. Whether it worked is seen on the wire.
+    fn cancel(&self) {
+        let (link, token) = (self.link.clone(), self.token.clone());
+        Work::clean_up(async move {
+            let _turn = CANCELS.acquire().await;
+            let _ = timeout(CANCEL_WITHIN, link.cancel(&token)).await;
+        });
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        if !self.ended && tokio::runtime::Handle::try_current().is_ok() {
+            self.cancel();
+        }
+    }
 }
 
 /// How a cluster is reached. Its file of authorities is read each time, so that it can be renewed.
@@ -104,7 +131,7 @@ impl Session {
         let link = link(cluster).map_err(|error| failure::of_trust(&cluster.name, &error))?;
         let connected = link.connect(&config).await;
         let (client, driver) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
-        let cancel = client.cancel_token();
+        let canceller = Canceller { link, token: client.cancel_token(), ended: false };
         let mut wire = Wire { driver: Some(driver), ended: None };
         let asked = wire.drive(client.simple_query(&settings())).await;
         let answers = asked.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
@@ -112,7 +139,7 @@ impl Session {
         if rows.last().is_none_or(|row| row.get(0) != Some("f")) {
             return Err(failure::of_role(&cluster.name));
         }
-        Ok(Self { client, wire, cluster: cluster.name.clone(), link, cancel })
+        Ok(Self { client, wire, cluster: cluster.name.clone(), canceller })
     }
 
     /// Says good-bye after the last answer.
@@ -128,7 +155,7 @@ impl Session {
     /// Waits for the end of the connection, which comes after the answer to the last request; cancels that request
     /// again and again. The wire is driven all the while: a server that is blocked in sending sees no cancel.
     async fn end(self, first_cancel: Duration) {
-        let Self { client, mut wire, cluster, link, cancel } = self;
+        let Self { client, mut wire, cluster, mut canceller } = self;
         // Without a client the connection ends itself as soon as nothing is under way.
         drop(client);
         let mut given_up = pin!(sleep(GONE_WITHIN));
@@ -137,16 +164,12 @@ impl Session {
         loop {
             tokio::select! {
                 biased;
-                () = poll_fn(|cx| wire.poll(cx)) => return,
-                () = &mut given_up => break,
-                _ = repeat.tick() => {
-                    let (link, cancel) = (link.clone(), cancel.clone());
-                    // On a connection of its own. Whether it worked is seen on the wire.
-                    tokio::spawn(async move {
-                        let _turn = CANCELS.acquire().await;
-                        let _ = timeout(CANCEL_WITHIN, link.cancel(&cancel)).await;
-                    });
+                () = poll_fn(|cx| wire.poll(cx)) => {
+                    canceller.ended = true;
+                    return;
                 }
+                () = &mut given_up => break,
+                _ = repeat.tick() => canceller.cancel(),
             }
         }
         tracing::warn!(cluster, "a cancelled query was not seen to end; its connection is cut");

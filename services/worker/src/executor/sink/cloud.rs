@@ -2,11 +2,14 @@
 
 use super::connect::CloudStore;
 use super::{part_size, wait};
+use crate::attempt::Stop;
+use crate::executor::guarded::{self, Author, Content, Expected, NotPublished, look, publish};
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use bytes::{Bytes, BytesMut};
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{Error, MultipartId, PutOptions};
+use object_store::{Error, MultipartId};
 use operation::{Cleanup, CleanupStatus, Code, Failure, Progress};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -32,9 +35,13 @@ pub(super) struct CloudSink {
     bucket: String,
     store: CloudStore,
     path: Path,
+    author: Author,
+    /// What the object replaces, as far as it was seen.
+    expected: Expected,
     stage: Stage,
     /// Uploads of earlier attempts that could not be aborted.
     left_over: Vec<MultipartId>,
+    work: Work,
     in_flight: JoinSet<Uploaded>,
     parts: Vec<Option<PartId>>,
     written: u64,
@@ -70,15 +77,22 @@ impl CloudSink {
     /// Aborts what earlier attempts left open. The upload of this one begins with its first full part.
     pub(super) async fn open(bucket: &str, store: CloudStore, path: Path, cx: &Safepoint) -> Result<Self, Ended> {
         let former: Checkpoint = cx.checkpoint()?.unwrap_or_default();
-        let aborting = tokio::spawn(abort_former(store.clone(), bucket.to_owned(), former));
+        let aborting = Work::clean_up(abort_former(store.clone(), bucket.to_owned(), former));
         // Dropped at a stop, the wait leaves the task to finish; the checkpoint still names the uploads.
         let left_over = wait(cx, "aborting earlier uploads", Progress::default(), aborting).await?.unwrap_or_default();
+        if !left_over.is_empty() && !store.once.completes_conditionally() {
+            // Completed late, it would replace this attempt's object.
+            return Err(Failure::passing("an upload of an earlier attempt could not be aborted").into());
+        }
         Ok(Self {
             bucket: bucket.to_owned(),
             store,
             path,
+            author: Author::new(cx.fence(), cx.lease()),
+            expected: Expected::Unknown,
             stage: Stage::Start,
             left_over,
+            work: cx.work().clone(),
             in_flight: JoinSet::new(),
             parts: Vec::new(),
             written: 0,
@@ -109,7 +123,7 @@ impl CloudSink {
         self.settle(cx, progress, IN_FLIGHT - 1).await?;
         self.parts.push(None);
         let (uploads, path, buffer) = (self.store.uploads.clone(), self.path.clone(), part.freeze());
-        self.in_flight.spawn(async move {
+        self.work.spawn_in(&mut self.in_flight, async move {
             let part = uploads.put_part(&path, &id, index, buffer.clone().into()).await;
             Uploaded { index, bytes: buffer.len() as u64, part, buffer }
         });
@@ -121,8 +135,9 @@ impl CloudSink {
         if let Stage::Open(id) = &self.stage {
             return Ok(id.clone());
         }
-        let (uploads, path) = (self.store.uploads.clone(), self.path.clone());
-        let mut beginning = tokio::spawn(async move { uploads.create_multipart(&path).await });
+        let (store, path, author) = (self.store.clone(), self.path.clone(), self.author.clone());
+        // Nobody sees an upload that begins, and only its answer tells what is to be aborted: it goes on after a stop.
+        let mut beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
         let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
             Ok(begun) => begun,
             Err(stop) => {
@@ -157,30 +172,43 @@ impl CloudSink {
         if matches!(self.stage, Stage::Start) {
             self.written = last.len() as u64;
             self.stage = Stage::Small(last.freeze());
-            return Ok(());
+        } else {
+            if !last.is_empty() {
+                self.write(cx, progress, last).await?;
+            }
+            self.settle(cx, progress, 0).await?;
         }
-        if !last.is_empty() {
-            self.write(cx, progress, last).await?;
-        }
-        self.settle(cx, progress, 0).await
+        self.look(cx, progress).await
     }
 
-    pub(super) async fn publish(&mut self) -> Result<(), Failure> {
+    /// Looks at what the object will replace. Before the commit point: what follows it is to be one request.
+    async fn look(&mut self, cx: &Safepoint, progress: Progress) -> Result<(), Ended> {
+        if !self.store.once.conditional {
+            return Ok(());
+        }
+        let looking = look(&self.store, &self.path);
+        let found = wait(cx, "looking at what is to be replaced", progress, looking).await?;
+        self.expected = Expected::from(found.map_err(|error| failure(&self.bucket, &error))?);
+        Ok(())
+    }
+
+    pub(super) async fn publish(&mut self) -> Result<(), Ended> {
+        let (store, path, expected, author) = (&self.store, &self.path, &self.expected, &self.author);
         let published = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Small(whole) => {
                 self.stage = Stage::Putting;
-                self.store.objects.put_opts(&self.path, whole.into(), PutOptions::default()).await
+                publish(store, path, Content::Whole(&whole), expected, true, author).await
             }
             Stage::Open(id) => {
                 self.stage = Stage::Completing(id.clone());
-                let parts = self.parts.iter().flatten().cloned().collect();
-                self.store.uploads.complete_multipart(&self.path, &id, parts).await
+                let parts: Vec<_> = self.parts.iter().flatten().cloned().collect();
+                publish(store, path, Content::Parts(&id, &parts), expected, true, author).await
             }
             Stage::Start | Stage::Beginning(_) | Stage::Completing(_) | Stage::Putting | Stage::Over => {
-                return Err(out_of_order());
+                return Err(out_of_order().into());
             }
         };
-        published.map_err(|error| failure(&self.bucket, &error))?;
+        published.map_err(|error| not_published(&self.bucket, &error))?;
         self.stage = Stage::Over;
         Ok(())
     }
@@ -189,7 +217,7 @@ impl CloudSink {
         // A part that arrives after the abort would stay: first no part is on its way any more.
         self.in_flight.shutdown().await;
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        let discarding = tokio::spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
+        let discarding = Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         let left = tokio::select! {
             biased;
             left = discarding => left.unwrap_or_else(|_| Some(self.path.to_string())),
@@ -204,10 +232,8 @@ impl CloudSink {
 impl Drop for CloudSink {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        if matches!(stage, Stage::Open(_) | Stage::Beginning(_))
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
+        if matches!(stage, Stage::Open(_) | Stage::Beginning(_)) && tokio::runtime::Handle::try_current().is_ok() {
+            Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         }
     }
 }
@@ -279,6 +305,19 @@ fn died(error: &JoinError) -> Failure {
 
 fn out_of_order() -> Failure {
     Failure::fatal(Code::Internal, "the output was published before it was whole")
+}
+
+/// What it means that an object is not visible.
+pub(super) fn not_published(bucket: &str, error: &NotPublished) -> Ended {
+    let why = |code, why| Failure::fatal(code, format!("the bucket {bucket}: {why}")).into();
+    match error {
+        NotPublished::Fenced => Stop::LeaseLost.into(),
+        NotPublished::Occupied => why(Code::AlreadyExists, "an object of this name exists"),
+        NotPublished::Hidden => why(Code::PermissionDenied, guarded::HIDDEN),
+        NotPublished::Unsupported => why(Code::FailedPrecondition, guarded::UNSUPPORTED),
+        NotPublished::UploadGone => Failure::passing(format!("the bucket {bucket}: {}", guarded::UPLOAD_GONE)).into(),
+        NotPublished::Store(error) => failure(bucket, error).into(),
+    }
 }
 
 /// What a failed request means to the user.

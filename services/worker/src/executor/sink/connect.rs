@@ -1,7 +1,8 @@
 //! From a bucket's configured URL to the place it names.
 
 use super::ObjectName;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use crate::executor::guarded::{ConditionalConnector, Dialect, Once};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
@@ -23,6 +24,43 @@ pub struct CloudStore {
     pub uploads: Arc<dyn MultipartStore>,
     /// Listings, a page at a time.
     pub pages: Arc<dyn PaginatedListStore>,
+    /// For what changes the objects that are visible.
+    pub once: Once,
+}
+
+impl CloudStore {
+    /// A store that speaks S3's language.
+    ///
+    /// # Errors
+    /// The configuration's.
+    pub fn s3(builder: AmazonS3Builder, conditional: bool) -> object_store::Result<Self> {
+        let store = Arc::new(builder.clone().with_retry(retry()).build()?);
+        let once = builder
+            // The bulk request has no header for a condition.
+            .with_disable_bulk_delete(true)
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_credentials(store.credentials().clone())
+            .with_retry(no_retry())
+            .with_http_connector(ConditionalConnector);
+        let once = Arc::new(once.build()?);
+        let once = Once { objects: once.clone(), uploads: once, dialect: Dialect::S3, conditional };
+        Ok(Self { objects: store.clone(), uploads: store.clone(), pages: store, once })
+    }
+
+    /// A bucket of Google's.
+    ///
+    /// # Errors
+    /// The configuration's.
+    pub fn gcs(builder: GoogleCloudStorageBuilder, conditional: bool) -> object_store::Result<Self> {
+        let store = Arc::new(builder.clone().with_retry(retry()).build()?);
+        let once = builder
+            .with_credentials(store.credentials().clone())
+            .with_retry(no_retry())
+            .with_http_connector(ConditionalConnector);
+        let once = Arc::new(once.build()?);
+        let once = Once { objects: once.clone(), uploads: once, dialect: Dialect::Gcs, conditional };
+        Ok(Self { objects: store.clone(), uploads: store.clone(), pages: store, once })
+    }
 }
 
 /// What a bucket's URL names.
@@ -51,10 +89,15 @@ pub(super) enum Place {
     },
 }
 
-/// Requests are repeated for a minute at most: a store that is away for longer fails the attempt, and the operation's
-/// own retries take over.
+/// Requests that change nothing visible are repeated for a minute at most: a store that is away for longer fails the
+/// attempt, and the operation's own retries take over.
 fn retry() -> RetryConfig {
     RetryConfig { backoff: BackoffConfig::default(), max_retries: 8, retry_timeout: Duration::from_mins(1) }
+}
+
+/// A request that changes what is visible is sent once: a repetition could come after the next attempt's.
+fn no_retry() -> RetryConfig {
+    RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: Duration::ZERO }
 }
 
 /// Time for one request, unless the environment sets another: a part of 64 MiB at 1 MiB/s.
@@ -62,9 +105,14 @@ const REQUEST_TIMEOUT: &str = "64 seconds";
 
 /// Finds the place of an object. Makes no request.
 pub(super) fn connect(bucket: &Bucket, object: &ObjectName) -> Result<Place, Failure> {
-    let (store, prefix) = match root(bucket)? {
-        Root::Folder(folder) => return Ok(Place::Folder(folder)),
-        Root::Cloud { store, prefix } => (store, prefix),
+    place(&root(bucket)?, object)
+}
+
+/// The place of an object in a bucket.
+pub(super) fn place(root: &Root, object: &ObjectName) -> Result<Place, Failure> {
+    let (store, prefix) = match root {
+        Root::Folder(folder) => return Ok(Place::Folder(folder.clone())),
+        Root::Cloud { store, prefix } => (store.clone(), prefix),
     };
     let full =
         if prefix.as_ref().is_empty() { object.as_str().to_owned() } else { format!("{prefix}/{}", object.as_str()) };
@@ -84,7 +132,7 @@ pub fn root(bucket: &Bucket) -> Result<Root, Failure> {
     }
     let store = match url.scheme() {
         "s3" | "s3a" => s3(bucket, &url),
-        "gs" => gcs(&url),
+        "gs" => gcs(bucket, &url),
         _ => return Err(misconfigured(bucket)),
     }
     .map_err(|error| {
@@ -96,7 +144,7 @@ pub fn root(bucket: &Bucket) -> Result<Root, Failure> {
 }
 
 fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
-    let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(retry());
+    let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
     if let Some(endpoint) = &bucket.endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }
@@ -110,18 +158,16 @@ fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
     if builder.get_config_value(&timeout).is_none() {
         builder = builder.with_config(timeout, REQUEST_TIMEOUT);
     }
-    let store = Arc::new(builder.build()?);
-    Ok(CloudStore { objects: store.clone(), uploads: store.clone(), pages: store })
+    CloudStore::s3(builder, bucket.conditional_writes)
 }
 
-fn gcs(url: &Url) -> object_store::Result<CloudStore> {
-    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).with_retry(retry());
+fn gcs(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
     let timeout = GoogleConfigKey::Client(ClientConfigKey::Timeout);
     if builder.get_config_value(&timeout).is_none() {
         builder = builder.with_config(timeout, REQUEST_TIMEOUT);
     }
-    let store = Arc::new(builder.build()?);
-    Ok(CloudStore { objects: store.clone(), uploads: store.clone(), pages: store })
+    CloudStore::gcs(builder, bucket.conditional_writes)
 }
 
 fn misconfigured(bucket: &Bucket) -> Failure {

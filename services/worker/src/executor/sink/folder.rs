@@ -2,6 +2,7 @@
 
 use super::{ObjectName, wait};
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use bytes::BytesMut;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 /// How much is written at a time. Two such blocks stay in the processor's cache, which makes the copy into the page
 /// cache half as costly as with parts of 8 MiB.
@@ -26,6 +27,7 @@ const SYNC_EVERY: u64 = 32 * 1024 * 1024;
 pub(super) struct FolderSink {
     bucket: String,
     object: ObjectName,
+    work: Work,
     place: Arc<OpenPlace>,
     file: Arc<File>,
     /// The part being written: its size, and its buffer when it is done.
@@ -46,13 +48,19 @@ struct OpenPlace {
 
 impl FolderSink {
     /// Creates the temporary file and its folders; removes the files of earlier attempts, whose workers are fenced.
-    pub(super) async fn open(bucket: &str, root: PathBuf, object: &ObjectName, fence: Fence) -> Result<Self, Failure> {
-        let named = object.clone();
-        let opened = blocking(move || open_place(&root, &named, fence)).await;
+    pub(super) async fn open(
+        bucket: &str,
+        root: PathBuf,
+        object: &ObjectName,
+        cx: &Safepoint,
+    ) -> Result<Self, Failure> {
+        let (named, fence) = (object.clone(), cx.fence());
+        let opened = blocking(cx.work(), move || open_place(&root, &named, fence)).await;
         let (place, file) = opened.map_err(|error| failure(bucket, &error))?;
         Ok(Self {
             bucket: bucket.to_owned(),
             object: object.clone(),
+            work: cx.work().clone(),
             place: Arc::new(place),
             file: Arc::new(file),
             in_flight: None,
@@ -76,7 +84,7 @@ impl FolderSink {
         let spare = self.settle(cx, progress).await?;
         let file = Arc::clone(&self.file);
         let bytes = part.len() as u64;
-        let writing = spawn_blocking(move || {
+        let writing = self.work.blocking(move || {
             (&*file).write_all(&part)?;
             part.clear();
             Ok(part)
@@ -96,7 +104,7 @@ impl FolderSink {
             synced.map_err(|error| failure(&self.bucket, &error))?;
         }
         let file = Arc::clone(&self.file);
-        self.syncing = Some(spawn_blocking(move || file.sync_data()));
+        self.syncing = Some(self.work.blocking(move || file.sync_data()));
         self.unsynced = 0;
         Ok(())
     }
@@ -111,7 +119,7 @@ impl FolderSink {
             if let Some(behind) = behind {
                 behind.await.map_err(io::Error::other).flatten()?;
             }
-            blocking(move || file.sync_all()).await
+            blocking(cx.work(), move || file.sync_all()).await
         };
         let synced = wait(cx, "waiting for the disk", progress, sync).await?;
         Ok(synced.map_err(|error| failure(&self.bucket, &error))?)
@@ -131,7 +139,7 @@ impl FolderSink {
 
     pub(super) async fn publish(&mut self) -> Result<(), Failure> {
         let (place, object) = (Arc::clone(&self.place), self.object.clone());
-        let renamed = blocking(move || {
+        let renamed = blocking(&self.work, move || {
             let (_, file) = object.folder_and_file();
             place.folder.rename(&place.temporary, &place.folder, file)?;
             Ok(sync_folders(&place.root, &object))
@@ -152,7 +160,7 @@ impl FolderSink {
         }
         let place = Arc::clone(&self.place);
         // A write or sync under way goes on in a file without a name, which ends with it.
-        match blocking(move || remove(&place.folder, &place.temporary)).await {
+        match blocking(&self.work, move || remove(&place.folder, &place.temporary)).await {
             Ok(()) => {
                 self.unfinished = false;
                 Cleanup { status: CleanupStatus::Removed, outputs: Vec::new() }
@@ -214,9 +222,10 @@ pub(super) fn sync_folders(root: &Dir, object: &ObjectName) -> io::Result<()> {
 }
 
 pub(super) async fn blocking<T: Send + 'static>(
+    work: &Work,
     step: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    spawn_blocking(step).await.map_err(io::Error::other).flatten()
+    work.blocking(step).await.map_err(io::Error::other).flatten()
 }
 
 /// What a failed step means to the user. The path on our disk is not told.

@@ -2,13 +2,14 @@
 
 use super::wait;
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use bytes::buf::Writer;
 use bytes::{BufMut, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use operation::{Code, Failure, Progress};
 use std::io::{self, Write};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 /// How much is compressed at a time: a stop waits for one block at most.
 pub(super) const BLOCK: usize = 1024 * 1024;
@@ -68,9 +69,9 @@ impl Gzip {
     }
 
     /// Starts to compress a block.
-    pub(super) fn start(&mut self, mut block: BytesMut) -> Result<(), Failure> {
+    pub(super) fn start(&mut self, work: &Work, mut block: BytesMut) -> Result<(), Failure> {
         let State::Idle(mut encoder) = std::mem::replace(&mut self.state, State::Gone) else { return Err(broken()) };
-        self.state = State::Busy(spawn_blocking(move || {
+        self.state = State::Busy(work.blocking(move || {
             encoder.write_all(&block)?;
             block.clear();
             Ok((encoder, block))

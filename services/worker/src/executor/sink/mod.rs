@@ -24,7 +24,7 @@ use bytes::BytesMut;
 use cloud::CloudSink;
 use connect::Place;
 use folder::FolderSink;
-use operation::{Cleanup, Failure, Progress};
+use operation::{Cleanup, Progress};
 use runtime::config::Bucket;
 
 /// Where the parts of one attempt's object go.
@@ -37,7 +37,7 @@ impl Sink {
     /// Opens the place, and removes what earlier attempts of the same operation left there.
     async fn open(bucket: &Bucket, object: &ObjectName, cx: &Safepoint) -> Result<Self, Ended> {
         Ok(match connect::connect(bucket, object)? {
-            Place::Folder(root) => Self::Folder(FolderSink::open(&bucket.name, root, object, cx.fence()).await?),
+            Place::Folder(root) => Self::Folder(FolderSink::open(&bucket.name, root, object, cx).await?),
             Place::Cloud { store, path } => {
                 Self::Cloud(Box::new(CloudSink::open(&bucket.name, store, path, cx).await?))
             }
@@ -78,9 +78,9 @@ impl Sink {
     }
 
     /// Makes the object visible. To be called after the commit point only.
-    async fn publish(&mut self) -> Result<(), Failure> {
+    async fn publish(&mut self) -> Result<(), Ended> {
         match self {
-            Self::Folder(folder) => folder.publish().await,
+            Self::Folder(folder) => Ok(folder.publish().await?),
             Self::Cloud(cloud) => cloud.publish().await,
         }
     }

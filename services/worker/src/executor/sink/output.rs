@@ -95,7 +95,7 @@ impl<'a> Output<'a> {
     async fn compress(&mut self, block: BytesMut) -> Result<BytesMut, Ended> {
         let spare = self.write_compressed().await?;
         if let Some(gzip) = &mut self.gzip {
-            gzip.start(block)?;
+            gzip.start(self.cx.work(), block)?;
         }
         Ok(spare)
     }
@@ -135,7 +135,7 @@ impl<'a> Output<'a> {
     /// [`Ended`]: unwind to [`Output::abort`].
     pub async fn publish(&mut self) -> Result<u64, Ended> {
         self.cx.commit_point().await?;
-        failpoint::around!("worker.export_publish", self.sink.publish().await.map_err(Ended::from))?;
+        failpoint::around!("worker.export_publish", self.sink.publish().await)?;
         Ok(self.progress.bytes_done)
     }
 

@@ -7,18 +7,19 @@
 //!
 //! What remains: nobody took over, because the operation was cancelled with its worker lost. Then the one object whose
 //! rename was due may still appear, and the receipt says `unknown`. In a cloud store the same holds for the one request
-//! under way, whoever has taken over: it writes what the successor writes.
+//! under way; once a later attempt has written that object, the store refuses it.
 
-use super::connect::{self, CloudStore, Place};
+use super::connect::{self, CloudStore, Place, Root};
 use super::folder::{blocking, sync_folders};
 use super::{ObjectName, cloud, folder};
 use crate::attempt::Stop;
+use crate::executor::guarded::{Author, Content, Expected, publish};
 use crate::lease_clock::HeldLease;
 use crate::safepoint::{Ended, Safepoint};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, PutOptions, PutPayload};
+use object_store::{Error, GetOptions};
 use operation::{Failure, Fence};
 use runtime::config::Bucket;
 use std::io::{self, ErrorKind, Write};
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 /// The small objects of one operation.
 pub struct SmallObjects<'a> {
     bucket: &'a Bucket,
+    root: Root,
     folder: String,
     cx: &'a Safepoint,
 }
@@ -38,10 +40,10 @@ impl<'a> SmallObjects<'a> {
     /// # Errors
     /// [`Failure`].
     pub async fn open(bucket: &'a Bucket, folder: &str, cx: &'a Safepoint) -> Result<Self, Failure> {
-        let objects = Self { bucket, folder: folder.to_owned(), cx };
+        let objects = Self { bucket, root: connect::root(bucket)?, folder: folder.to_owned(), cx };
         if let (Place::Folder(root), object) = objects.place("any")? {
             let fence = cx.fence();
-            let removed = blocking(move || remove_earlier(&root, &object, fence)).await;
+            let removed = blocking(cx.work(), move || remove_earlier(&root, &object, fence)).await;
             removed.map_err(|error| folder::failure(&bucket.name, &error))?;
         }
         Ok(objects)
@@ -54,8 +56,9 @@ impl<'a> SmallObjects<'a> {
     pub async fn has(&self, name: &str) -> Result<bool, Failure> {
         match self.place(name)? {
             (Place::Folder(root), object) => {
-                let there =
-                    blocking(move || Dir::open_ambient_dir(root, ambient_authority())?.try_exists(object.as_str()));
+                let there = blocking(self.cx.work(), move || {
+                    Dir::open_ambient_dir(root, ambient_authority())?.try_exists(object.as_str())
+                });
                 there.await.map_err(|error| folder::failure(&self.bucket.name, &error))
             }
             (Place::Cloud { store, path }, _) => {
@@ -77,10 +80,10 @@ impl<'a> SmallObjects<'a> {
         let written = match self.place(name)? {
             (Place::Folder(root), object) => {
                 let fence = self.cx.fence();
-                let written = blocking(move || put_file(&root, &object, fence, &content, &lease)).await;
+                let written = blocking(self.cx.work(), move || put_file(&root, &object, fence, &content, &lease)).await;
                 written.map_err(|error| folder::failure(&self.bucket.name, &error))?
             }
-            (Place::Cloud { store, path }, _) => self.put_in_cloud(&store, &path, content, &lease).await?,
+            (Place::Cloud { store, path }, _) => return self.put_in_cloud(&store, &path, content, lease).await,
         };
         if written { Ok(()) } else { Err(Stop::LeaseLost.into()) }
     }
@@ -90,18 +93,17 @@ impl<'a> SmallObjects<'a> {
         store: &CloudStore,
         path: &Path,
         content: String,
-        lease: &HeldLease,
-    ) -> Result<bool, Failure> {
-        if !lease.stands() {
-            return Ok(false);
-        }
-        let put = store.objects.put_opts(path, PutPayload::from(content), PutOptions::default()).await;
-        put.map(|_| true).map_err(|error| cloud::failure(&self.bucket.name, &error))
+        lease: HeldLease,
+    ) -> Result<(), Ended> {
+        let author = Author::new(self.cx.fence(), lease);
+        // Most often nothing is there: the look is left to where the store says otherwise.
+        let published = publish(store, path, Content::Whole(&content.into()), &Expected::Absent, true, &author).await;
+        published.map(drop).map_err(|error| cloud::not_published(&self.bucket.name, &error))
     }
 
     fn place(&self, name: &str) -> Result<(Place, ObjectName), Failure> {
         let object = ObjectName::parse(&format!("{}/{name}", self.folder))?;
-        Ok((connect::connect(self.bucket, &object)?, object))
+        Ok((connect::place(&self.root, &object)?, object))
     }
 }
 

@@ -1,20 +1,27 @@
 //! A batch whose objects stream: where one side, or both, is no folder.
 
+use super::compare::{compare, delete_from_source};
 use super::context::{Context, Sink, Source};
 use super::delta::Decision;
 use super::engine::Note;
-use super::entry::{Entry, Stamp, objection_to_path};
+use super::entry::{Entry, objection_to_path};
 use super::folder::{Folders, copy};
 use super::hosts;
 use super::ledger::Done;
+use super::proof::{Compared, Proof, Version};
 use super::reader::{Reader, blocking};
 use super::report::{Batch, Miss, Report};
 use super::writer::{Writer, folder_of, memory};
+use crate::executor::guarded::Look;
 use md5::{Digest, Md5};
 use operation::Code;
+use operation::transfer::OverwriteWhen;
 use rustix::fd::AsFd;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// Why an object stays in the sink.
+const CHANGED: &str = "it was changed after it was listed, and so not deleted";
 
 /// Carries a batch out, to its end or to a stop.
 pub async fn run(context: &Arc<Context>, batch: Batch, notes: &mpsc::UnboundedSender<Note>) -> Report {
@@ -30,11 +37,7 @@ pub async fn run(context: &Arc<Context>, batch: Batch, notes: &mpsc::UnboundedSe
                 report.failure = Some(failure);
                 return report;
             }
-            Err(Miss::Object(code, details)) => match decision {
-                Decision::Copy(entry) => report.not_copied(entry, code, details),
-                Decision::Delete(entry) => report.deleted(entry, Err((code, details.into_owned()))),
-                Decision::Skip(..) | Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {}
-            },
+            Err(Miss::Object(code, details)) => report.missed(decision, code, details),
         }
         if let Some(key) = decision.key() {
             report.done = Done::To(key.to_owned());
@@ -51,34 +54,84 @@ async fn carry_out(
     report: &mut Report,
 ) -> Result<(), Miss> {
     match decision {
-        Decision::Copy(entry) => {
-            let (bytes, modified) = copy(context, entry, notes).await?;
-            report.copied(bytes);
-            delete_from_source(context, entry, modified, report).await?;
-        }
-        Decision::Skip(entry, same) => {
+        Decision::Copy(entry) => copy_or_move(context, entry, notes, report).await,
+        Decision::Skip(entry, true) if context.moves() => skip_or_copy(context, entry, notes, report).await,
+        Decision::Skip(entry, _) => {
             report.skipped(entry);
-            if *same {
-                delete_from_source(context, entry, entry.modified, report).await?;
-            }
+            Ok(())
         }
         Decision::Delete(entry) => {
             delete_from_sink(context, entry).await?;
-            report.deleted(entry, Ok(()));
+            report.record(decision);
+            Ok(())
         }
-        Decision::Broken(broken) => report.broken(broken),
-        Decision::Folder(_) => report.folder(),
-        Decision::Unlisted(broken) => report.unlisted(broken),
+        Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {
+            report.record(decision);
+            Ok(())
+        }
     }
+}
+
+/// Copies an object, and deletes it from the source where that is asked for. It is counted after the last step: if that
+/// can't be done now, the next attempt finds it in the sink.
+async fn copy_or_move(
+    context: &Arc<Context>,
+    entry: &Entry,
+    notes: &mpsc::UnboundedSender<Note>,
+    report: &mut Report,
+) -> Result<(), Miss> {
+    let (bytes, proof) = copy(context, entry, notes).await?;
+    let deleted =
+        if context.moves() { Some(settled(delete_from_source(context, &entry.key, proof).await)?) } else { None };
+    report.copied(bytes);
+    report.record_move(entry, deleted);
     Ok(())
 }
 
-/// Copies an object; returns its size, and when it had been changed.
+/// In a move: what looks the same is compared, and copied if it is not.
+async fn skip_or_copy(
+    context: &Arc<Context>,
+    entry: &Entry,
+    notes: &mpsc::UnboundedSender<Note>,
+    report: &mut Report,
+) -> Result<(), Miss> {
+    let proof = match compare(context, &entry.key).await {
+        Ok(Compared::Equal(proof)) => Ok(Some(proof)),
+        Ok(Compared::Changed) => Ok(None),
+        Ok(Compared::Differ) if context.overwrite != OverwriteWhen::Never => {
+            return copy_or_move(context, entry, notes, report).await;
+        }
+        Ok(Compared::Differ | Compared::SourceMissing) => {
+            report.skipped(entry);
+            return Ok(());
+        }
+        Err(miss) => Err(miss),
+    };
+    let deleted = match proof {
+        Ok(proof) => delete_from_source(context, &entry.key, proof).await,
+        Err(miss) => Err(miss),
+    };
+    let deleted = settled(deleted)?;
+    report.skipped(entry);
+    report.record_move(entry, Some(deleted));
+    Ok(())
+}
+
+/// What became of a delete, for the report; an error where it concerns more than the object.
+fn settled(deleted: Result<(), Miss>) -> Result<Result<(), (Code, String)>, Miss> {
+    match deleted {
+        Ok(()) => Ok(Ok(())),
+        Err(Miss::Object(code, details)) => Ok(Err((code, details.into_owned()))),
+        Err(miss @ (Miss::All(_) | Miss::Halted)) => Err(miss),
+    }
+}
+
+/// Copies an object; returns its size, and the versions that were read and written, as far as both are known.
 async fn copy(
     context: &Arc<Context>,
     entry: &Entry,
     notes: &mpsc::UnboundedSender<Note>,
-) -> Result<(u64, Option<Stamp>), Miss> {
+) -> Result<(u64, Option<Proof>), Miss> {
     if matches!(context.sink, Sink::Folder(_))
         && let Some(objection) = objection_to_path(&entry.key)
     {
@@ -88,11 +141,11 @@ async fn copy(
     let _memory = halt.or_halt(context.budget.take(memory(context, entry.size))).await?;
     let _hosts = halt.or_halt(hosts::take(context.hosts(&entry.key))).await?;
     let mut reader = halt.or_halt(Reader::open(context, entry)).await??;
-    let mut writer = Writer::begin(context, &entry.key, reader.about, notes).await?;
+    let mut writer = Writer::begin(context, entry, reader.about, notes).await?;
     let copied = async {
-        let bytes = pour(context, entry, &mut reader, &mut writer).await?;
-        writer.publish(&entry.key, reader.about).await?;
-        Ok((bytes, reader.about.modified))
+        let (bytes, source) = pour(context, entry, &mut reader, &mut writer).await?;
+        let sink = writer.publish(&entry.key, reader.about, context.replaces(entry)).await?;
+        Ok((bytes, source.zip(sink).map(|(source, sink)| Proof { source, sink })))
     };
     let copied = copied.await;
     if copied.is_err() {
@@ -101,13 +154,13 @@ async fn copy(
     copied
 }
 
-/// From the reader to the writer; returns how much that was.
+/// From the reader to the writer; returns how much that was, and of which version, where that is certain.
 async fn pour(
     context: &Arc<Context>,
     entry: &Entry,
     reader: &mut Reader,
     writer: &mut Writer<'_>,
-) -> Result<u64, Miss> {
+) -> Result<(u64, Option<Version>), Miss> {
     let halt = &context.halt;
     let mut hash = entry.md5.map(|_| Md5::new());
     let mut bytes = 0;
@@ -126,14 +179,14 @@ async fn pour(
         }
         writer.write(block).await?;
     }
-    reader.whole(bytes).await?;
+    let version = reader.whole(context, bytes).await?;
     if let (Some(hash), Some(md5)) = (hash, entry.md5) {
         let read = hash.finalize().into();
         if read != md5 && !reads_the_same(context, entry, read).await? {
             return Err(Miss::object(Code::DataLoss, "its bytes are not those that its MD5 is of"));
         }
     }
-    Ok(bytes)
+    Ok((bytes, version))
 }
 
 /// Entity tags that look like an MD5 are none where a store encrypts with keys of its own, and nothing in a listing tells of
@@ -155,67 +208,13 @@ async fn reads_the_same(context: &Arc<Context>, entry: &Entry, first: [u8; 16]) 
 
 async fn delete_from_sink(context: &Arc<Context>, entry: &Entry) -> Result<(), Miss> {
     if let Sink::Cloud(place) = &context.sink {
-        context.halt.before_effect()?;
-        return place.delete(&entry.key).await;
+        let deleted = place.delete(&entry.key, entry.tag.as_deref(), Look::IfNeeded, &context.halt).await?;
+        return if deleted { Ok(()) } else { Err(Miss::object(Code::FailedPrecondition, CHANGED)) };
     }
-    let (context, key) = (context.clone(), entry.key.clone());
-    blocking(move || {
+    let (work, context, key) = (context.halt.work(), context.clone(), entry.key.clone());
+    blocking(work, move || {
         let sink = folder_of(&context)?;
         copy::delete_from_sink(&mut Folders::new(sink.root.as_fd(), true), &key, &context.halt)
-    })
-    .await
-}
-
-/// Deletes from the source what is in the sink, if that is asked for and it is still what was copied.
-async fn delete_from_source(
-    context: &Arc<Context>,
-    entry: &Entry,
-    copied: Option<Stamp>,
-    report: &mut Report,
-) -> Result<(), Miss> {
-    if !context.moves() {
-        return Ok(());
-    }
-    if context.syncs() {
-        sync(context).await?;
-    }
-    let deleted = match &context.source {
-        Source::Cloud(place) => match place.tag(&entry.key).await {
-            Ok(tag) if tag.is_some() && tag != entry.tag => {
-                Err(Miss::object(Code::FailedPrecondition, "it was changed after it was copied, and so not deleted"))
-            }
-            Ok(_) => match context.halt.before_effect() {
-                Ok(()) => place.delete(&entry.key).await,
-                Err(halted) => Err(halted.into()),
-            },
-            Err(miss) => Err(miss),
-        },
-        Source::Folder(_) => {
-            let (context, entry) = (context.clone(), entry.clone());
-            blocking(move || {
-                let Source::Folder(root) = &context.source else { return Ok(()) };
-                let mut folders = Folders::new(root.as_fd(), false);
-                copy::delete_from_source(&mut folders, &entry.key, copied, &context.halt)
-            })
-            .await
-        }
-        Source::Http(_) => Err(Miss::object(Code::Unimplemented, "nothing is deleted from lists of URLs")),
-    };
-    match deleted {
-        Ok(()) => report.deleted_from_source(entry, Ok(())),
-        Err(Miss::Object(code, details)) => report.deleted_from_source(entry, Err((code, details.into_owned()))),
-        Err(other) => return Err(other),
-    }
-    Ok(())
-}
-
-async fn sync(context: &Arc<Context>) -> Result<(), Miss> {
-    let context = context.clone();
-    blocking(move || {
-        context.sync().map_err(|error| {
-            tracing::warn!(%error, "the sink's disk could not be synced");
-            Miss::All(operation::Failure::passing("the sink's disk could not be synced"))
-        })
     })
     .await
 }

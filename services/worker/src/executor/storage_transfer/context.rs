@@ -1,11 +1,14 @@
 //! What all batches of one attempt work with.
 
 use super::cloud::{Budget, CloudPlace};
+use super::entry::Entry;
+use super::folder::copy::Replace;
 use super::folder::temporary::Temporary;
 use super::halt::Halt;
 use super::http_list::HttpSource;
 use super::throttle::Throttle;
-use operation::transfer::DeleteOption;
+use crate::executor::guarded::Expected;
+use operation::transfer::{DeleteOption, OverwriteWhen};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, syncfs};
 use std::io;
@@ -55,6 +58,8 @@ pub struct Context {
     pub sink_name: String,
     /// What is deleted.
     pub delete: Option<DeleteOption>,
+    /// When an object that is in the sink is copied again.
+    pub overwrite: OverwriteWhen,
     /// How many batches are on their way at a time.
     pub at_a_time: usize,
     /// The memory of what streams.
@@ -104,6 +109,11 @@ impl Context {
     /// Whether objects are deleted from the source once they are in the sink.
     pub fn moves(&self) -> bool {
         self.delete == Some(DeleteOption::FromSourceAfterTransfer)
+    }
+
+    /// What a copy may replace. In a move, an object that has appeared in the sink since it was listed stays.
+    pub fn replaces(&self, entry: &Entry) -> Replace {
+        if entry.over != Expected::Absent || !self.moves() { Replace::Any } else { Replace::Nothing }
     }
 
     /// Whether what was written must be synced to be durable.

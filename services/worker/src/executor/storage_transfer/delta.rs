@@ -2,6 +2,7 @@
 
 use super::conditions::Conditions;
 use super::entry::{Broken, Entry, Side, SinkItem, SourceItem};
+use crate::executor::guarded::{Expected, Version};
 use operation::transfer::{DeleteOption, OverwriteWhen, TransferOptions};
 use std::cmp::Ordering;
 
@@ -19,7 +20,8 @@ pub enum SinkKind {
 pub enum Decision {
     /// It goes into the sink.
     Copy(Entry),
-    /// It stays as it is in the sink; whether that is the source's.
+    /// It stays as it is in the sink; whether the listings show no difference. That is no proof: a source object is not
+    /// deleted for it.
     Skip(Entry, bool),
     /// It is deleted from the sink.
     Delete(Entry),
@@ -108,9 +110,9 @@ impl Delta {
                 Some(match there {
                     Some(there) if !self.copies(&entry, there) => {
                         let same = self.same(&entry, there);
-                        Decision::Skip(entry, same)
+                        Decision::Skip(Entry { over: over(Some(there)), ..entry }, same)
                     }
-                    _ => Decision::Copy(entry),
+                    there => Decision::Copy(Entry { over: over(there), ..entry }),
                 })
             }
             SourceItem::Broken(broken) => self.conditions.admit_name(&broken.key).then_some(Decision::Broken(broken)),
@@ -150,6 +152,16 @@ impl Delta {
             (Some(one), Some(other)) => one == other,
             // Nothing else is told.
             (None, _) | (_, None) => true,
+        }
+    }
+}
+
+/// What a copy replaces.
+fn over(there: Option<&SinkItem>) -> Expected {
+    match there {
+        None => Expected::Absent,
+        Some(there) => {
+            there.entry.tag.as_ref().map_or(Expected::Unknown, |tag| Expected::Version(Version::tagged(tag)))
         }
     }
 }

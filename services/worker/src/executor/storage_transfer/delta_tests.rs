@@ -11,7 +11,7 @@ const BEGAN: Stamp = Stamp { seconds: 1000, nanos: 0 };
 
 fn entry(key: &str, size: u64, seconds: i64) -> Entry {
     let modified = Some(Stamp { seconds, nanos: 0 });
-    Entry { key: key.to_owned(), size, modified, tag: None, md5: None, mode: None }
+    Entry { key: key.to_owned(), size, modified, tag: None, md5: None, mode: None, over: Expected::Absent }
 }
 
 fn object(key: &str, size: u64, seconds: i64) -> SourceItem {

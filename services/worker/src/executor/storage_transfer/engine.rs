@@ -18,7 +18,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// How often files are synced and the ledger written.
@@ -145,7 +145,7 @@ impl<'a> Engine<'a> {
 
     fn begin(&mut self, batch: Batch) {
         let (context, notes, mut batch) = (self.context.clone(), self.notes.0.clone(), batch);
-        self.running.spawn(async move {
+        self.cx.work().spawn_in(&mut self.running, async move {
             let batch = &mut batch;
             // A batch that was carried out unheard is found in the sink by the next attempt.
             failpoint::around!(
@@ -195,7 +195,7 @@ impl<'a> Engine<'a> {
 
     fn sync(&mut self) {
         let context = self.context.clone();
-        let syncing = spawn_blocking(move || context.sync());
+        let syncing = self.cx.work().blocking(move || context.sync());
         self.syncing = Some((syncing, self.ledger.position()));
         self.synced = Instant::now();
     }
@@ -239,7 +239,7 @@ impl<'a> Engine<'a> {
             return Ok(());
         }
         let context = self.context.clone();
-        let mut syncing = spawn_blocking(move || context.sync());
+        let mut syncing = self.cx.work().blocking(move || context.sync());
         let begun = Instant::now();
         loop {
             match timeout(PULSE, &mut syncing).await {
@@ -267,7 +267,8 @@ async fn carry_out(context: Arc<Context>, batch: Batch, notes: mpsc::UnboundedSe
     if !context.on_threads() {
         return Ok(batch::run(&context, batch, &notes).await);
     }
-    spawn_blocking(move || folder_batch::run(&context, &batch)).await.map_err(|_| died().into())
+    let work = context.halt.work().clone();
+    work.blocking(move || folder_batch::run(&context, &batch)).await.map_err(|_| died().into())
 }
 
 fn died() -> Failure {

@@ -1,5 +1,6 @@
 //! What listings tell of objects, and what they never tell of.
 
+use crate::executor::guarded::Expected;
 use operation::{AttemptNumber, Code, OperationId};
 use std::collections::VecDeque;
 
@@ -27,6 +28,8 @@ pub struct Entry {
     pub md5: Option<[u8; 16]>,
     /// Who may do what with the file, where it is one.
     pub mode: Option<u32>,
+    /// What the sink's listing told of the object that a copy replaces.
+    pub over: Expected,
 }
 
 /// Something of a source that can't be transferred.

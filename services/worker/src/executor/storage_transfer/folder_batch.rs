@@ -1,13 +1,44 @@
 //! A batch from folder to folder, on one thread.
+//!
+//! First all of it is carried out, then the sink is made durable, then what was moved is deleted from the source. Each
+//! object is counted after its last step, in order, so that a batch that is stopped in between reports exactly how far it has
+//! come.
 
 use super::context::Context;
 use super::delta::Decision;
-use super::entry::{Entry, Stamp};
-use super::folder::copy::Copier;
+use super::entry::Entry;
+use super::folder::copy::{Copied, Copier};
 use super::ledger::Done;
+use super::proof::{Compared, FileId, Proof};
 use super::report::{Batch, Miss, Report};
+use operation::transfer::OverwriteWhen;
 use operation::{Code, Failure};
 use rustix::fd::AsFd;
+use std::borrow::Cow;
+
+/// What was done about one object.
+enum Outcome {
+    /// It was copied: so many bytes.
+    Copied(u64),
+    /// It was not copied.
+    Skipped,
+    /// It was deleted from the sink, or there was nothing to do but to count it.
+    Done,
+    /// Something is wrong with it.
+    Missed(Code, Cow<'static, str>),
+}
+
+/// What is to be done in the source then.
+enum Then {
+    /// Nothing.
+    Keep,
+    /// It is deleted, with this proof, or with another that must be had first.
+    Delete(Option<Proof<FileId>>),
+    /// It stays, because it could not be compared.
+    Refuse(Code, Cow<'static, str>),
+}
+
+type Step = (Outcome, Then);
 
 /// Carries a batch out, to its end or to a stop.
 pub fn run(context: &Context, batch: &Batch) -> Report {
@@ -18,91 +49,107 @@ pub fn run(context: &Context, batch: &Batch) -> Report {
     };
     let mut copier =
         Copier::new(source, sink.root.as_fd(), &sink.temporary, sink.umask, &context.halt, context.throttle.as_ref());
-    // What is in the sink, and to be deleted from the source.
-    let mut moved = Vec::new();
+    let mut steps = Vec::with_capacity(batch.decisions.len());
     for decision in &batch.decisions {
         if context.halt.before_object().is_err() {
-            return settle(report, context, &mut copier, moved);
+            break;
         }
-        match carry_out(decision, &mut copier, &mut report) {
-            Ok(Some(entry)) if context.moves() => {
-                let stamp = copier.stamp_in_sink(entry);
-                moved.push((entry.clone(), stamp));
-            }
-            Ok(_) => {}
-            Err(Miss::Halted) => return settle(report, context, &mut copier, moved),
+        match carry_out(context, decision, &mut copier) {
+            Ok(step) => steps.push(step),
+            Err(Miss::Object(code, details)) => steps.push((Outcome::Missed(code, details), Then::Keep)),
+            Err(Miss::Halted) => break,
             Err(Miss::All(failure)) => {
                 report.failure = Some(failure);
-                return settle(report, context, &mut copier, moved);
+                break;
             }
-            Err(Miss::Object(code, details)) => match decision {
-                Decision::Copy(entry) => report.not_copied(entry, code, details),
-                Decision::Delete(entry) => report.deleted(entry, Err((code, details.into_owned()))),
-                Decision::Skip(..) | Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {}
-            },
-        }
-        if let Some(key) = decision.key() {
-            report.done = Done::To(key.to_owned());
         }
     }
-    report.done = Done::All;
-    settle(report, context, &mut copier, moved)
+    settle(report, context, batch, &mut copier, steps)
 }
 
-/// Returns what is in the sink now as it is in the source.
-fn carry_out<'d>(
-    decision: &'d Decision,
-    copier: &mut Copier<'_>,
-    report: &mut Report,
-) -> Result<Option<&'d Entry>, Miss> {
+fn carry_out(context: &Context, decision: &Decision, copier: &mut Copier<'_>) -> Result<Step, Miss> {
     match decision {
-        Decision::Copy(entry) => {
-            let bytes = copier.copy(entry)?;
-            report.copied(bytes);
-            return Ok(Some(entry));
-        }
-        Decision::Skip(entry, same) => {
-            report.skipped(entry);
-            return Ok(same.then_some(entry));
-        }
+        Decision::Copy(entry) => copy(context, entry, copier),
+        Decision::Skip(entry, true) if context.moves() => skip_or_copy(context, entry, copier),
+        Decision::Skip(..) => Ok((Outcome::Skipped, Then::Keep)),
         Decision::Delete(entry) => {
             copier.delete(entry)?;
-            report.deleted(entry, Ok(()));
+            Ok((Outcome::Done, Then::Keep))
         }
-        Decision::Broken(broken) => report.broken(broken),
-        Decision::Folder(_) => report.folder(),
-        Decision::Unlisted(broken) => report.unlisted(broken),
+        Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => Ok((Outcome::Done, Then::Keep)),
     }
-    Ok(None)
 }
 
-/// Deletes from the source what is in the sink, once it is durable there.
-fn settle(
-    mut report: Report,
-    context: &Context,
-    copier: &mut Copier<'_>,
-    moved: Vec<(Entry, Option<Stamp>)>,
-) -> Report {
-    if moved.is_empty() {
-        return report;
-    }
-    if let Err(error) = context.sync() {
+fn copy(context: &Context, entry: &Entry, copier: &mut Copier<'_>) -> Result<Step, Miss> {
+    let Copied { bytes, proof } = copier.copy(entry, context.replaces(entry))?;
+    Ok((Outcome::Copied(bytes), if context.moves() { Then::Delete(proof) } else { Then::Keep }))
+}
+
+/// In a move: what looks the same is compared, and copied if it is not.
+fn skip_or_copy(context: &Context, entry: &Entry, copier: &mut Copier<'_>) -> Result<Step, Miss> {
+    let then = match copier.compare(&entry.key) {
+        Ok(Compared::Equal(proof)) => Then::Delete(Some(proof)),
+        Ok(Compared::Changed) => Then::Delete(None),
+        Ok(Compared::Differ) if context.overwrite != OverwriteWhen::Never => return copy(context, entry, copier),
+        Ok(Compared::Differ | Compared::SourceMissing) => Then::Keep,
+        Err(Miss::Object(code, details)) => Then::Refuse(code, details),
+        Err(miss) => return Err(miss),
+    };
+    Ok((Outcome::Skipped, then))
+}
+
+/// Deletes from the source what is to be deleted, once the sink is durable, and counts.
+fn settle(mut report: Report, context: &Context, batch: &Batch, copier: &mut Copier<'_>, steps: Vec<Step>) -> Report {
+    if steps.iter().any(|(_, then)| matches!(then, Then::Delete(_)))
+        && let Err(error) = context.sync()
+    {
         tracing::warn!(%error, "the sink's disk could not be synced");
         // They are skipped next time, and deleted then.
         let failure = report.failure.unwrap_or_else(|| Failure::passing("the sink's disk could not be synced"));
         return Report { failure: Some(failure), ..Report::new(report.id) };
     }
-    for (entry, copied) in moved {
-        match copier.delete_from_source(&entry, copied) {
-            Ok(()) => report.deleted_from_source(&entry, Ok(())),
-            Err(Miss::Object(code, details)) => {
-                report.deleted_from_source(&entry, Err((code, details.into_owned())));
+    let all = steps.len() == batch.decisions.len();
+    for (decision, (outcome, then)) in batch.decisions.iter().zip(steps) {
+        let deleted = match (then, decision) {
+            (Then::Delete(proof), Decision::Copy(entry) | Decision::Skip(entry, _)) => {
+                Some(copier.delete_from_source(&entry.key, proof))
             }
+            (Then::Refuse(code, details), _) => Some(Err(Miss::Object(code, details))),
+            (Then::Delete(_) | Then::Keep, _) => None,
+        };
+        match deleted.transpose() {
+            Ok(deleted) => count(&mut report, decision, outcome, deleted.map(Ok)),
+            Err(Miss::Object(code, details)) => {
+                count(&mut report, decision, outcome, Some(Err((code, details.into_owned()))));
+            }
+            // It was not counted: it is skipped next time, and deleted then.
+            Err(Miss::Halted) => return report,
             Err(Miss::All(failure)) => {
                 report.failure.get_or_insert(failure);
+                return report;
             }
-            Err(Miss::Halted) => {}
+        }
+        if let Some(key) = decision.key() {
+            report.done = Done::To(key.to_owned());
         }
     }
+    if all {
+        report.done = Done::All;
+    }
     report
+}
+
+fn count(report: &mut Report, decision: &Decision, outcome: Outcome, deleted: Option<Result<(), (Code, String)>>) {
+    match (decision, outcome) {
+        (Decision::Copy(entry) | Decision::Skip(entry, _), Outcome::Copied(bytes)) => {
+            report.copied(bytes);
+            report.record_move(entry, deleted);
+        }
+        (Decision::Skip(entry, _), Outcome::Skipped) => {
+            report.skipped(entry);
+            report.record_move(entry, deleted);
+        }
+        (decision, Outcome::Missed(code, details)) => report.missed(decision, code, details),
+        (decision, Outcome::Copied(_) | Outcome::Skipped | Outcome::Done) => report.record(decision),
+    }
 }

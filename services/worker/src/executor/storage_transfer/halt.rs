@@ -2,6 +2,9 @@
 //! while they wait.
 
 use crate::attempt::{Attempt, Stop};
+use crate::executor::guarded::Author;
+use crate::lease_clock::HeldLease;
+use crate::work::Work;
 use std::future::Future;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +24,11 @@ impl Halt {
     /// A look at the stop of an attempt.
     pub fn new(attempt: Arc<Attempt>) -> Self {
         Self { attempt, abandoned: CancellationToken::new() }
+    }
+
+    /// Starts tasks and threads of the attempt.
+    pub fn work(&self) -> &Work {
+        self.attempt.work()
     }
 
     /// Something has failed for good: all that is under way is to be given up.
@@ -51,6 +59,22 @@ impl Halt {
     /// [`Halted`]: another attempt may have taken over.
     pub fn before_effect(&self) -> Result<(), Halted> {
         if self.attempt.lease_stands() { Ok(()) } else { Err(Halted) }
+    }
+
+    /// Until when this attempt may act.
+    pub fn lease(&self) -> HeldLease {
+        self.attempt.lease()
+    }
+
+    /// The author of one object.
+    pub fn author(&self) -> Author {
+        Author::new(self.attempt.fence, self.attempt.lease())
+    }
+
+    /// The sink has shown that another attempt took over. All of this one stops.
+    pub fn fenced(&self) -> Halted {
+        self.attempt.stop(Stop::LeaseLost);
+        Halted
     }
 
     /// Waits within an object for what is safe to drop.

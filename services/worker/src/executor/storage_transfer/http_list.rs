@@ -5,6 +5,7 @@
 use super::entry::{Broken, Entry, SourceItem, objection_to_path};
 use super::halt::Halt;
 use super::report::Miss;
+use crate::executor::guarded::Expected;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use operation::{Code, Failure, ProjectId};
@@ -213,7 +214,7 @@ fn line_of(line: &str) -> Result<(Url, Entry), &'static str> {
         return Err("there are more than three fields");
     }
     let key = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
-    Ok((url, Entry { key, size, modified: None, tag: None, md5, mode: None }))
+    Ok((url, Entry { key, size, modified: None, tag: None, md5, mode: None, over: Expected::Absent }))
 }
 
 fn broken(key: &str, details: &str) -> SourceItem {

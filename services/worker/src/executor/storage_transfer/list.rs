@@ -2,14 +2,15 @@
 
 use super::cloud::{CloudPlace, Listed, Pages};
 use super::conditions::Conditions;
-use super::entry::{Broken, SinkItem, SourceItem};
+use super::entry::{Broken, Entry, SinkItem, SourceItem};
 use super::folder::failure;
 use super::folder::walk::{Found, Walk};
+use crate::executor::guarded::Expected;
+use crate::work::Work;
 use operation::{Code, Failure};
 use rustix::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 /// Items that come together.
 const PAGE: usize = 512;
@@ -20,23 +21,34 @@ const AHEAD: usize = 2;
 pub type Listing<T> = mpsc::Receiver<Result<Vec<T>, Failure>>;
 
 /// The objects of a folder.
-pub fn folder_of_source(root: OwnedFd, conditions: Arc<Conditions>, after: Option<String>) -> Listing<SourceItem> {
-    walk(root, conditions, after, |found| Ok(Some(of_source(found))))
+pub fn folder_of_source(
+    work: &Work,
+    root: OwnedFd,
+    conditions: Arc<Conditions>,
+    after: Option<String>,
+) -> Listing<SourceItem> {
+    walk(work, root, conditions, after, |found| Ok(Some(of_source(found))))
 }
 
 /// The objects of a folder that is a sink.
-pub fn folder_of_sink(root: OwnedFd, conditions: Arc<Conditions>, after: Option<String>) -> Listing<SinkItem> {
-    walk(root, conditions, after, of_sink)
+pub fn folder_of_sink(
+    work: &Work,
+    root: OwnedFd,
+    conditions: Arc<Conditions>,
+    after: Option<String>,
+) -> Listing<SinkItem> {
+    walk(work, root, conditions, after, of_sink)
 }
 
 fn walk<T: Send + 'static>(
+    work: &Work,
     root: OwnedFd,
     conditions: Arc<Conditions>,
     after: Option<String>,
     item: fn(Found) -> Result<Option<T>, Failure>,
 ) -> Listing<T> {
     let (send, listing) = mpsc::channel(AHEAD);
-    spawn_blocking(move || {
+    work.blocking(move || {
         let mut walk = match Walk::new(root, conditions, after) {
             Ok(walk) => walk,
             Err(error) => {
@@ -91,7 +103,8 @@ fn of_sink(found: Found) -> Result<Option<SinkItem>, Failure> {
     match found {
         Found::File(entry) => Ok(Some(SinkItem { entry, is_object: true })),
         Found::Other(key, _) => {
-            let entry = super::entry::Entry { key, size: 0, modified: None, tag: None, md5: None, mode: None };
+            let over = Expected::Absent;
+            let entry = Entry { key, size: 0, modified: None, tag: None, md5: None, mode: None, over };
             Ok(Some(SinkItem { entry, is_object: false }))
         }
         // Nothing of ours is called so, and nothing is deleted that can't be named.
@@ -104,8 +117,8 @@ fn of_sink(found: Found) -> Result<Option<SinkItem>, Failure> {
 }
 
 /// The objects of a part of a bucket.
-pub fn cloud_of_source(place: CloudPlace, after: Option<String>) -> Listing<SourceItem> {
-    pages(place, after, |listed| {
+pub fn cloud_of_source(work: &Work, place: CloudPlace, after: Option<String>) -> Listing<SourceItem> {
+    pages(work, place, after, |listed| {
         Some(match listed {
             Listed::Object(entry) => SourceItem::Object(entry),
             Listed::Broken(broken) => SourceItem::Broken(broken),
@@ -114,16 +127,21 @@ pub fn cloud_of_source(place: CloudPlace, after: Option<String>) -> Listing<Sour
 }
 
 /// The objects of a part of a bucket that is a sink.
-pub fn cloud_of_sink(place: CloudPlace, after: Option<String>) -> Listing<SinkItem> {
-    pages(place, after, |listed| match listed {
+pub fn cloud_of_sink(work: &Work, place: CloudPlace, after: Option<String>) -> Listing<SinkItem> {
+    pages(work, place, after, |listed| match listed {
         Listed::Object(entry) => Some(SinkItem { entry, is_object: true }),
         Listed::Broken(_) => None,
     })
 }
 
-fn pages<T: Send + 'static>(place: CloudPlace, after: Option<String>, item: fn(Listed) -> Option<T>) -> Listing<T> {
+fn pages<T: Send + 'static>(
+    work: &Work,
+    place: CloudPlace,
+    after: Option<String>,
+    item: fn(Listed) -> Option<T>,
+) -> Listing<T> {
     let (send, listing) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
+    work.spawn(async move {
         let mut pages = Pages::new(place, after);
         loop {
             let page = pages.next().await;

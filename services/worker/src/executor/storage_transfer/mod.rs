@@ -9,8 +9,10 @@
 //! request that makes an object visible, and whoever takes over first removes the folder of temporary files, and aborts
 //! the uploads, of the attempts before.
 
+mod apart;
 mod batch;
 mod cloud;
+mod compare;
 mod conditions;
 mod context;
 mod delta;
@@ -26,6 +28,7 @@ mod list;
 mod open;
 mod place;
 mod plan;
+mod proof;
 mod reader;
 mod report;
 mod throttle;
@@ -37,7 +40,7 @@ use context::{Context, Sink};
 use delta::Delta;
 use engine::Engine;
 use ledger::Ledger;
-use open::{Opened, open};
+use open::{Opened, check_apart, open};
 use operation::transfer::{StorageTransfer, TransferCounters, TransferPosition};
 use operation::{Cleanup, CleanupStatus, Code, Failure, ProjectId};
 use plan::{Cut, Plan};
@@ -51,10 +54,14 @@ use store::Store;
 /// look at the stop themselves, between two files and between two pieces of 16 MiB.
 pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
 
+/// Requests under way are waited for, then uploads are aborted (`cloud/upload.rs`: 10 s each), then the disk follows
+/// (`engine.rs`: 10 s).
+pub const STOP_BOUND: Duration = Duration::from_secs(45);
+
 /// Batches of threads: a millisecond or two each.
-const OF_THREADS: Cut = Cut { effects: 64, bytes: 8 * 1024 * 1024 };
+const OF_THREADS: Cut = Cut { effects: 64, bytes: 8 * 1024 * 1024, compares: false };
 /// Streams take one object at a time.
-const OF_STREAMS: Cut = Cut { effects: 1, bytes: 0 };
+const OF_STREAMS: Cut = Cut { effects: 1, bytes: 0, compares: false };
 
 /// Transfers.
 ///
@@ -78,7 +85,14 @@ pub async fn run(
         Ok(opened) => opened,
         Err((place, ended)) => return Err(not_begun(ledger, place, ended, cx)),
     };
-    let Opened { context, conditions, source, sink, in_folder } = opened;
+    let Opened { context, conditions, source, sink, in_folder, known_apart } = opened;
+    let context = Arc::new(context);
+    if context.moves()
+        && !known_apart
+        && let Err(ended) = check_apart(&context, cx).await
+    {
+        return Err(not_begun(ledger, String::new(), ended, cx));
+    }
     if in_folder && ledger.is_new() {
         let root = TransferCounters {
             directories_found_from_source: 1,
@@ -96,8 +110,8 @@ pub async fn run(
         Some(throttle) => Cut { bytes: OF_THREADS.bytes.min(throttle.batch()), ..OF_THREADS },
         None => OF_THREADS,
     };
+    let cut = Cut { compares: context.moves(), ..cut };
     let plan = Plan::new(Delta::new(conditions, &spec.options, kind), cut, source, sink);
-    let context = Arc::new(context);
     let mut engine = Engine::new(cx, context.clone(), plan, ledger);
     let ended = engine.run().await;
     let mut unknown = std::mem::take(&mut engine.unknown);
@@ -106,13 +120,13 @@ pub async fn run(
         cx.cleaned(left(engine.ledger.counters(), &context.sink_name, unknown));
         return Err(ended);
     }
-    Ok(conclude(&engine.ledger)?)
+    Ok(conclude(&engine.ledger, context.moves())?)
 }
 
 /// Removes the temporary files; returns what may be left.
 async fn tidy(context: &Arc<Context>) -> Option<String> {
-    let context = context.clone();
-    let removed = tokio::task::spawn_blocking(move || match &context.sink {
+    let (work, context) = (context.halt.work(), context.clone());
+    let removed = work.blocking(move || match &context.sink {
         Sink::Folder(sink) => sink.temporary.remove().err().map(|error| {
             tracing::warn!(%error, "a temporary folder could not be removed");
             format!("{}{}", context.sink_name, sink.temporary.name())
@@ -146,16 +160,22 @@ fn left(counters: &TransferCounters, sink: &str, unknown: Vec<String>) -> Cleanu
 }
 
 /// What comes of a transfer that has gone through all objects.
-fn conclude(ledger: &Ledger) -> Result<Value, Failure> {
+fn conclude(ledger: &Ledger, moves: bool) -> Result<Value, Failure> {
     let of = ledger.counters();
     let Some((worst, errors)) = ledger.worst() else {
-        return Ok(json!({
+        let mut response = json!({
             "objectsCopied": of.objects_copied_to_sink.to_string(),
             "bytesCopied": of.bytes_copied_to_sink.to_string(),
             "objectsSkipped": of.objects_from_source_skipped_by_sync.to_string(),
             "objectsDeletedFromSink": of.objects_deleted_from_sink.to_string(),
             "objectsDeletedFromSource": of.objects_deleted_from_source.to_string(),
-        }));
+        });
+        if moves {
+            // Those that must not replace what the sink has.
+            let there = of.objects_copied_to_sink + of.objects_from_source_skipped_by_sync;
+            response["objectsKeptInSource"] = there.saturating_sub(of.objects_deleted_from_source).to_string().into();
+        }
+        return Ok(response);
     };
     let all = of.objects_found_from_source + of.objects_from_source_skipped_by_sync;
     let what = match of.objects_from_source_failed {

@@ -1,5 +1,6 @@
 //! Opens the two places of a transfer, and removes what earlier attempts left in the sink.
 
+use super::apart;
 use super::cloud::{self, Budget, CloudPlace};
 use super::conditions::{Conditions, began};
 use super::context::{Context, FolderSink, Sink, Source, umask};
@@ -10,12 +11,13 @@ use super::halt::Halt;
 use super::http_list;
 use super::ledger::Ledger;
 use super::list::{self, Listing};
-use super::place::{At, Spot, bytes_per_second, find};
+use super::place::{At, Spot, are_known_apart, bytes_per_second, find};
 use super::reader::blocking;
 use super::report::Miss;
 use super::throttle::Throttle;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
+use crate::work::Work;
 use operation::transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
@@ -32,6 +34,8 @@ pub struct Opened {
     pub sink: Listing<SinkItem>,
     /// Whether the source is a folder.
     pub in_folder: bool,
+    /// Whether the names of the places tell that they are two.
+    pub known_apart: bool,
 }
 
 /// What is done while places are opened.
@@ -57,6 +61,7 @@ pub async fn open(
         let message = "deleteObjectsFromSourceAfterTransfer: nothing is deleted from lists of URLs";
         return Err(nowhere(Failure::fatal(Code::Unimplemented, message)));
     }
+    let known_apart = are_known_apart(&source_spot.at, &sink_spot.at);
     let halt = Halt::new(cx.attempt().clone());
     let after = ledger.begins_after().map(ToOwned::to_owned);
     let (source_name, sink_name) = (source_spot.name.clone(), sink_spot.name.clone());
@@ -68,6 +73,7 @@ pub async fn open(
     let (sink, sink_listing) = sink.map_err(|ended| (sink_name.clone(), ended))?;
     Ok(Opened {
         in_folder: matches!(source, Source::Folder(_)),
+        known_apart,
         context: Context {
             at_a_time: Context::at_a_time(&source, &sink),
             source,
@@ -75,6 +81,7 @@ pub async fn open(
             source_name,
             sink_name,
             delete: spec.options.delete,
+            overwrite: spec.options.overwrite(),
             budget: Budget::default(),
             throttle: bytes_per_second(spec, project, config).map(Throttle::new),
             halt,
@@ -97,12 +104,12 @@ async fn open_source(
 ) -> Result<(Source, Listing<SourceItem>), Ended> {
     match spot.at {
         At::Folder { configured, beneath } => {
-            let opened = blocking(move || open_folder(&configured, &beneath, false, &spot.name));
+            let opened = blocking(cx.work(), move || open_folder(&configured, &beneath, false, &spot.name));
             let (root, listed) = in_time(cx, opened).await?;
-            Ok((Source::Folder(root), list::folder_of_source(listed, conditions, after)))
+            Ok((Source::Folder(root), list::folder_of_source(cx.work(), listed, conditions, after)))
         }
         At::Cloud { place, .. } => {
-            let listing = list::cloud_of_source(place.clone(), after);
+            let listing = list::cloud_of_source(cx.work(), place.clone(), after);
             Ok((Source::Cloud(place), listing))
         }
         At::List(url) => {
@@ -123,14 +130,14 @@ async fn open_sink(
 ) -> Result<(Sink, Listing<SinkItem>), Ended> {
     match spot.at {
         At::Folder { configured, beneath } => {
-            let opened = blocking(move || open_folder(&configured, &beneath, create, &spot.name));
+            let opened = blocking(cx.work(), move || open_folder(&configured, &beneath, create, &spot.name));
             let (root, listed) = in_time(cx, opened).await?;
             let sink = prepare_folder(root, store, cx).await?;
-            Ok((Sink::Folder(sink), list::folder_of_sink(listed, conditions, after)))
+            Ok((Sink::Folder(sink), list::folder_of_sink(cx.work(), listed, conditions, after)))
         }
         At::Cloud { place, .. } => {
             abort_uploads(&place, ledger, cx).await?;
-            let listing = list::cloud_of_sink(place.clone(), after);
+            let listing = list::cloud_of_sink(cx.work(), place.clone(), after);
             Ok((Sink::Cloud(place), listing))
         }
         At::List(_) => Err(Failure::fatal(Code::InvalidArgument, "a list of URLs is no sink").into()),
@@ -149,10 +156,10 @@ fn open_folder(configured: &Path, beneath: &Path, create: bool, name: &str) -> R
 async fn prepare_folder(root: OwnedFd, store: &Store, cx: &Safepoint) -> Result<FolderSink, Ended> {
     let fence = cx.fence();
     let not_cleared = |error| Miss::All(failure::of_root("the sink", false, error));
-    let cleared = blocking(move || Ok((clear_earlier(root.as_fd(), fence).map_err(not_cleared)?, root)));
+    let cleared = blocking(cx.work(), move || Ok((clear_earlier(root.as_fd(), fence).map_err(not_cleared)?, root)));
     let (others, root) = in_time(cx, cleared).await?;
     let ended = ended_of(others, store, cx).await?;
-    in_time(cx, blocking(move || make_temporary(root, fence, &ended))).await
+    in_time(cx, blocking(cx.work(), move || make_temporary(root, fence, &ended))).await
 }
 
 fn make_temporary(root: OwnedFd, fence: Fence, ended: &[OperationId]) -> Result<FolderSink, Miss> {
@@ -186,13 +193,29 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
     if former.is_empty() {
         return Ok(());
     }
+    let completes_conditionally = place.store.once.completes_conditionally();
     let place = place.clone();
     // Dropped at a stop, the wait leaves this to finish; the checkpoint still names the uploads.
-    let aborting = tokio::spawn(async move { cloud::abort_former(&place, former).await });
+    let aborting = Work::clean_up(async move { cloud::abort_former(&place, former).await });
     if let Ok(left) = wait(cx, OPENING, ledger.progress(), aborting).await? {
         *ledger.uploads() = left;
     }
+    if !completes_conditionally && !ledger.uploads().is_empty() {
+        // Completed late, one of them would replace this attempt's object.
+        return Err(Failure::passing("an upload of an earlier attempt could not be aborted").into());
+    }
     Ok(())
+}
+
+/// Checks that a move does not lead onto itself.
+///
+/// # Errors
+/// [`Ended`]: it does.
+pub async fn check_apart(context: &Arc<Context>, cx: &Safepoint) -> Result<(), Ended> {
+    // Dropped at a stop, the wait leaves this to finish: it removes its mark.
+    let checked = cx.work().spawn(apart::check(context.clone(), cx.fence()));
+    let checked = async { checked.await.unwrap_or_else(|_| Err(Miss::All(Failure::passing("a check died")))) };
+    in_time(cx, checked).await
 }
 
 /// Waits for what is safe to drop.

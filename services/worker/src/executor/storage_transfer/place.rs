@@ -9,6 +9,9 @@ use operation::{Code, Failure, ProjectId};
 use runtime::config::{Bucket, Config};
 use std::path::{Path, PathBuf};
 
+/// What is said of two places that are not apart.
+pub const MEET: &str = "The source lies in the sink, the sink in the source, or they are one.";
+
 /// A place, found and not opened.
 pub struct Spot {
     /// What stands before an object's key where it is told to the user.
@@ -30,11 +33,20 @@ pub enum At {
     Cloud {
         /// The bucket.
         place: CloudPlace,
-        /// Where the store is: two that are equal are one.
-        store: (String, Option<String>),
+        /// Where the objects are.
+        store: StoreName,
     },
     /// A list of URLs.
     List(String),
+}
+
+/// A bucket, by its names: two that are equal are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreName {
+    /// The language that its store speaks.
+    scheme: &'static str,
+    bucket: String,
+    endpoint: Option<String>,
 }
 
 /// Finds the two places of a transfer.
@@ -47,7 +59,6 @@ pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Res
         TransferSource::S3(of) => in_bucket("s3", of, s3_bucket(config, project, &of.bucket)?)?,
         TransferSource::S3Compatible(of) => {
             let bucket = s3_bucket(config, project, &of.bucket)?;
-            let plain = |endpoint: &str| endpoint.trim_end_matches('/').to_ascii_lowercase();
             if bucket.endpoint.as_deref().map(plain) != Some(plain(&of.endpoint)) {
                 let message = format!("The endpoint is not the one that is configured for the bucket {}.", of.bucket);
                 return Err(Failure::fatal(Code::FailedPrecondition, message));
@@ -62,8 +73,7 @@ pub fn find(spec: &StorageTransfer, project: &ProjectId, config: &Config) -> Res
         TransferSink::Folder(path) => in_folder(path, project, config)?,
     };
     if meet(&source.at, &sink.at) {
-        let message = "The source lies in the sink, the sink in the source, or they are one.";
-        return Err(Failure::fatal(Code::InvalidArgument, message));
+        return Err(Failure::fatal(Code::InvalidArgument, MEET));
     }
     Ok((source, sink))
 }
@@ -104,15 +114,17 @@ fn in_bucket(scheme: &str, of: &BucketPath, bucket: &Bucket) -> Result<Spot, Fai
         Root::Cloud { store, prefix } => {
             let parts = [prefix.as_ref(), inner].into_iter().filter(|part| !part.is_empty());
             let prefix: String = parts.flat_map(|part| [part, "/"]).collect();
-            let host = url::Url::parse(&bucket.url).ok().and_then(|url| Some(url.host_str()?.to_owned()));
-            let host = host.unwrap_or_default();
+            let url = url::Url::parse(&bucket.url).ok();
+            let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+            let scheme = if url.is_some_and(|url| url.scheme() == "gs") { "gs" } else { "s3" };
+            let endpoint = bucket.endpoint.as_deref().map(plain);
             let place = CloudPlace {
                 bucket: bucket.name.clone(),
                 store,
                 prefix,
                 host: bucket.endpoint.clone().unwrap_or_else(|| host.clone()),
             };
-            At::Cloud { place, store: (host, bucket.endpoint.clone()) }
+            At::Cloud { place, store: StoreName { scheme, bucket: host, endpoint } }
         }
     };
     let name = if name.ends_with('/') { name } else { format!("{name}/") };
@@ -124,6 +136,26 @@ fn in_folder(path: &str, project: &ProjectId, config: &Config) -> Result<Spot, F
         config.folder(project, Path::new(path)).ok_or_else(|| crate::executor::gone("folder", path))?;
     let at = At::Folder { configured: folder.path.clone(), beneath: beneath.to_owned() };
     Ok(Spot { name: format!("file://{}/", path.trim_end_matches('/')), at })
+}
+
+/// One spelling of an endpoint.
+fn plain(endpoint: &str) -> String {
+    endpoint.trim_end_matches('/').to_ascii_lowercase()
+}
+
+/// Whether two places that do not [`meet`] are known to be two by their names: in one store, buckets of different names
+/// are. Anything else may be one place by two ways.
+pub fn are_known_apart(one: &At, other: &At) -> bool {
+    match (one, other) {
+        (At::Cloud { store: one, .. }, At::Cloud { store: other, .. }) => {
+            // S3's other names of access points.
+            let is_alias = |store: &StoreName| store.bucket.ends_with("-s3alias") || store.bucket.ends_with("--ol-s3");
+            let in_one_store = (one.scheme, &one.endpoint) == (other.scheme, &other.endpoint);
+            in_one_store && (one.bucket == other.bucket || !(is_alias(one) || is_alias(other)))
+        }
+        (At::List(_), _) | (_, At::List(_)) => true,
+        (At::Folder { .. } | At::Cloud { .. }, _) => false,
+    }
 }
 
 /// Whether one place is the other, or lies in it.
@@ -149,6 +181,31 @@ fn meet(one: &At, other: &At) -> bool {
 mod tests {
     use super::*;
     use operation::transfer::{TransferConditions, TransferOptions};
+
+    #[test]
+    fn names_tell_of_some_places_that_they_are_apart() {
+        let at = |url: &str, endpoint: Option<&str>| {
+            let endpoint = endpoint.map(ToOwned::to_owned);
+            let bucket = Bucket { endpoint, region: Some("r".to_owned()), ..Bucket::new("b", url, Vec::new()) };
+            in_bucket("gs", &BucketPath { bucket: "b".to_owned(), path: String::new() }, &bucket).expect("a place").at
+        };
+        let s3 = at("s3://data/x", None);
+        for (other, meets, apart) in [
+            (at("s3://other/x", None), false, true),
+            (at("s3a://data/y", None), false, true),
+            (at("s3a://data/x/y", None), true, true),
+            (at("s3://point-s3alias/x", None), false, false),
+            (at("s3://data/x", Some("http://localhost")), false, false),
+            (at("s3://other/x", Some("http://localhost")), false, false),
+            (at("gs://data/x", None), false, false),
+            (at("file:///data/x", None), false, false),
+        ] {
+            assert_eq!((meet(&s3, &other), are_known_apart(&s3, &other)), (meets, apart));
+        }
+        let spelled = |endpoint| at("s3://data/x", Some(endpoint));
+        assert!(meet(&spelled("http://Localhost:1/"), &spelled("http://localhost:1")));
+        assert!(are_known_apart(&At::List(String::new()), &s3));
+    }
 
     #[test]
     fn the_lowest_limit_holds() {

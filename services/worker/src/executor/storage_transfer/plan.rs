@@ -14,6 +14,8 @@ pub struct Cut {
     pub effects: usize,
     /// So many bytes to copy.
     pub bytes: u64,
+    /// Whether objects that are skipped are read, to be compared, and so count as well.
+    pub compares: bool,
 }
 
 /// A batch without much to do is full as well, lest it be long before its end is told.
@@ -108,6 +110,10 @@ impl Plan {
                 self.effects += 1;
                 self.bytes += entry.size;
             }
+            Decision::Skip(entry, true) if self.cut.compares => {
+                self.effects += 1;
+                self.bytes += entry.size;
+            }
             Decision::Delete(_) => self.effects += 1,
             Decision::Skip(..) | Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {}
         }
@@ -130,7 +136,7 @@ impl Plan {
 fn broken_key(decision: &Decision) -> &str {
     match decision {
         Decision::Broken(broken) | Decision::Unlisted(broken) => &broken.key,
-        Decision::Copy(_) | Decision::Skip(..) | Decision::Delete(_) | Decision::Folder(_) => "",
+        Decision::Copy(..) | Decision::Skip(..) | Decision::Delete(_) | Decision::Folder(_) => "",
     }
 }
 
@@ -153,13 +159,14 @@ mod tests {
     use super::super::entry::{Entry, Stamp};
     use super::super::list::known;
     use super::*;
+    use crate::executor::guarded::Expected;
     use operation::transfer::{DeleteOption, TransferConditions, TransferOptions, TransferPosition, TransferSpan};
     use tokio::sync::mpsc;
 
     const BEGAN: Stamp = Stamp { seconds: 0, nanos: 0 };
 
     fn entry(key: &str) -> Entry {
-        Entry { key: key.to_owned(), size: 1, modified: None, tag: None, md5: None, mode: None }
+        Entry { key: key.to_owned(), size: 1, modified: None, tag: None, md5: None, mode: None, over: Expected::Absent }
     }
 
     fn objects(keys: &[&str]) -> Listing<SourceItem> {
@@ -169,7 +176,7 @@ mod tests {
     fn plan(source: Listing<SourceItem>, sink: Listing<SinkItem>) -> Plan {
         let options = TransferOptions { delete: Some(DeleteOption::UniqueInSink), ..TransferOptions::default() };
         let conditions = Conditions::new(&TransferConditions::default(), BEGAN).unwrap();
-        let cut = Cut { effects: 3, bytes: 100 };
+        let cut = Cut { effects: 3, bytes: 100, compares: false };
         Plan::new(Delta::new(conditions, &options, SinkKind::Folder), cut, source, sink)
     }
 

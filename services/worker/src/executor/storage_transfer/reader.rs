@@ -5,7 +5,9 @@ use super::entry::{Entry, Stamp};
 use super::folder::failure::of_source;
 use super::folder::{Folders, changed, copy, size};
 use super::http_list;
+use super::proof::{FileId, Version};
 use super::report::Miss;
+use crate::work::Work;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -14,7 +16,6 @@ use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Stat, fstat};
 use std::sync::Arc;
-use tokio::task::spawn_blocking;
 
 /// What is read of a file at a time.
 const BLOCK: usize = 512 * 1024;
@@ -34,6 +35,8 @@ pub struct About {
 pub struct Reader {
     /// What is known of it.
     pub about: About,
+    /// The entity tag that a store's object was asked for by.
+    tag: Option<String>,
     bytes: Bytestream,
 }
 
@@ -59,18 +62,22 @@ impl Reader {
                     return Err(Miss::object(Code::FailedPrecondition, "it was changed after it was listed"));
                 }
                 let bytes = Bytestream::Cloud(got.into_stream());
-                Ok(Self { about: About { size: entry.size, modified: entry.modified, mode: None }, bytes })
+                Ok(Self {
+                    about: About { size: entry.size, modified: entry.modified, mode: None },
+                    tag: entry.tag.clone(),
+                    bytes,
+                })
             }
             Source::Http(source) => {
                 let bytes = Bytestream::Http(source.get(entry).await?);
-                Ok(Self { about: About { size: entry.size, modified: None, mode: None }, bytes })
+                Ok(Self { about: About { size: entry.size, modified: None, mode: None }, tag: None, bytes })
             }
         }
     }
 
     async fn open_file(context: &Arc<Context>, entry: &Entry) -> Result<Self, Miss> {
-        let (context, key) = (context.clone(), entry.key.clone());
-        let opened = blocking(move || {
+        let (work, context, key) = (context.halt.work(), context.clone(), entry.key.clone());
+        let opened = blocking(work, move || {
             let Source::Folder(root) = &context.source else { return Err(died()) };
             let mut folders = Folders::new(root.as_fd(), false);
             let (folder, name) = folders.of(&key).map_err(of_source)?;
@@ -83,7 +90,7 @@ impl Reader {
             return Err(Miss::object(Code::FailedPrecondition, "it is no file any more"));
         }
         let about = About { size: size(&stat), modified: Some(changed(&stat)), mode: Some(stat.st_mode & 0o777) };
-        Ok(Self { about, bytes: Bytestream::File(Arc::new(file), stat) })
+        Ok(Self { about, tag: None, bytes: Bytestream::File(Arc::new(file), stat) })
     }
 
     /// The next bytes; none at the end.
@@ -95,7 +102,7 @@ impl Reader {
             Bytestream::File(file, _) => {
                 let file = file.clone();
                 let block = usize::try_from(self.about.size + 1).map_or(BLOCK, |size| size.min(BLOCK));
-                let read = blocking(move || {
+                let read = blocking(context.halt.work(), move || {
                     let mut block = vec![0; block];
                     let count = rustix::io::read(&file, &mut block[..]).map_err(of_source)?;
                     block.truncate(count);
@@ -113,29 +120,37 @@ impl Reader {
         }
     }
 
-    /// Whether what was read is one state of the object: `bytes` is how much that was.
+    /// Whether what was read is one state of the object: `bytes` is how much that was. Returns its version, where that is
+    /// certain.
     ///
     /// # Errors
     /// [`Miss`]: it is not.
-    pub async fn whole(&mut self, bytes: u64) -> Result<(), Miss> {
-        let same = match &self.bytes {
+    pub async fn whole(&mut self, context: &Context, bytes: u64) -> Result<Option<Version>, Miss> {
+        let (same, version) = match &self.bytes {
             Bytestream::File(file, before) => {
                 let (file, before) = (file.clone(), *before);
-                blocking(move || {
+                blocking(context.halt.work(), move || {
                     let after = fstat(&file).map_err(of_source)?;
-                    Ok(size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before))
+                    let same = size(&after) == bytes && size(&before) == bytes && changed(&after) == changed(&before);
+                    let (before, after) = (FileId::from_stat(&before), FileId::from_stat(&after));
+                    Ok((same, (before == after).then_some(Version::File(after))))
                 })
                 .await?
             }
-            Bytestream::Cloud(_) | Bytestream::Http(_) => bytes == self.about.size,
+            // It was read on the condition that it is this version.
+            Bytestream::Cloud(_) => (bytes == self.about.size, self.tag.clone().map(Version::Object)),
+            Bytestream::Http(_) => (bytes == self.about.size, None),
         };
-        if same { Ok(()) } else { Err(Miss::object(Code::FailedPrecondition, "it was changed while it was read")) }
+        if same { Ok(version) } else { Err(Miss::object(Code::FailedPrecondition, "it was changed while it was read")) }
     }
 }
 
 /// Does something with files on a thread.
-pub async fn blocking<T: Send + 'static>(step: impl FnOnce() -> Result<T, Miss> + Send + 'static) -> Result<T, Miss> {
-    spawn_blocking(step).await.unwrap_or_else(|_| Err(died()))
+pub async fn blocking<T: Send + 'static>(
+    work: &Work,
+    step: impl FnOnce() -> Result<T, Miss> + Send + 'static,
+) -> Result<T, Miss> {
+    work.blocking(step).await.unwrap_or_else(|_| Err(died()))
 }
 
 fn died() -> Miss {

@@ -109,14 +109,36 @@ impl Report {
         }
     }
 
-    /// What became of an object that was to be deleted from the source, being in the sink.
-    pub fn deleted_from_source(&mut self, entry: &Entry, deleted: Result<(), (Code, String)>) {
+    /// The result of the delete of a source object; `None` if it was not to be deleted.
+    pub fn record_move(&mut self, entry: &Entry, deleted: Option<Result<(), (Code, String)>>) {
         match deleted {
-            Ok(()) => {
+            None => {}
+            Some(Ok(())) => {
                 self.counters.objects_deleted_from_source += 1;
                 self.counters.bytes_deleted_from_source += entry.size;
             }
-            Err((code, details)) => self.trouble(&entry.key, false, code, details),
+            Some(Err((code, details))) => self.trouble(&entry.key, false, code, details),
+        }
+    }
+
+    /// A decision could not be carried out for this one object.
+    pub fn missed(&mut self, decision: &Decision, code: Code, details: Cow<'static, str>) {
+        match decision {
+            // One that was to be skipped was found to differ.
+            Decision::Copy(entry) | Decision::Skip(entry, _) => self.not_copied(entry, code, details),
+            Decision::Delete(entry) => self.deleted(entry, Err((code, details.into_owned()))),
+            Decision::Broken(_) | Decision::Folder(_) | Decision::Unlisted(_) => {}
+        }
+    }
+
+    /// A decision that copies nothing was carried out.
+    pub fn record(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Delete(entry) => self.deleted(entry, Ok(())),
+            Decision::Broken(broken) => self.broken(broken),
+            Decision::Folder(_) => self.folder(),
+            Decision::Unlisted(broken) => self.unlisted(broken),
+            Decision::Copy(..) | Decision::Skip(..) => {}
         }
     }
 

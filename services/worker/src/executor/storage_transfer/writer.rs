@@ -3,14 +3,18 @@
 use super::cloud::{PART, Upload};
 use super::context::{Context, FolderSink, Sink};
 use super::engine::Note;
+use super::entry::Entry;
+use super::folder::copy::Replace;
 use super::folder::failure::of_sink;
 use super::folder::{Folders, copy};
+use super::proof::{FileId, Version};
 use super::reader::{About, blocking};
 use super::report::Miss;
 use bytes::{Bytes, BytesMut};
+use operation::transfer::OverwriteWhen;
 use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fstat};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -46,20 +50,22 @@ pub fn memory(context: &Context, size: u64) -> usize {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins an object of about this size. Nothing is visible.
+    /// Begins a copy of this object, of about this size. Nothing is visible.
     ///
     /// # Errors
     /// [`Miss`].
     pub async fn begin(
         context: &'a Arc<Context>,
-        key: &str,
+        entry: &Entry,
         about: About,
         notes: &'a mpsc::UnboundedSender<Note>,
     ) -> Result<Self, Miss> {
         let Sink::Cloud(place) = &context.sink else {
             return Ok(Self::Folder(FileWriter::create(context.clone(), about.mode).await?));
         };
-        Ok(Self::Cloud(Box::new(Upload::new(place, key, about.size, &context.halt, notes)?)))
+        let overwrites = context.overwrite != OverwriteWhen::Never && context.replaces(entry) == Replace::Any;
+        let over = (entry.over.clone(), overwrites);
+        Ok(Self::Cloud(Box::new(Upload::new(place, &entry.key, about.size, over, &context.halt, notes)?)))
     }
 
     /// Takes bytes.
@@ -73,14 +79,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes it visible under its key.
+    /// Makes it visible under its key; returns the version that it is there, where that is told.
     ///
     /// # Errors
     /// [`Miss`]: then [`Writer::abort`].
-    pub async fn publish(&mut self, key: &str, about: About) -> Result<(), Miss> {
+    pub async fn publish(&mut self, key: &str, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         match self {
-            Self::Folder(file) => file.publish(key.to_owned(), about).await,
-            Self::Cloud(upload) => upload.publish().await,
+            Self::Folder(file) => file.publish(key.to_owned(), about, replace).await,
+            Self::Cloud(upload) => Ok(upload.publish().await?.map(Version::Object)),
         }
     }
 
@@ -89,7 +95,7 @@ impl<'a> Writer<'a> {
         match self {
             Self::Folder(file) => {
                 let (context, name) = (file.context.clone(), file.name.clone());
-                let removed = blocking(move || {
+                let removed = blocking(file.context.halt.work(), move || {
                     copy::remove(&folder_of(&context)?.temporary, &name);
                     Ok(())
                 });
@@ -104,7 +110,8 @@ impl<'a> Writer<'a> {
 impl FileWriter {
     async fn create(context: Arc<Context>, mode: Option<u32>) -> Result<Self, Miss> {
         let mode = mode.map_or(FILE_MODE, Mode::from_raw_mode);
-        let (name, file, context) = blocking(move || {
+        let work = context.halt.work().clone();
+        let (name, file, context) = blocking(&work, move || {
             let sink = folder_of(&context)?;
             let name = sink.temporary.file();
             let file = copy::create(&sink.temporary, &name, mode)?;
@@ -121,7 +128,7 @@ impl FileWriter {
 
     async fn flush(&mut self) -> Result<(), Miss> {
         let (file, mut block) = (self.file.clone(), std::mem::take(&mut self.block));
-        self.block = blocking(move || {
+        self.block = blocking(self.context.halt.work(), move || {
             copy::write_all(file.as_fd(), &block).map_err(of_sink)?;
             block.clear();
             Ok(block)
@@ -130,16 +137,18 @@ impl FileWriter {
         Ok(())
     }
 
-    async fn publish(&mut self, key: String, about: About) -> Result<(), Miss> {
+    async fn publish(&mut self, key: String, about: About, replace: Replace) -> Result<Option<Version>, Miss> {
         self.flush().await?;
         let (context, file, name) = (self.context.clone(), self.file.clone(), self.name.clone());
         let (modified, mode) = (about.modified, about.mode.map(Mode::from_raw_mode));
-        blocking(move || {
+        blocking(self.context.halt.work(), move || {
             let sink = folder_of(&context)?;
             let mode = mode.filter(|mode| mode.intersects(sink.umask));
             copy::finish(&file, modified, mode).map_err(of_sink)?;
             let mut folders = Folders::new(sink.root.as_fd(), true);
-            copy::publish(&mut folders, &sink.temporary, &name, &key, &context.halt)
+            copy::publish(&mut folders, &sink.temporary, &name, &key, replace, &context.halt)?;
+            // After the rename, which changes the state.
+            Ok(fstat(&file).ok().map(|stat| Version::File(FileId::from_stat(&stat))))
         })
         .await
     }

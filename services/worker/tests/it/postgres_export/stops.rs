@@ -97,6 +97,7 @@ async fn a_fenced_attempt_publishes_nothing() {
         bucket: world.bucket(),
         attempt: first.attempt.clone(),
         cx: first.cx.clone(),
+        clock: first.clock.clone(),
     };
     let second = world.again(first).await;
     let others = format!(".x.csv.{}.2.part", second.attempt.fence.id);
@@ -241,4 +242,42 @@ async fn a_reset_connection_is_a_passing_failure() {
         assert!(failure.retryable, "{failure:?}");
         assert!(world.files().is_empty(), "{query}");
     }
+}
+
+/// An abort drops everything at once: the query ends at the server all the same, and nothing is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_export_leaves_neither_a_query_nor_a_file() {
+    let world = World::new().await;
+    let _gate = world.source.close_gate().await;
+    let silent =
+        format!("SELECT repeat('x', 1000), CASE WHEN g > 9000 THEN {GATE} END FROM generate_series(1, 10000) g");
+    for object in ["x.csv", "x.csv.gz"] {
+        let run = world.csv(&silent, object).await;
+        let task = run.start();
+        world.backend_is(&run, AT_THE_GATE).await;
+        aborted(&run, task).await;
+        world.no_backend_is_left(&run).await;
+        assert!(world.files().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_dump_leaves_neither_a_process_nor_a_file() {
+    let world = World::new().await;
+    let client = world.sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await;
+    // pg_dump waits for the table.
+    client.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+    let run = world.begin(world.spec(sql(SqlDump::default()), "x.sql")).await;
+    let task = run.start();
+    world.backend_is(&run, "wait_event_type = 'Lock'").await;
+    aborted(&run, task).await;
+    world.no_backend_is_left(&run).await;
+    assert!(world.files().is_empty());
+}
+
+/// Aborts it as its worker does, and waits until nothing of it works.
+async fn aborted(run: &Run, task: JoinHandle<Result<Value, Ended>>) {
+    run.attempt.cut_off();
+    assert!(task.await.unwrap_err().is_cancelled());
+    run.attempt.work().ended().await;
 }

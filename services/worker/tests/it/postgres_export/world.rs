@@ -101,7 +101,7 @@ impl World {
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
         let attempt = Arc::new(Attempt::new(fence, Kind::PostgresExport, clock.held_by(self.worker)));
         let cx = Safepoint::new(Arc::clone(&attempt), self.store.store(), checkpoint);
-        Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx) }
+        Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx), clock }
     }
 
     /// Gives the operation back and claims it again: the next attempt.
@@ -114,6 +114,7 @@ impl World {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         };
         self.store.store().finish(&[finished]).await.unwrap();
         self.claim(run.spec).await
@@ -173,6 +174,7 @@ pub struct Run {
     pub bucket: Bucket,
     pub attempt: Arc<Attempt>,
     pub cx: Arc<Safepoint>,
+    pub clock: LeaseClock,
 }
 
 impl Run {
@@ -197,7 +199,7 @@ impl Run {
     pub fn start(&self) -> tokio::task::JoinHandle<Result<Value, Ended>> {
         let (spec, cluster, bucket) = (self.spec.clone(), self.cluster.clone(), self.bucket.clone());
         let cx = Arc::clone(&self.cx);
-        tokio::spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await })
+        self.attempt.work().spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await })
     }
 
     pub fn application(&self) -> String {

@@ -262,3 +262,25 @@ async fn a_stop_is_seen_within_a_large_object() {
         assert_eq!(run.counters().objects_found_from_source, 0);
     }
 }
+
+/// An abort: when its threads have returned, nothing appears any more, and nothing unfinished is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_transfer_does_nothing_more() {
+    let world = World::new().await.slowly(640 * KIB as u64);
+    for number in 0..40 {
+        world.put(&format!("file-{number}"), &content(number, 32 * KIB));
+    }
+    let run = world.transfer().await;
+    let task = run.start();
+    until_there(&world.sink(), 5).await;
+    run.attempt.cut_off();
+    assert!(task.await.unwrap_err().is_cancelled());
+    run.attempt.work().ended().await;
+    let there = whole(&world.sink()).len();
+    assert!((5..40).contains(&there), "{there}");
+    is_tidy(&world.sink());
+    // Another attempt does the rest.
+    let run = world.again(run).await;
+    run.succeeds().await;
+    world.is_equal();
+}

@@ -191,6 +191,7 @@ impl World {
             delivered: None,
             observed: None,
             cleanup: None,
+            ended_by: None,
         };
         assert_eq!(self.store.store().finish(&[finished]).await.unwrap().len(), 1, "the fence stands");
     }
@@ -235,7 +236,7 @@ impl Run {
     pub fn start(&self) -> JoinHandle<Result<Value, Ended>> {
         let (spec, config, store) = (self.spec.clone(), self.config.clone(), self.store.clone());
         let cx = Arc::clone(&self.cx);
-        tokio::spawn(async move { storage_transfer::run(&spec, &project(), &config, &store, &cx).await })
+        self.attempt.work().spawn(async move { storage_transfer::run(&spec, &project(), &config, &store, &cx).await })
     }
 
     pub fn cancel(&self, mode: CancelMode) {

@@ -2,7 +2,7 @@
 
 use super::Violation;
 use crate::evidence::Evidence;
-use crate::history::{Call, Event, Micros, Outcome};
+use crate::history::{Call, Micros, Outcome};
 use std::collections::{HashMap, HashSet};
 
 pub fn check(evidence: &Evidence, violations: &mut Vec<Violation>) {
@@ -57,9 +57,8 @@ fn creates(evidence: &Evidence, violations: &mut Vec<Violation>) {
 fn cancels(evidence: &Evidence, violations: &mut Vec<Violation>) {
     let mut first: HashMap<&str, Micros> = HashMap::new();
     for event in &evidence.events {
-        let Call::Cancel { id } = &event.call else { continue };
-        let sent = first.entry(id).or_insert(event.sent);
-        *sent = event.sent.min(*sent);
+        let (Call::Cancel { id } | Call::Delete { id, cancel: true }) = &event.call else { continue };
+        earliest(&mut first, id, event.sent);
         if event.refused_with().is_some_and(|status| status != 404) {
             violations.push(Violation::new("INV-16", id, format!("a cancel was refused: {:?}", event.outcome)));
         }
@@ -79,21 +78,44 @@ fn cancels(evidence: &Evidence, violations: &mut Vec<Violation>) {
     }
 }
 
+/// What a delete has hidden is shown by no later answer. One that cancels hides when the operation ends: until then it is shown,
+/// but its end is not, and once it was not found it is gone for good. One that does not cancel hides nothing that runs.
 fn deletes(evidence: &Evidence, violations: &mut Vec<Violation>) {
-    let mut hidden: HashMap<&str, Micros> = HashMap::new();
+    let (mut hidden, mut hidden_at_its_end) = (HashMap::new(), HashMap::new());
+    let ends: HashMap<&str, Option<Micros>> = evidence.rows.iter().map(|row| (row.id.as_str(), row.ended_at)).collect();
     for event in &evidence.events {
-        if let Call::Delete { id } = &event.call
-            && event.is_done()
-        {
-            hidden.insert(id, event.answered);
+        match &event.call {
+            Call::Delete { id, cancel: false } if event.is_done() => {
+                earliest(&mut hidden, id, event.answered);
+                if ends.get(id.as_str()).is_some_and(|end| end.is_none_or(|end| end > event.answered)) {
+                    violations.push(Violation::new("INV-26", id, "was deleted before it had ended"));
+                }
+            }
+            Call::Delete { id, cancel: true } if event.is_done() => {
+                earliest(&mut hidden_at_its_end, id, event.answered);
+            }
+            Call::Get { id } if event.refused_with() == Some(404) => earliest(&mut hidden, id, event.answered),
+            Call::Create { .. }
+            | Call::Get { .. }
+            | Call::Cancel { .. }
+            | Call::Pause { .. }
+            | Call::Resume { .. }
+            | Call::Delete { .. }
+            | Call::List { .. } => {}
         }
     }
-    let shows = |event: &Event, id: &str| event.seen().iter().any(|seen| seen.id == id);
     for event in &evidence.events {
+        let since =
+            |hidden: &HashMap<&str, Micros>, id: &str| hidden.get(id).is_some_and(|hidden| *hidden < event.sent);
         for seen in event.seen() {
-            if hidden.get(seen.id.as_str()).is_some_and(|hidden| *hidden < event.sent) && shows(event, &seen.id) {
+            if since(&hidden, &seen.id) || (seen.done && since(&hidden_at_its_end, &seen.id)) {
                 violations.push(Violation::new("INV-26", &seen.id, "was deleted, and is shown"));
             }
         }
     }
+}
+
+fn earliest<'a>(times: &mut HashMap<&'a str, Micros>, id: &'a str, at: Micros) {
+    let time = times.entry(id).or_insert(at);
+    *time = at.min(*time);
 }

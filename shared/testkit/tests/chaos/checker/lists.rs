@@ -34,7 +34,7 @@ fn lives(evidence: &Evidence) -> (HashMap<&str, Micros>, HashMap<&str, Micros>) 
                     *at = event.answered.min(*at);
                 }
             }
-            Call::Delete { id } => {
+            Call::Delete { id, cancel: _ } => {
                 let at = deleted.entry(id.as_str()).or_insert(event.sent);
                 *at = event.sent.min(*at);
             }

@@ -74,6 +74,10 @@ fn end(row: &Row, violations: &mut Vec<Violation>) {
         let what = format!("took {} ms from its cancel to its end", (ended - cancelled) / 1_000);
         violations.push(Violation::new("INV-15", &row.id, what));
     }
+    if row.ended_by.as_deref().is_some_and(|step| step != "SAFE_POINT") && row.cleanup.as_deref() != Some("unknown") {
+        let what = format!("was ended by {:?}, and says that what it left is {:?}", row.ended_by, row.cleanup);
+        violations.push(Violation::new("INV-15", &row.id, what));
+    }
     if row.failures > row.failure_limit {
         violations.push(Violation::new("INV-19", &row.id, format!("failed {} times", row.failures)));
     }

@@ -38,6 +38,10 @@ fn get(id: &str) -> Call {
     Call::Get { id: id.to_owned() }
 }
 
+fn delete(id: &str, cancel: bool) -> Call {
+    Call::Delete { id: id.to_owned(), cancel }
+}
+
 fn row(id: &str, number: u64, state: &str, items: u64) -> Row {
     let cancelled = state == "CANCELLED";
     Row {
@@ -55,6 +59,7 @@ fn row(id: &str, number: u64, state: &str, items: u64) -> Row {
         ended_at: Some(END),
         cleanup: cancelled.then(|| "kept".to_owned()),
         road: None,
+        ended_by: None,
         deleted: false,
         audited: if cancelled { vec!["CREATE".to_owned(), "CANCEL".to_owned()] } else { vec!["CREATE".to_owned()] },
     }
@@ -105,6 +110,25 @@ fn clean() -> Evidence {
 #[test]
 fn a_run_without_fault_is_clean() {
     assert_eq!(check(&clean()), []);
+}
+
+/// It is shown until it has ended, its own delete is its cancel, and later ones find nothing.
+#[test]
+fn a_delete_that_cancels_is_clean() {
+    let mut evidence = clean();
+    evidence.events.retain(|event| event.sent < 600);
+    evidence.events.push(event(600, delete(CANCELLED, true), None, None));
+    evidence.events.push(event(700, get(CANCELLED), Some(seen(CANCELLED, "RUNNING", 3, 1)), None));
+    for (at, call) in
+        [(1_500, get(CANCELLED)), (1_600, Call::Cancel { id: CANCELLED.to_owned() }), (1_700, delete(CANCELLED, true))]
+    {
+        let mut missing = event(at, call, None, None);
+        missing.outcome = Outcome::Refused { status: 404, reason: "OPERATION_NOT_FOUND".to_owned() };
+        evidence.events.push(missing);
+    }
+    evidence.rows[1].deleted = true;
+    evidence.rows[1].audited.push("DELETE".to_owned());
+    assert_eq!(check(&evidence), []);
 }
 
 /// Plants a violation, and wants exactly this invariant to be named.
@@ -168,8 +192,24 @@ fn what_lists_may_not_show_is_found() {
         evidence.events.push(again);
     });
     finds("INV-26", "a deleted one is shown", |evidence| {
-        evidence.events.push(event(1_500, Call::Delete { id: SUCCEEDED.to_owned() }, None, None));
+        evidence.events.push(event(1_500, delete(SUCCEEDED, false), None, None));
         evidence.events.push(event(1_600, get(SUCCEEDED), Some(seen(SUCCEEDED, "SUCCEEDED", 4, 3)), None));
+    });
+    finds("INV-26", "a deleted one is shown once it has ended", |evidence| {
+        evidence.events.push(event(650, delete(CANCELLED, true), None, None));
+        evidence.events.retain(|event| event.sent < 1_100);
+        evidence.events.push(event(1_600, get(CANCELLED), Some(seen(CANCELLED, "CANCELLED", 4, 2)), None));
+    });
+    finds("INV-26", "one that was gone is shown again", |evidence| {
+        let mut gone = event(700, get(CANCELLED), None, None);
+        gone.outcome = Outcome::Refused { status: 404, reason: "OPERATION_NOT_FOUND".to_owned() };
+        evidence.events.extend([event(650, delete(CANCELLED, true), None, None), gone]);
+        evidence.events.retain(|event| event.sent < 1_100);
+        evidence.events.push(event(800, get(CANCELLED), Some(seen(CANCELLED, "RUNNING", 3, 1)), None));
+    });
+    finds("INV-26", "a running one is hidden", |evidence| {
+        evidence.events.push(event(650, delete(CANCELLED, false), None, None));
+        evidence.events.retain(|event| event.sent < 1_100);
     });
 }
 
@@ -192,6 +232,9 @@ fn what_rows_may_not_do_is_found() {
         evidence.log.push(change(CANCELLED, Some(facts("PENDING", 1, true)), facts("RUNNING", 2, true)));
     });
     finds("INV-15", "a cancel that takes for ever", |evidence| evidence.rows[1].ended_at = Some(END + 40_000_000));
+    finds("INV-15", "an aborted one that claims to know what it left", |evidence| {
+        evidence.rows[1].ended_by = Some("TASK_ABORTED".to_owned());
+    });
     finds("INV-17", "one that does not end", |evidence| {
         evidence.rows[0].ended_at = None;
         evidence.rows[0].state = "RUNNING".to_owned();

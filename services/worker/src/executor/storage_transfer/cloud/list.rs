@@ -6,6 +6,7 @@
 //! order, it is told as what it is.
 
 use super::CloudPlace;
+use crate::executor::guarded::Expected;
 use crate::executor::storage_transfer::entry::{Broken, Entry, Stamp, is_unfinished, plain_md5};
 use object_store::list::PaginatedListOptions;
 use object_store::{Error, ObjectMeta, path};
@@ -120,6 +121,7 @@ impl Pages {
             md5: meta.e_tag.as_deref().and_then(plain_md5),
             tag: meta.e_tag,
             mode: None,
+            over: Expected::Absent,
         })))
     }
 }
@@ -145,13 +147,11 @@ mod tests {
     use object_store::aws::AmazonS3Builder;
     use object_store::memory::InMemory;
     use object_store::path::Path;
-    use std::sync::Arc;
 
     /// A listing of the prefix `in/`, which makes no request.
     fn pages() -> Pages {
         let builder = AmazonS3Builder::new().with_bucket_name("b").with_region("r");
-        let store = Arc::new(builder.with_access_key_id("k").with_secret_access_key("s").build().unwrap());
-        let store = CloudStore { objects: store.clone(), uploads: store.clone(), pages: store };
+        let store = CloudStore::s3(builder.with_access_key_id("k").with_secret_access_key("s"), true).unwrap();
         Pages::new(CloudPlace { bucket: "b".to_owned(), store, prefix: "in/".to_owned(), host: String::new() }, None)
     }
 

@@ -6,10 +6,12 @@ mod upload;
 pub use list::{Listed, Pages};
 pub use upload::{PART, Upload, abort_former};
 
+use super::halt::Halt;
 use super::report::Miss;
+use crate::executor::guarded::{self, Look, NotDeleted, NotPublished, status};
 use crate::executor::sink::CloudStore;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt};
+use object_store::{Error, ObjectMeta, ObjectStoreExt};
 use operation::{Code, Failure};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,7 +58,7 @@ impl CloudPlace {
     pub fn miss(&self, error: &Error, writes: bool) -> Miss {
         tracing::warn!(bucket = self.bucket, %error, "a request to a bucket's store failed");
         let bucket = &self.bucket;
-        match refusal(error) {
+        match status(error) {
             Some(404) if writes => {
                 let message = format!("the bucket {bucket} is not there in its store");
                 Miss::All(Failure::fatal(Code::NotFound, message))
@@ -76,7 +78,7 @@ impl CloudPlace {
     pub fn failure(&self, error: &Error) -> Failure {
         tracing::warn!(bucket = self.bucket, %error, "a bucket could not be listed");
         let bucket = &self.bucket;
-        let (code, what) = match refusal(error) {
+        let (code, what) = match status(error) {
             Some(404) => (Code::NotFound, "is not there in its store"),
             Some(403 | 401) => (Code::PermissionDenied, "refuses to be listed with the worker's credentials"),
             Some(400) => (Code::FailedPrecondition, "is not configured well: tell the operator"),
@@ -85,43 +87,55 @@ impl CloudPlace {
         Failure::fatal(code, format!("the bucket {bucket} {what}"))
     }
 
-    /// Deletes an object; one that is not there counts as deleted.
+    /// Deletes the object with this entity tag. Returns whether it is deleted now: not if another object has its name. One that
+    /// is not there counts as deleted.
     ///
     /// # Errors
     /// [`Miss`].
-    pub async fn delete(&self, key: &str) -> Result<(), Miss> {
-        match self.store.objects.delete(&self.path(key)?).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.miss(&error, false)),
+    pub async fn delete(&self, key: &str, tag: Option<&str>, when: Look, halt: &Halt) -> Result<bool, Miss> {
+        let path = self.path(key)?;
+        match guarded::delete(&self.store, &path, tag, when, &halt.lease()).await {
+            Ok(()) => Ok(true),
+            Err(NotDeleted::Changed) => Ok(false),
+            Err(NotDeleted::Fenced) => Err(halt.fenced().into()),
+            Err(NotDeleted::Hidden) => Err(Miss::object(Code::PermissionDenied, guarded::HIDDEN)),
+            Err(NotDeleted::Unsupported) => Err(Miss::All(self.unsupported())),
+            Err(NotDeleted::Store(error)) => Err(self.miss(&error, false)),
         }
     }
 
-    /// The tag that an object has now; none where it is not there or has none.
+    /// What it means that an object is not in the sink.
+    pub fn not_published(&self, error: &NotPublished, halt: &Halt) -> Miss {
+        match error {
+            NotPublished::Fenced => halt.fenced().into(),
+            NotPublished::Occupied => Miss::object(
+                Code::AlreadyExists,
+                "another object of this name has appeared in the sink since it was listed",
+            ),
+            NotPublished::Hidden => Miss::object(Code::PermissionDenied, guarded::HIDDEN),
+            // The next attempt sees whether it was completed unheard, or aborted.
+            NotPublished::UploadGone => Miss::All(Failure::passing(guarded::UPLOAD_GONE)),
+            NotPublished::Unsupported => Miss::All(self.unsupported()),
+            NotPublished::Store(error) => self.miss(error, true),
+        }
+    }
+
+    fn unsupported(&self) -> Failure {
+        let message = format!("the bucket {}: {}", self.bucket, guarded::UNSUPPORTED);
+        Failure::fatal(Code::FailedPrecondition, message)
+    }
+
+    /// What the store tells of an object now; `None` if it is not there.
     ///
     /// # Errors
     /// [`Miss`].
-    pub async fn tag(&self, key: &str) -> Result<Option<String>, Miss> {
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, Miss> {
         match self.store.objects.head(&self.path(key)?).await {
-            Ok(meta) => Ok(meta.e_tag),
+            Ok(meta) => Ok(Some(meta)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.miss(&error, false)),
         }
     }
-}
-
-/// The status by which a store refused a request. The crate tells it for some requests, and buries it for others.
-fn refusal(error: &Error) -> Option<u16> {
-    if matches!(error, Error::NotFound { .. }) {
-        return Some(404);
-    } else if matches!(error, Error::Precondition { .. }) {
-        return Some(412);
-    } else if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) {
-        return Some(403);
-    }
-    // The type that knows it can't be named outside of the crate; a test holds its words.
-    let told = error.to_string();
-    let (_, status) = told.split_once("non-2xx status code: ")?;
-    status.get(..3)?.parse().ok()
 }
 
 /// The memory of all that streams for one operation.

@@ -2,13 +2,14 @@
 //! all.
 
 use super::CloudPlace;
+use crate::executor::guarded::{Author, Content, Expected, NotPublished, publish};
 use crate::executor::storage_transfer::engine::Note;
 use crate::executor::storage_transfer::halt::{Halt, Halted};
 use crate::executor::storage_transfer::report::Miss;
 use bytes::{Bytes, BytesMut};
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::{Error, MultipartId, PutOptions};
+use object_store::{Error, MultipartId};
 use operation::Code;
 use operation::transfer::TransferUpload;
 use runtime::failpoint;
@@ -30,6 +31,9 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 pub struct Upload<'a> {
     place: &'a CloudPlace,
     path: Path,
+    author: Author,
+    /// What the sink's listing told of the object that this one replaces, and whether it may replace another one.
+    over: (Expected, bool),
     halt: &'a Halt,
     notes: &'a mpsc::UnboundedSender<Note>,
     part_size: usize,
@@ -47,13 +51,15 @@ impl<'a> Upload<'a> {
         place: &'a CloudPlace,
         key: &str,
         size: u64,
+        over: (Expected, bool),
         halt: &'a Halt,
         notes: &'a mpsc::UnboundedSender<Note>,
     ) -> Result<Self, Miss> {
         let part_size = part_size(size)
             .ok_or_else(|| Miss::object(Code::OutOfRange, "it is larger than 625 GiB, the most that is uploaded"))?;
-        let path = place.path(key)?;
-        Ok(Self { place, path, halt, notes, part_size, buffer: BytesMut::new(), open: None, parts: Vec::new() })
+        let (path, author) = (place.path(key)?, halt.author());
+        let (buffer, open, parts) = (BytesMut::new(), None, Vec::new());
+        Ok(Self { place, path, author, over, halt, notes, part_size, buffer, open, parts })
     }
 
     /// Takes bytes. Sends a part when there are enough.
@@ -90,7 +96,7 @@ impl<'a> Upload<'a> {
     /// Its id is written down before its first part is sent, lest nobody knew of it should this worker die.
     async fn begin(&mut self) -> Result<MultipartId, Miss> {
         // Its answer is waited for: it alone tells what is to be aborted.
-        let begun = self.answered(self.place.store.uploads.create_multipart(&self.path)).await;
+        let begun = self.answered(self.author.begin_upload(&self.place.store, &self.path)).await;
         let id = begun?.map_err(|error| self.place.miss(&error, true))?;
         self.open = Some(id.clone());
         let (written, heard) = oneshot::channel();
@@ -117,36 +123,37 @@ impl<'a> Upload<'a> {
         Err(Miss::Halted)
     }
 
-    /// Makes it visible.
+    /// Makes it visible; returns its entity tag, where the store tells one.
     ///
     /// # Errors
     /// [`Miss`]: then [`Upload::abort`].
-    pub async fn publish(&mut self) -> Result<(), Miss> {
+    pub async fn publish(&mut self) -> Result<Option<String>, Miss> {
         if self.open.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;
         }
-        // Nothing may come between this look and the request.
-        self.halt.before_effect()?;
-        if self.open.is_none() {
+        let Some(id) = self.open.clone() else {
             let whole = std::mem::take(&mut self.buffer).freeze();
-            return self.answered(put(self.place, &self.path, whole)).await?.map_err(|error| self.refused(error));
-        }
-        let (parts, id) = (std::mem::take(&mut self.parts), self.open.clone().unwrap_or_default());
-        self.answered(complete(self.place, &self.path, &id, parts)).await?.map_err(|error| match error {
-            // Completed unheard, or aborted by whoever took over: the next attempt sees which.
-            Refused::ByStore(Error::NotFound { .. }) => {
-                Miss::All(operation::Failure::passing("an upload was gone when it was to be completed"))
-            }
-            error @ (Refused::ByStore(_) | Refused::Otherwise(_)) => self.refused(error),
-        })?;
+            let put = async { failpoint::around!("worker.transfer_put", self.send(Content::Whole(&whole)).await) };
+            return self.answered(put).await?.map_err(|error| self.refused(error));
+        };
+        let parts = std::mem::take(&mut self.parts);
+        let complete =
+            async { failpoint::around!("worker.transfer_complete", self.send(Content::Parts(&id, &parts)).await) };
+        let completed = self.answered(complete).await?.map_err(|error| self.refused(error))?;
         self.open = None;
         let _ = self.notes.send(Note::Over(self.noted(&id)));
-        Ok(())
+        Ok(completed)
+    }
+
+    async fn send(&self, content: Content<'_>) -> Result<Option<String>, Refused> {
+        let (expected, overwrites) = &self.over;
+        let sent = publish(&self.place.store, &self.path, content, expected, *overwrites, &self.author).await;
+        sent.map_err(Refused::ByStore)
     }
 
     fn refused(&self, error: Refused) -> Miss {
         match error {
-            Refused::ByStore(error) => self.place.miss(&error, true),
+            Refused::ByStore(error) => self.place.not_published(&error, self.halt),
             Refused::Otherwise(error) => {
                 tracing::warn!(%error, "a request could not be made");
                 Miss::All(operation::Failure::passing("a request to the sink's store could not be made"))
@@ -169,7 +176,7 @@ impl<'a> Upload<'a> {
 
 /// Why a request to make an object visible failed: a failpoint's errors are not the store's.
 enum Refused {
-    ByStore(Error),
+    ByStore(NotPublished),
     Otherwise(std::io::Error),
 }
 
@@ -177,22 +184,6 @@ impl From<std::io::Error> for Refused {
     fn from(error: std::io::Error) -> Self {
         Self::Otherwise(error)
     }
-}
-
-async fn put(place: &CloudPlace, path: &Path, whole: Bytes) -> Result<(), Refused> {
-    let put = async || {
-        let put = place.store.objects.put_opts(path, whole.clone().into(), PutOptions::default()).await;
-        put.map(drop).map_err(Refused::ByStore)
-    };
-    failpoint::around!("worker.transfer_put", put().await)
-}
-
-async fn complete(place: &CloudPlace, path: &Path, id: &MultipartId, parts: Vec<PartId>) -> Result<(), Refused> {
-    let complete = async || {
-        let completed = place.store.uploads.complete_multipart(path, id, parts.clone()).await;
-        completed.map(drop).map_err(Refused::ByStore)
-    };
-    failpoint::around!("worker.transfer_complete", complete().await)
 }
 
 /// Aborts an upload; `false` where nobody knows whether it is gone.

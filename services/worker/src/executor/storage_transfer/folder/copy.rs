@@ -1,24 +1,55 @@
 //! From folder to folder, on a thread: few calls of the kernel a small file, and the kernel's own copy for large ones.
 
-use super::failure::{of_sink, of_source};
+use super::compare::{compare, delete_if, state};
+use super::failure::{of_sink, of_sink_read, of_source};
 use super::temporary::Temporary;
 use super::{Folders, changed, look, look_at, size};
 use crate::executor::storage_transfer::entry::{Entry, Stamp};
 use crate::executor::storage_transfer::halt::Halt;
+use crate::executor::storage_transfer::proof::{COMPARISONS, Compared, FileId, NOT_STEADY, NOT_THE_SAME, Proof};
 use crate::executor::storage_transfer::report::Miss;
 use crate::executor::storage_transfer::throttle::Throttle;
 use operation::{Code, Failure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, copy_file_range, fchmod, futimens, openat,
-    renameat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, copy_file_range, fchmod, futimens,
+    openat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::{Errno, read, write};
 
 /// What is read in one go: larger files are copied by the kernel.
 pub const SMALL: usize = 256 * 1024;
+/// Why an object was not copied over another that the listing of the sink did not show.
+const NAME_TAKEN: &str = "something that was not listed has its name in the sink: perhaps another object of the source, \
+    whose name the sink does not tell from it";
 /// What the kernel copies between two looks at the stop: some 10 ms.
 const PIECE: u64 = 16 * 1024 * 1024;
+
+/// A file that was copied.
+#[derive(Debug)]
+pub struct Copied {
+    /// How many bytes.
+    pub bytes: u64,
+    /// The state that was read and the file that was made of it; `None` where the state is not certain.
+    pub proof: Option<Proof<FileId>>,
+}
+
+/// A temporary file that is whole.
+struct Filled {
+    bytes: u64,
+    file: OwnedFd,
+    source: Option<FileId>,
+}
+
+/// Whether what is in the sink may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// Whatever is there.
+    Any,
+    /// Nothing: the listing of the sink did not show the name. If something has it nevertheless, a file system that does
+    /// not tell two names apart may have stored another object of the source there.
+    Nothing,
+}
 
 /// Copies files between two trees, one after the other.
 pub struct Copier<'a> {
@@ -46,20 +77,20 @@ impl<'a> Copier<'a> {
         Self { source, sink, temporary, umask, halt, throttle, buffer: vec![0; SMALL + 1] }
     }
 
-    /// Copies a file as it is now; it appears whole or not at all. Returns its size.
+    /// Copies a file as it is now; it appears whole or not at all.
     ///
     /// # Errors
     /// [`Miss`]: nothing of it is left.
-    pub fn copy(&mut self, entry: &Entry) -> Result<u64, Miss> {
+    pub fn copy(&mut self, entry: &Entry, replace: Replace) -> Result<Copied, Miss> {
         // Once more where it changed: whoever writes it may be done by then.
         for _ in 0..2 {
             let file = self.temporary.file();
-            let copied = self.fill(entry, &file).and_then(|whole| match whole {
-                Some(bytes) => self.publish(entry, &file).map(|()| Some(bytes)),
+            let copied = self.fill(entry, &file).and_then(|filled| match filled {
+                Some(filled) => self.publish(entry, &file, replace, &filled).map(Some),
                 None => Ok(None),
             });
             match copied {
-                Ok(Some(bytes)) => return Ok(bytes),
+                Ok(Some(copied)) => return Ok(copied),
                 Ok(None) => remove(self.temporary, &file),
                 Err(miss) => {
                     remove(self.temporary, &file);
@@ -71,7 +102,7 @@ impl<'a> Copier<'a> {
     }
 
     /// Writes the temporary file; nothing where the source changed meanwhile.
-    fn fill(&mut self, entry: &Entry, file: &str) -> Result<Option<u64>, Miss> {
+    fn fill(&mut self, entry: &Entry, file: &str) -> Result<Option<Filled>, Miss> {
         let (folder, name) = self.source.of(&entry.key).map_err(of_source)?;
         let from = open_file(folder, name).map_err(of_source)?;
         let before = look_at(&from).map_err(of_source)?;
@@ -90,7 +121,8 @@ impl<'a> Copier<'a> {
             return Ok(None);
         }
         finish(&to, Some(changed(&before)), (mode.intersects(self.umask)).then_some(mode)).map_err(of_sink)?;
-        Ok(Some(copied))
+        let source = (FileId::from_stat(&before) == FileId::from_stat(&after)).then(|| FileId::from_stat(&before));
+        Ok(Some(Filled { bytes: copied, file: to, source }))
     }
 
     fn copy_small(&mut self, from: &OwnedFd, to: &OwnedFd, size: u64) -> Result<u64, Miss> {
@@ -150,8 +182,12 @@ impl<'a> Copier<'a> {
         Ok(copied)
     }
 
-    fn publish(&mut self, entry: &Entry, file: &str) -> Result<(), Miss> {
-        publish(&mut self.sink, self.temporary, file, &entry.key, self.halt)
+    fn publish(&mut self, entry: &Entry, file: &str, replace: Replace, filled: &Filled) -> Result<Copied, Miss> {
+        publish(&mut self.sink, self.temporary, file, &entry.key, replace, self.halt)?;
+        // After the rename, which changes the state.
+        let sink = look_at(&filled.file).ok().map(|stat| FileId::from_stat(&stat));
+        let proof = filled.source.zip(sink).map(|(source, sink)| Proof { source, sink });
+        Ok(Copied { bytes: filled.bytes, proof })
     }
 
     /// Deletes a file from the sink.
@@ -162,18 +198,35 @@ impl<'a> Copier<'a> {
         delete_from_sink(&mut self.sink, &entry.key, self.halt)
     }
 
-    /// Deletes a file from the source, unless it is another than the one that was copied.
+    /// Compares a file with its copy in the sink, byte for byte.
     ///
     /// # Errors
-    /// [`Miss`].
-    pub fn delete_from_source(&mut self, entry: &Entry, copied: Option<Stamp>) -> Result<(), Miss> {
-        delete_from_source(&mut self.source, &entry.key, copied, self.halt)
+    /// [`Miss`]: it can't be compared.
+    pub fn compare(&mut self, key: &str) -> Result<Compared<FileId>, Miss> {
+        let Self { source, sink, buffer, halt, throttle, .. } = self;
+        compare(source, sink, key, buffer, halt, *throttle)
     }
 
-    /// When the file that stands in the sink was changed: what its source was when it was copied.
-    pub fn stamp_in_sink(&mut self, entry: &Entry) -> Option<Stamp> {
-        let (folder, name) = self.sink.of(&entry.key).ok()?;
-        look(folder, name.as_bytes()).ok().map(|stat| changed(&stat))
+    /// Deletes a file from the source that is proven to be in the sink, if the proof still holds or can be had again.
+    ///
+    /// # Errors
+    /// [`Miss`]: it was not deleted.
+    pub fn delete_from_source(&mut self, key: &str, mut proof: Option<Proof<FileId>>) -> Result<(), Miss> {
+        for _ in 0..=COMPARISONS {
+            if let Some(proof) = proof.take()
+                && state(&mut self.sink, key).map_err(of_sink_read)? == Some(proof.sink)
+                && delete_if(&mut self.source, key, &proof.source, self.halt)?
+            {
+                return Ok(());
+            }
+            match self.compare(key)? {
+                Compared::Equal(equal) => proof = Some(equal),
+                Compared::Changed => {}
+                Compared::Differ => return Err(Miss::object(Code::FailedPrecondition, NOT_THE_SAME)),
+                Compared::SourceMissing => return Ok(()),
+            }
+        }
+        Err(Miss::object(Code::FailedPrecondition, NOT_STEADY))
     }
 }
 
@@ -204,12 +257,40 @@ pub fn finish(to: &OwnedFd, modified: Option<Stamp>, mode: Option<Mode>) -> rust
 }
 
 /// Renames a temporary file into its place: the one step that makes it visible.
-pub fn publish(sink: &mut Folders<'_>, temporary: &Temporary, file: &str, key: &str, halt: &Halt) -> Result<(), Miss> {
+pub fn publish(
+    sink: &mut Folders<'_>,
+    temporary: &Temporary,
+    file: &str,
+    key: &str,
+    replace: Replace,
+    halt: &Halt,
+) -> Result<(), Miss> {
     halt.before_effect()?;
     let (folder, name) = sink.of(key).map_err(of_sink)?;
+    let rename = |replace| match replace {
+        Replace::Any => renameat(temporary.folder(), file, folder, name),
+        Replace::Nothing => renameat_with(temporary.folder(), file, folder, name, RenameFlags::NOREPLACE),
+    };
     // Nothing may come between this look and the rename.
     halt.before_effect()?;
-    renameat(temporary.folder(), file, folder, name).map_err(of_sink)
+    let renamed = match rename(replace) {
+        // The file system can't do it in one step.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if replace == Replace::Nothing => {
+            match look(folder, name.as_bytes()) {
+                Err(Errno::NOENT) => rename(Replace::Any),
+                _ => Err(Errno::EXIST),
+            }
+        }
+        renamed => renamed,
+    };
+    match renamed {
+        Err(Errno::EXIST) if !is_folder(folder, name) => Err(Miss::object(Code::FailedPrecondition, NAME_TAKEN)),
+        renamed => renamed.map_err(of_sink),
+    }
+}
+
+fn is_folder(folder: BorrowedFd<'_>, name: &str) -> bool {
+    look(folder, name.as_bytes()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// Deletes a file from the sink.
@@ -219,23 +300,6 @@ pub fn delete_from_sink(sink: &mut Folders<'_>, key: &str, halt: &Halt) -> Resul
     match unlinkat(folder, name, AtFlags::empty()) {
         Err(Errno::NOENT) | Ok(()) => Ok(()),
         Err(error) => Err(of_sink(error)),
-    }
-}
-
-/// Deletes a file from the source, unless it was changed since it was copied.
-pub fn delete_from_source(source: &mut Folders<'_>, key: &str, copied: Option<Stamp>, halt: &Halt) -> Result<(), Miss> {
-    let (folder, name) = source.of(key).map_err(of_source)?;
-    let now: Stat = match look(folder, name.as_bytes()) {
-        Err(Errno::NOENT) => return Ok(()),
-        looked => looked.map_err(of_source)?,
-    };
-    if copied.is_some_and(|copied| copied != changed(&now)) {
-        return Err(Miss::object(Code::FailedPrecondition, "it was changed after it was copied, and so not deleted"));
-    }
-    halt.before_effect()?;
-    match unlinkat(folder, name, AtFlags::empty()) {
-        Err(Errno::NOENT) | Ok(()) => Ok(()),
-        Err(error) => Err(of_source(error)),
     }
 }
 
@@ -254,45 +318,5 @@ pub fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attempt::Attempt;
-    use crate::executor::storage_transfer::folder::open_root;
-    use crate::lease_clock::LeaseClock;
-    use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
-    use std::fs;
-    use std::path::Path;
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-    use uuid::Uuid;
-
-    /// INV-10: a worker that was frozen between its last look at the stop and the rename wakes with a whole file in hand.
-    #[test]
-    fn nothing_becomes_visible_or_goes_without_the_lease() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = || open_root(folder.path(), Path::new(""), false).unwrap();
-        let worker = WorkerId::from_uuid(Uuid::nil());
-        let fence = Fence {
-            id: OperationId::from_uuid(Uuid::nil()),
-            attempt: AttemptNumber(1),
-            nonce: Nonce::from_uuid(Uuid::nil()),
-        };
-        let clock = LeaseClock::new(worker);
-        let halt = Halt::new(Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker))));
-        let temporary = Temporary::create(root(), fence).unwrap();
-        let whole = root();
-        let mut folders = Folders::new(whole.as_fd(), true);
-        drop(create(&temporary, "0", Mode::RWXU).unwrap());
-        fs::write(folder.path().join("there"), "x").unwrap();
-        assert!(matches!(publish(&mut folders, &temporary, "0", "new/object", &halt), Err(Miss::Halted)));
-        assert!(matches!(delete_from_sink(&mut folders, "there", &halt), Err(Miss::Halted)));
-        assert!(matches!(delete_from_source(&mut folders, "there", None, &halt), Err(Miss::Halted)));
-        assert!(folder.path().join("there").exists() && !folder.path().join("new").exists());
-        clock.begin(worker, Instant::now() + Duration::from_hours(1));
-        publish(&mut folders, &temporary, "0", "new/object", &halt).unwrap();
-        delete_from_sink(&mut folders, "there", &halt).unwrap();
-        assert!(!folder.path().join("there").exists() && folder.path().join("new/object").exists());
-        drop(temporary);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "and the temporary folder is gone");
-    }
-}
+#[path = "copy_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! What goes wrong with files, as the user is to read it.
 
+use crate::executor::storage_transfer::proof::COPY_UNREADABLE;
 use crate::executor::storage_transfer::report::Miss;
 use operation::{Code, Failure};
 use rustix::io::Errno;
@@ -42,11 +43,36 @@ pub fn of_sink(error: Errno) -> Miss {
             Code::FailedPrecondition,
             "in the sink a file or a symbolic link stands where its folder should be",
         ),
+        Errno::XDEV => Miss::object(
+            Code::FailedPrecondition,
+            "in the sink another file system is mounted where its folder should be",
+        ),
         Errno::FBIG => Miss::object(Code::OutOfRange, "it is too large for the sink"),
         _ => {
             tracing::warn!(%error, "a file of the sink could not be written");
             Miss::All(Failure::passing("the sink could not be written"))
         }
+    }
+}
+
+/// The source's file could not be deleted.
+pub fn of_source_delete(error: Errno) -> Miss {
+    match error {
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => {
+            Miss::object(Code::PermissionDenied, "it is in the sink, and the source does not let it be deleted")
+        }
+        error => of_source(error),
+    }
+}
+
+/// The sink's file could not be read, to be compared with the source's.
+pub fn of_sink_read(error: Errno) -> Miss {
+    match of_source(error) {
+        Miss::Object(code, _) => {
+            tracing::warn!(%error, "a file of the sink could not be compared");
+            Miss::object(code, COPY_UNREADABLE)
+        }
+        miss @ (Miss::All(_) | Miss::Halted) => miss,
     }
 }
 

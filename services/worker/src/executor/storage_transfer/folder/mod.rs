@@ -1,6 +1,7 @@
 //! Folders as places of a transfer. Each name of a path is opened in the folder before it and never through a symbolic
 //! link, so nothing leads out of the configured folder, whoever moves what meanwhile.
 
+pub mod compare;
 pub mod copy;
 pub mod failure;
 mod names;

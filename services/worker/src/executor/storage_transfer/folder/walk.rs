@@ -3,6 +3,7 @@
 
 use super::names::{Kind, Names};
 use super::{changed, child, look, size};
+use crate::executor::guarded::Expected;
 use crate::executor::storage_transfer::conditions::Conditions;
 use crate::executor::storage_transfer::entry::{Entry, is_unfinished};
 use rustix::fd::{AsFd, OwnedFd};
@@ -92,6 +93,7 @@ impl Walk {
                 tag: None,
                 md5: None,
                 mode: Some(stat.st_mode & 0o777),
+                over: Expected::Absent,
             })),
             FileType::Symlink => Some(Found::Other(self.key.clone(), "a symbolic link")),
             // A folder now: it is met as one next time.

@@ -1,0 +1,74 @@
+//! Whether the two places of a move are one, whatever their names: a bucket by two endpoints, a folder by two mounts, a
+//! bucket and the folder in which its server keeps it. There each object would look like its own copy, and be deleted.
+//!
+//! Names can't tell. So the move leaves a mark in the sink, which nobody else can have made, and looks for it in the source.
+
+use super::context::{Context, Sink, Source};
+use super::entry::temporary_folder;
+use super::folder::failure::of_source;
+use super::folder::{Folders, compare, copy};
+use super::place::MEET;
+use super::reader::blocking;
+use super::report::Miss;
+use super::writer::folder_of;
+use crate::executor::guarded::Look;
+use object_store::PutOptions;
+use operation::{Code, Failure, Fence};
+use rustix::fd::AsFd;
+use rustix::fs::Mode;
+use std::sync::Arc;
+
+/// Checks that what appears in the sink does not appear in the source. To be run to its end: it removes its mark.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`: it does. Others: the check failed.
+pub async fn check(context: Arc<Context>, fence: Fence) -> Result<(), Miss> {
+    let (key, tag) = leave_mark(&context, fence).await?;
+    let seen = is_in_source(&context, &key).await;
+    remove_mark(&context, &key, tag.as_deref()).await;
+    if seen? { Err(Miss::All(Failure::fatal(Code::InvalidArgument, MEET))) } else { Ok(()) }
+}
+
+/// Makes an object in the sink whose name no listing shows and no other attempt has; returns its key, and its entity tag.
+async fn leave_mark(context: &Arc<Context>, fence: Fence) -> Result<(String, Option<String>), Miss> {
+    if let Sink::Cloud(place) = &context.sink {
+        let key = temporary_folder(fence.id, fence.attempt);
+        context.halt.before_effect()?;
+        let put = place.store.objects.put_opts(&place.path(&key)?, key.clone().into(), PutOptions::default()).await;
+        let tag = put.map_err(|error| place.miss(&error, true))?.e_tag;
+        return Ok((key, tag));
+    }
+    let (work, context) = (context.halt.work(), context.clone());
+    blocking(work, move || {
+        let sink = folder_of(&context)?;
+        let file = sink.temporary.file();
+        copy::create(&sink.temporary, &file, Mode::RUSR | Mode::WUSR)?;
+        Ok((format!("{}/{file}", sink.temporary.name()), None))
+    })
+    .await
+}
+
+async fn is_in_source(context: &Arc<Context>, key: &str) -> Result<bool, Miss> {
+    match &context.source {
+        Source::Cloud(place) => Ok(place.head(key).await?.is_some()),
+        Source::Folder(_) => {
+            let (work, context, key) = (context.halt.work(), context.clone(), key.to_owned());
+            blocking(work, move || {
+                let Source::Folder(root) = &context.source else { return Ok(false) };
+                let state = compare::state(&mut Folders::new(root.as_fd(), false), &key);
+                Ok(state.map_err(of_source)?.is_some())
+            })
+            .await
+        }
+        Source::Http(_) => Ok(false),
+    }
+}
+
+/// A mark in a folder goes with the folder of temporary files. One in a store that does not let us delete stays.
+async fn remove_mark(context: &Context, key: &str, tag: Option<&str>) {
+    if let Sink::Cloud(place) = &context.sink
+        && place.delete(key, tag, Look::IfNeeded, &context.halt).await.is_err()
+    {
+        tracing::warn!(bucket = place.bucket, key, "the mark of a move could not be removed from the sink");
+    }
+}
