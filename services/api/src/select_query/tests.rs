@@ -135,9 +135,29 @@ fn no_chain_within_the_limits_overflows_the_stack() {
         chain("SELECT 1", &format!(" {word} SELECT 1"), "");
     }
     for link in [
-        "::int", "[1]", "[1:2]", ".a", "+1", "!", " IS NULL", " IS NOT NULL", " IS DISTINCT FROM 1", " IN (1)", " IN ()",
-        " BETWEEN 1 AND 1", " AT TIME ZONE 'x'", " COLLATE c", " SIMILAR TO 1", " MEMBER OF (1)", " OPERATOR(a.+) 1",
-        " = ANY(1)", " INTERSECT ALL SELECT 1", " MINUS SELECT 1", "->1", "||1", "^1",
+        "::int",
+        "[1]",
+        "[1:2]",
+        ".a",
+        "+1",
+        "!",
+        " IS NULL",
+        " IS NOT NULL",
+        " IS DISTINCT FROM 1",
+        " IN (1)",
+        " IN ()",
+        " BETWEEN 1 AND 1",
+        " AT TIME ZONE 'x'",
+        " COLLATE c",
+        " SIMILAR TO 1",
+        " MEMBER OF (1)",
+        " OPERATOR(a.+) 1",
+        " = ANY(1)",
+        " INTERSECT ALL SELECT 1",
+        " MINUS SELECT 1",
+        "->1",
+        "||1",
+        "^1",
     ] {
         chain("SELECT 1", link, "");
         chain("SELECT a", link, "");
@@ -184,7 +204,8 @@ fn lists_that_are_read_without_a_question_never_hang() {
         }
     }
     for leaf in [format!("(select 1) x (a{})", ",a".repeat(120_000)), format!("t x (a{})", ",a".repeat(120_000))] {
-        for nest in [("((select from ", ") x join u on true)"), ("(", " join u on true)"), ("((select * from ", ") x)")] {
+        for nest in [("((select from ", ") x join u on true)"), ("(", " join u on true)"), ("((select * from ", ") x)")]
+        {
             let sql = format!("SELECT * FROM {}", nested((nest.0, &leaf, nest.1), 20));
             assert!(sql.len() <= LONGEST);
             let _ = check(&sql);
