@@ -293,7 +293,7 @@ async fn a_cancel_of_another_project_does_not_wait_for_what_is_costly() {
 
 /// Every cancel is read without a slot, up to a limit of its own.
 async fn large_cancels_are_answered(fixture: &Fixture, theirs: &str, operation: &str) {
-    let escaped = |text: &str| text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<String>();
+    let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
     let filter = format!("labels.a = \"{}\"", "x".repeat(3_900));
     let body = format!("{{\"filter\": \"{}\", \"dryRun\": true}}", escaped(&filter));
     assert!(body.len() > api::off_reactor::SMALL);
