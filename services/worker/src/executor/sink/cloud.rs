@@ -2,7 +2,6 @@
 
 use super::connect::CloudStore;
 use super::{part_size, wait};
-use crate::attempt::Stop;
 use crate::executor::guarded::{self, Author, Content, Expected, NotPublished, look, publish};
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
@@ -192,7 +191,7 @@ impl CloudSink {
         Ok(())
     }
 
-    pub(super) async fn publish(&mut self) -> Result<(), Ended> {
+    pub(super) async fn publish(&mut self, cx: &Safepoint) -> Result<(), Ended> {
         let (store, path, expected, author) = (&self.store, &self.path, &self.expected, &self.author);
         let published = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Small(whole) => {
@@ -208,7 +207,7 @@ impl CloudSink {
                 return Err(out_of_order().into());
             }
         };
-        published.map_err(|error| not_published(&self.bucket, &error))?;
+        published.map_err(|error| not_published(&self.bucket, &error, cx))?;
         self.stage = Stage::Over;
         Ok(())
     }
@@ -308,10 +307,11 @@ fn out_of_order() -> Failure {
 }
 
 /// What it means that an object is not visible.
-pub(super) fn not_published(bucket: &str, error: &NotPublished) -> Ended {
+pub(super) fn not_published(bucket: &str, error: &NotPublished, cx: &Safepoint) -> Ended {
     let why = |code, why| Failure::fatal(code, format!("the bucket {bucket}: {why}")).into();
     match error {
-        NotPublished::Fenced => Stop::LeaseLost.into(),
+        NotPublished::NotHeld => cx.attempt().halted_by().into(),
+        NotPublished::TakenOver => cx.attempt().taken_over().into(),
         NotPublished::Occupied => why(Code::AlreadyExists, "an object of this name exists"),
         NotPublished::Hidden => why(Code::PermissionDenied, guarded::HIDDEN),
         NotPublished::Unsupported => why(Code::FailedPrecondition, guarded::UNSUPPORTED),

@@ -153,7 +153,13 @@ impl<'a> Upload<'a> {
 
     fn refused(&self, error: Refused) -> Miss {
         match error {
-            Refused::ByStore(error) => self.place.not_published(&error, self.halt),
+            Refused::ByStore(error) => {
+                if matches!(error, NotPublished::NotHeld) {
+                    // It may have been executed unheard.
+                    let _ = self.notes.send(Note::Unknown(self.path.to_string()));
+                }
+                self.place.not_published(&error, self.halt)
+            }
             Refused::Otherwise(error) => {
                 tracing::warn!(%error, "a request could not be made");
                 Miss::All(operation::Failure::passing("a request to the sink's store could not be made"))
