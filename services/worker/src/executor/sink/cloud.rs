@@ -136,14 +136,12 @@ impl CloudSink {
         }
         let (store, path, author) = (self.store.clone(), self.path.clone(), self.author.clone());
         // Nobody sees an upload that begins, and only its answer tells what is to be aborted: it goes on after a stop.
-        let mut beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
-        let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
-            Ok(begun) => begun,
-            Err(stop) => {
-                self.stage = Stage::Beginning(beginning);
-                return Err(stop.into());
-            }
-        };
+        let beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
+        // Known to whoever drops this while it waits.
+        self.stage = Stage::Beginning(beginning);
+        let Stage::Beginning(beginning) = &mut self.stage else { return Err(out_of_order().into()) };
+        let begun = wait(cx, "waiting for the upload to begin", progress, beginning).await?;
+        self.stage = Stage::Start;
         let id = begun.map_err(|error| died(&error))?.map_err(|error| failure(&self.bucket, &error))?;
         self.stage = Stage::Open(id.clone());
         let uploads = self.left_over.iter().chain([&id]).cloned().collect();
@@ -231,7 +229,8 @@ impl CloudSink {
 impl Drop for CloudSink {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        if matches!(stage, Stage::Open(_) | Stage::Beginning(_)) && tokio::runtime::Handle::try_current().is_ok() {
+        let open = matches!(stage, Stage::Open(_) | Stage::Beginning(_) | Stage::Completing(_));
+        if open && tokio::runtime::Handle::try_current().is_ok() {
             Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         }
     }
