@@ -80,7 +80,7 @@ impl Sink {
     /// Makes the object visible. To be called after the commit point only.
     async fn publish(&mut self, cx: &Safepoint) -> Result<(), Ended> {
         match self {
-            Self::Folder(folder) => Ok(folder.publish().await?),
+            Self::Folder(folder) => folder.publish(cx).await,
             Self::Cloud(cloud) => cloud.publish(cx).await,
         }
     }
