@@ -6,7 +6,7 @@ use super::{Store, is_refused, soon};
 use crate::fixture::{Fixture, steps};
 use crate::postgres_export::world as exports;
 use crate::storage_transfer::moto::part;
-use crate::storage_transfer::world::{PATIENCE, Run, World, content};
+use crate::storage_transfer::world::{PATIENCE, Run, World, cancelled, content};
 use operation::transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
 use operation::{CancelMode, CleanupStatus, DemoSteps, EndedBy, Road, State};
 use serde_json::Value;
@@ -140,4 +140,48 @@ async fn an_aborted_export_leaves_no_upload() {
         let run = exports::Run { bucket: store.bucket("exports"), ..run };
         leaves_no_upload(&store, line, &run.attempt, || run.start()).await;
     }
+}
+
+/// A move into the bucket, which leaves a mark there to see that it does not lead onto itself.
+async fn moves(store: &Store) -> (World, Run) {
+    let world = world(store).await;
+    let mut spec = StorageTransfer { sink: TransferSink::Bucket(part("s3", "")), ..world.spec() };
+    spec.options.delete = Some(DeleteOption::FromSourceAfterTransfer);
+    let run = world.begin(spec).await;
+    (world, run)
+}
+
+const MARK: &str = "PUT /data/prefix/.safepoint-";
+
+#[tokio::test]
+async fn a_stopped_move_removes_its_mark_before_it_ends() {
+    let Some(store) = Store::start().await else { return };
+    let (_world, run) = moves(&store).await;
+    let held = store.front.hold(MARK);
+    let task = run.start();
+    soon(held.arrived()).await;
+    run.cancel(CancelMode::Now);
+    eventually("the stop is seen", PATIENCE, || async { run.attempt.observed() }).await;
+    assert!(!task.is_finished(), "it would leave its mark after its end");
+    assert_eq!(soon(held.release()).await, 200);
+    cancelled(task).await;
+    assert!(store.moto.objects("prefix").await.is_empty());
+    assert_eq!(run.attempt.cleanup().unwrap().status, CleanupStatus::Removed);
+}
+
+/// A store that does not answer does not hold up the stop; the mark that may come is told of, and nobody sends it again.
+#[tokio::test]
+async fn a_mark_that_may_be_left_is_told_of() {
+    let Some(store) = Store::start().await else { return };
+    let (_world, run) = moves(&store).await;
+    let held = store.front.hold(MARK);
+    let task = run.start();
+    soon(held.arrived()).await;
+    run.cancel(CancelMode::Now);
+    cancelled(task).await;
+    soon(held.hung_up()).await;
+    let cleanup = run.attempt.cleanup().unwrap();
+    assert_eq!(cleanup.status, CleanupStatus::Unknown);
+    assert!(cleanup.outputs[0].contains(&run.attempt.fence.id.to_string()), "{:?}", cleanup.outputs);
+    assert_eq!(store.front.requests(MARK).len(), 1);
 }
