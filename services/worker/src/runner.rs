@@ -152,9 +152,9 @@ fn name(ending: Option<&Ending>) -> &'static str {
 mod tests {
     use super::*;
 
-    fn stop(ended: Result<Value, Ended>) -> Option<Stop> {
+    fn stop(ended: &Result<Value, Ended>) -> Option<Stop> {
         match ended {
-            Err(Ended::Stop(stop)) => Some(stop),
+            Err(Ended::Stop(stop)) => Some(*stop),
             _ => None,
         }
     }
@@ -164,9 +164,9 @@ mod tests {
     fn only_a_lease_that_is_lost_ends_without_a_word() {
         let lost = || Err(Ended::Stop(Stop::LeaseLost));
         for aborted in [false, true] {
-            assert_eq!(stop(settled(lost(), aborted, Some(Stop::Cancel))), Some(Stop::Cancel));
-            assert_eq!(stop(settled(lost(), aborted, None)), Some(Stop::Drain));
-            assert_eq!(stop(settled(lost(), aborted, Some(Stop::LeaseLost))), Some(Stop::LeaseLost));
+            assert_eq!(stop(&settled(lost(), aborted, Some(Stop::Cancel))), Some(Stop::Cancel));
+            assert_eq!(stop(&settled(lost(), aborted, None)), Some(Stop::Drain));
+            assert_eq!(stop(&settled(lost(), aborted, Some(Stop::LeaseLost))), Some(Stop::LeaseLost));
         }
     }
 
@@ -174,10 +174,10 @@ mod tests {
     fn an_aborted_attempt_is_stopped_whatever_its_parts_say() {
         let failed = || Err(Failure::passing("a request died").into());
         for by in [Stop::Cancel, Stop::Deadline, Stop::Pause, Stop::Drain, Stop::LeaseLost] {
-            assert_eq!(stop(settled(failed(), true, Some(by))), Some(by));
-            assert_eq!(stop(settled(failed(), false, Some(by))), None, "it failed before it saw the stop");
+            assert_eq!(stop(&settled(failed(), true, Some(by))), Some(by));
+            assert_eq!(stop(&settled(failed(), false, Some(by))), None, "it failed before it saw the stop");
             assert!(settled(Ok(Value::Null), true, Some(by)).is_ok(), "what is done is done");
         }
-        assert_eq!(stop(settled(failed(), true, None)), None, "nobody asked it to stop");
+        assert_eq!(stop(&settled(failed(), true, None)), None, "nobody asked it to stop");
     }
 }

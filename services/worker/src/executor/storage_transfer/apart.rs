@@ -48,8 +48,8 @@ pub async fn check(context: Arc<Context>, fence: Fence) -> Checked {
 async fn leave_mark(context: &Arc<Context>, fence: Fence, left: &mut bool) -> Result<(String, Option<String>), Miss> {
     if let Sink::Cloud(place) = &context.sink {
         let key = temporary_folder(fence.id, fence.attempt);
-        let (path, content, author) = (place.path(&key)?, key.clone().into(), context.halt.author());
-        let put = publish(&place.store, &path, Content::Whole(&content), &Expected::Absent, true, &author).await;
+        let (path, mark, author) = (place.path(&key)?, key.clone().into(), context.halt.author());
+        let put = publish(&place.store, &path, Content::Whole(&mark), &Expected::Absent, true, &author).await;
         *left = matches!(put, Err(NotPublished::Store(_) | NotPublished::NotHeld));
         return Ok((key, put.map_err(|error| place.not_published(&error, &context.halt))?));
     }
