@@ -103,11 +103,19 @@ impl Identified {
     /// # Errors
     /// See [`body::read`] and [`Fields::parse`].
     pub async fn body(&mut self) -> Result<Fields, ApiError> {
-        let body = body::read(&self.request, &mut self.payload).await?;
+        let body = body::read(&self.request, &mut self.payload, body::LARGEST).await?;
         if body.len() <= off_reactor::SMALL {
             return Fields::parse(&body);
         }
-        off_reactor::run(move || Fields::parse(&body)).await?
+        off_reactor::run(&self.principal.name, move || Fields::parse(&body)).await?
+    }
+
+    /// The same for what must not wait for other work, like a cancel: read at once, and so with a lower limit.
+    ///
+    /// # Errors
+    /// See [`body::read`] and [`Fields::parse`].
+    pub async fn urgent_body(&mut self) -> Result<Fields, ApiError> {
+        Fields::parse(&body::read(&self.request, &mut self.payload, body::LARGEST_URGENT).await?)
     }
 
     /// The parameters. A client whose URI became too long sends them as the form of a POST, and the token of the next page
@@ -118,7 +126,7 @@ impl Identified {
     pub async fn query(&mut self) -> Result<Query, ApiError> {
         let query = Query::parse(self.request.query_string().as_bytes())?;
         if sent_as_form(self.request.headers()) {
-            let form = body::read(&self.request, &mut self.payload).await?;
+            let form = body::read(&self.request, &mut self.payload, body::LARGEST).await?;
             return Ok(Query::parse(&form)?.overlaid(query));
         }
         Ok(query)
@@ -178,7 +186,7 @@ impl Call {
         judge: impl FnOnce(&Api, &ProjectId) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let (api, project) = (self.caller.api.clone(), self.project.clone());
-        off_reactor::run(move || judge(&api, &project)).await?
+        off_reactor::run(&self.caller.principal.name, move || judge(&api, &project)).await?
     }
 
     /// A segment of the path, decoded.
@@ -197,6 +205,14 @@ impl Call {
     /// The same.
     pub async fn body(&mut self) -> Result<Fields, ApiError> {
         self.caller.body().await
+    }
+
+    /// See [`Identified::urgent_body`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn urgent_body(&mut self) -> Result<Fields, ApiError> {
+        self.caller.urgent_body().await
     }
 
     /// See [`Identified::query`].

@@ -6,7 +6,7 @@
 use crate::bounds::{LONGEST_TEXT, MOST_ITEMS, MOST_NAMES};
 use crate::error::{ApiError, Violations};
 use crate::time_text::thousands;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -308,6 +308,11 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
         let mut list = Vec::new();
         while let Some(Unambiguous(item)) = items.next_element()? {
             list.push(item);
+            // One too many: it will be refused by the name of its field. What else is in it is not kept.
+            if list.len() > MOST_ITEMS {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
         }
         Ok(Value::Array(list))
     }
@@ -395,6 +400,20 @@ mod tests {
             format!(r#"{{"tables":["a","{}"]}}"#, text(LONGEST_TEXT + 1)),
             "INVALID_ARGUMENT: tables[1]: is longer than 2,048 characters",
         );
+    }
+
+    #[test]
+    fn of_a_list_that_is_too_long_no_more_is_kept_than_shows_it() {
+        let kept = |items: usize| {
+            let text = format!("[{}0]", "0,".repeat(items - 1));
+            let Unambiguous(value) = serde_json::from_str(&text).expect("JSON");
+            value.as_array().expect("a list").len()
+        };
+        assert_eq!(kept(MOST_ITEMS), MOST_ITEMS);
+        assert_eq!(kept(MOST_ITEMS + 1), MOST_ITEMS + 1);
+        assert_eq!(kept(60_000), MOST_ITEMS + 1);
+        let broken = format!(r#"{{"tables":[{}"a"}}"#, r#""a","#.repeat(MOST_ITEMS + 9));
+        assert!(complaints(&broken).contains("is not valid JSON"));
     }
 
     #[test]

@@ -19,8 +19,8 @@ use url::Url;
 
 /// The longest object name of Cloud Storage and S3, in bytes.
 const LONGEST_OBJECT: usize = 1024;
-/// Braces in one another: the matcher's own limit is far beyond.
-const DEEPEST_GLOB: u32 = 10;
+/// Braces in one another. The workers' matcher takes no more, and would say so only when the operation runs.
+const DEEPEST_GLOB: u32 = 100;
 /// protobuf's: ten thousand years.
 const LONGEST_ELAPSED: Duration = Duration::from_hours(87_660_000);
 
@@ -263,7 +263,7 @@ fn wrong_glob(glob: &str) -> Option<&'static str> {
             '\\' if characters.next().is_none() => return Some("ends with a \\ that escapes nothing"),
             '[' => class = true,
             ']' => class = false,
-            '{' if !class && braces == DEEPEST_GLOB => return Some("has more than 10 { in one another"),
+            '{' if !class && braces == DEEPEST_GLOB => return Some("has more than 100 { in one another"),
             '{' if !class => braces += 1,
             '}' if !class && braces == 0 => return Some("closes a { that was not opened"),
             '}' if !class => braces -= 1,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 const BEAT_EVERY: Duration = Duration::from_millis(250);
@@ -24,11 +25,11 @@ struct Inner {
     /// How many threads have ever begun to beat.
     begun: AtomicUsize,
     /// The last beat of each thread that has begun to beat and has not ended.
-    last: Mutex<HashMap<usize, Instant>>,
+    last: Mutex<HashMap<ThreadId, Instant>>,
 }
 
 /// Removes a thread that has ended: it does not hang.
-struct Entry<'a>(&'a Inner, usize);
+struct Entry<'a>(&'a Inner, ThreadId);
 
 impl Heartbeats {
     /// For `expected` threads; `name` is their plural, e.g. `serving threads`.
@@ -42,10 +43,12 @@ impl Heartbeats {
         self.0.expected
     }
 
-    /// Beats until it is dropped. Must run on the thread that is watched.
+    /// Beats until it is dropped. Must run on the thread that is watched, which counts once, however often it begins.
     pub async fn beat(self) {
-        let entry = Entry(&self.0, self.0.begun.fetch_add(1, Ordering::Relaxed));
-        self.0.lock().insert(entry.1, Instant::now());
+        let entry = Entry(&self.0, thread::current().id());
+        if self.0.lock().insert(entry.1, Instant::now()).is_none() {
+            self.0.begun.fetch_add(1, Ordering::Relaxed);
+        }
         let mut tick = tokio::time::interval(BEAT_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -76,7 +79,7 @@ impl Heartbeats {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadId, Instant>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,7 +100,8 @@ mod tests {
 
     /// Of two threads: made so many seconds ago, so many have begun, and the last beats of those that are left.
     fn heartbeats(created: u64, begun: usize, last: &[u64]) -> Heartbeats {
-        let last = Mutex::new((0..).zip(last.iter().copied().map(ago)).collect());
+        let id = || thread::spawn(|| thread::current().id()).join().expect("an id");
+        let last = Mutex::new(last.iter().map(|seconds| (id(), ago(*seconds))).collect());
         Heartbeats(Arc::new(Inner { name: "threads", expected: 2, created: ago(created), begun: begun.into(), last }))
     }
 
@@ -136,5 +140,19 @@ mod tests {
         let _ = beating.await;
         assert_eq!(heartbeats.not_ready().as_deref(), Some("1 of 1 threads"));
         assert_eq!(heartbeats.not_alive(), None);
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_begins_twice_does_not_stand_for_another() {
+        let heartbeats = Heartbeats::new("threads", 2);
+        let beating = [tokio::spawn(heartbeats.clone().beat()), tokio::spawn(heartbeats.clone().beat())];
+        while Arc::strong_count(&heartbeats.0) < 3 || heartbeats.0.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // Both have begun by now: they run in turn.
+        tokio::task::yield_now().await;
+        assert_eq!(heartbeats.not_ready().as_deref(), Some("1 of 2 threads"));
+        assert_eq!(heartbeats.0.begun.load(Ordering::Relaxed), 1);
+        drop(beating);
     }
 }

@@ -35,7 +35,7 @@ const PRIORITY: i16 = i16::MAX;
     responses((status = 200, body = wire::BulkCancel, description = "How many are meant, and the operation that does it"), Usual, BadRequest, TooSlow, KeyTaken, Unavailable),
 )]
 pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
-    let mut fields = call.body().await?;
+    let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
     let text = fields.long_text("filter", filter::LONGEST, &mut violations);
     let reason = reason(&mut fields, &mut violations);

@@ -137,7 +137,7 @@ fn order(text: &str) -> Result<Order, ApiError> {
 )]
 pub async fn cancel(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
-    let mut fields = call.body().await?;
+    let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
     let reason = options::reason(&mut fields, &mut violations);
     let mode = options::cancel_mode(&mut fields, &mut violations);
@@ -266,7 +266,7 @@ pub(super) fn address(call: &Call) -> Result<(Address, String), ApiError> {
 
 async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
     let mut violations = Violations::default();
-    call.body().await?.finish(&mut violations);
+    call.urgent_body().await?.finish(&mut violations);
     violations.into_result()
 }
 

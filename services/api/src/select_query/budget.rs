@@ -1,6 +1,7 @@
 //! A bound on what the parser does. sqlparser tries one reading after the other and takes back what it has read, which can
 //! double its work with each level of `position(position(…`; its own limit counts levels. So this counts what the parser
-//! asks of its dialect: several times for each query and expression, at least once for each alias.
+//! asks of its dialect: several times for each query and expression, at least once for each alias. Some lists it reads to their end
+//! without asking anything, so there is a deadline too, looked at with each question.
 
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
@@ -10,28 +11,40 @@ use sqlparser::tokenizer::TokenWithSpan;
 use std::any::TypeId;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
 
 /// Why there is no syntax tree.
 #[derive(Debug)]
 pub enum Unparsed {
-    /// The budget is used up.
+    /// The budget or the time is used up.
     TooComplex,
     /// The parser's own error.
     Wrong(ParserError),
 }
 
-/// Postgres' dialect, which answers so many questions and no more.
+/// How much a parse may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// What the parser may ask of its dialect.
+    pub questions: usize,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// Postgres' dialect, which answers so many questions for so long and no more.
 #[derive(Debug)]
 struct Budgeted {
     left: Cell<usize>,
+    begun: Instant,
+    time: Duration,
 }
 
 /// What ends a parse. An error would not: the parser drops errors of a reading that it tries, and goes on with the next.
 struct UsedUp;
 
-/// Parses with a budget of so many questions; how many were asked is told too.
-pub fn parse(tokens: Vec<TokenWithSpan>, deepest: usize, budget: usize) -> (Result<Vec<Statement>, Unparsed>, usize) {
-    let dialect = Budgeted { left: Cell::new(budget) };
+/// Parses with a budget; how many questions were asked is told too.
+pub fn parse(tokens: Vec<TokenWithSpan>, deepest: usize, budget: Budget) -> (Result<Vec<Statement>, Unparsed>, usize) {
+    let dialect = Budgeted { left: Cell::new(budget.questions), begun: Instant::now(), time: budget.time };
     // Nothing of the parser is looked at after it was abandoned.
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         Parser::new(&dialect).with_recursion_limit(deepest).with_tokens_with_locations(tokens).parse_statements()
@@ -41,15 +54,15 @@ pub fn parse(tokens: Vec<TokenWithSpan>, deepest: usize, budget: usize) -> (Resu
         Err(panic) if panic.is::<UsedUp>() => Err(Unparsed::TooComplex),
         Err(panic) => resume_unwind(panic),
     };
-    (result, budget - dialect.left.get())
+    (result, budget.questions - dialect.left.get())
 }
 
 impl Budgeted {
     fn asked(&self) -> &PostgreSqlDialect {
         match self.left.get().checked_sub(1) {
-            Some(left) => self.left.set(left),
+            Some(left) if self.begun.elapsed() < self.time => self.left.set(left),
             // Without the panic hook: nothing is logged.
-            None => resume_unwind(Box::new(UsedUp)),
+            _ => resume_unwind(Box::new(UsedUp)),
         }
         &PostgreSqlDialect {}
     }

@@ -8,13 +8,14 @@ mod budget;
 mod tests;
 
 use crate::time_text::thousands;
-use budget::Unparsed;
+use budget::{Budget, Unparsed};
 use sqlparser::ast::{Query, Select, SetExpr, Statement, Visit, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Characters of a query. A request's body has little more.
 pub const LONGEST: usize = 250_000;
@@ -23,14 +24,21 @@ pub const LONGEST: usize = 250_000;
 const DEEPEST: usize = 50;
 /// Operators in one query. A chain of them is a tree as deep as it is long, and Postgres' own stack ends near there.
 const MOST_OPERATORS: usize = 5_000;
+/// Joins in one query. `a JOIN b JOIN c ON … ON …` nests one join in the other, and the parser recurses without counting.
+const MOST_JOINS: usize = 500;
 /// What the parser may ask of its dialect for each token: two or three times what long queries of all sorts take.
 const QUESTIONS_A_TOKEN: usize = 10;
 /// What it may ask besides: short queries nest deeper.
 const QUESTIONS: usize = 20_000;
+/// What it may ask at most, however long the query is.
+const MOST_QUESTIONS: usize = 1_000_000;
+/// How long it may take: far more than for any query of the greatest length, whose tokens are looked at a few times each.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Characters of a token that the parser sees: it copies tokens with each reading that it tries.
 const LONGEST_TOKEN: usize = 64;
-/// The parser's limit bounds only what nests; chains make deep trees too, and dropping one recurses to its bottom.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
+/// The parser's limit bounds only what nests; chains make deep trees too, and dropping one recurses to its bottom. Enough for
+/// all operators and joins at more than 20 KiB each, also in a debug build. Only what is touched takes memory.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
 
 /// Takes a text that is exactly one query; hands it back without the semicolon and the comments after it, so that it
 /// can stand in parentheses. What this costs grows with the text, and no faster; for a long text it is too much for a thread
@@ -48,6 +56,9 @@ pub fn check(sql: &str) -> Result<String, String> {
     let end = end_of_query(&tokens, sql).ok_or("is empty")?;
     if tokens.iter().filter(|token| is_operator(&token.token)).count() > MOST_OPERATORS {
         return Err(format!("has more than {MOST_OPERATORS} operators"));
+    }
+    if tokens.iter().filter(|token| is_word(&token.token, &["JOIN"])).count() > MOST_JOINS {
+        return Err(format!("has more than {MOST_JOINS} joins"));
     }
     let tokens = shortened(tokens);
     one_query(&tokens)?;
@@ -96,8 +107,8 @@ fn judge(tokens: Vec<TokenWithSpan>) -> Result<(), String> {
     Ok(())
 }
 
-fn budget_for(tokens: &[TokenWithSpan]) -> usize {
-    QUESTIONS + QUESTIONS_A_TOKEN * tokens.len()
+fn budget_for(tokens: &[TokenWithSpan]) -> Budget {
+    Budget { questions: MOST_QUESTIONS.min(QUESTIONS + QUESTIONS_A_TOKEN * tokens.len()), time: PATIENCE }
 }
 
 /// The tokens as the parser sees them. Texts and names are cut, for what is in them does not matter. Of blanks and comments
@@ -217,27 +228,51 @@ fn end_of_query(tokens: &[TokenWithSpan], sql: &str) -> Option<usize> {
     Some(line_start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at))
 }
 
+/// The words that can chain: all that the parser takes between two operands, behind one, between two queries or behind a table,
+/// whether Postgres knows it or not.
+const CHAINING: [&str; 30] = [
+    "AND",
+    "OR",
+    "XOR",
+    "NOT",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "MINUS",
+    "JOIN",
+    "STRAIGHT_JOIN",
+    "IS",
+    "ISNULL",
+    "NOTNULL",
+    "IN",
+    "BETWEEN",
+    "OVERLAPS",
+    "LIKE",
+    "ILIKE",
+    "RLIKE",
+    "REGEXP",
+    "MATCH",
+    "GLOB",
+    "SIMILAR",
+    "MEMBER",
+    "OPERATOR",
+    "DIV",
+    "COLLATE",
+    "AT",
+    "PIVOT",
+    "UNPIVOT",
+];
+
+fn is_word(token: &Token, words: &[&str]) -> bool {
+    let Token::Word(word) = token else { return false };
+    word.quote_style.is_none() && words.iter().any(|one| word.value.eq_ignore_ascii_case(one))
+}
+
 /// What can chain: `a + b + c`, `a AND b`, `x UNION y`, `a::b::c`. Names, literals and commas can't; all the rest
 /// counts, whatever a newer parser may know.
 fn is_operator(token: &Token) -> bool {
-    const CHAINING: [&str; 14] = [
-        "AND",
-        "OR",
-        "NOT",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "JOIN",
-        "IS",
-        "IN",
-        "BETWEEN",
-        "LIKE",
-        "ILIKE",
-        "COLLATE",
-        "AT",
-    ];
-    if let Token::Word(word) = token {
-        return word.quote_style.is_none() && CHAINING.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword));
+    if let Token::Word(_) = token {
+        return is_word(token, &CHAINING);
     }
     !matches!(
         token,

@@ -115,17 +115,125 @@ fn no_depth_overflows_the_stack() {
     }
 }
 
+/// What chains, as long as may be, is a tree that is as deep. Half of them are no SQL for one reason or another; none may end the
+/// process.
+#[test]
+fn no_chain_within_the_limits_overflows_the_stack() {
+    let chain = |start: &str, link: &str, end: &str| {
+        let (links, ends) = (MOST_OPERATORS - 10, if end.is_empty() { 0 } else { MOST_OPERATORS - 10 });
+        let one = Tokenizer::new(&PostgreSqlDialect {}, &format!("{link}{end}")).tokenize().expect("tokens");
+        let operators = one.iter().filter(|token| is_operator(token)).count().max(1);
+        let sql = format!("{start}{}{}", link.repeat(links / operators), end.repeat(ends / operators));
+        let got = check(&sql);
+        assert!(sql.len() > LONGEST || got != Err(format!("has more than {MOST_OPERATORS} operators")), "{link}");
+    };
+    for word in CHAINING {
+        for link in [format!(" {word} 1"), format!(" {word}"), format!(" {word} a"), format!(" NOT {word} 1")] {
+            chain("SELECT 1", &link, "");
+            chain("SELECT 1 FROM t", &link, "");
+        }
+        chain("SELECT 1", &format!(" {word} SELECT 1"), "");
+    }
+    for link in [
+        "::int",
+        "[1]",
+        "[1:2]",
+        ".a",
+        "+1",
+        "!",
+        " IS NULL",
+        " IS NOT NULL",
+        " IS DISTINCT FROM 1",
+        " IN (1)",
+        " IN ()",
+        " BETWEEN 1 AND 1",
+        " AT TIME ZONE 'x'",
+        " COLLATE c",
+        " SIMILAR TO 1",
+        " MEMBER OF (1)",
+        " OPERATOR(a.+) 1",
+        " = ANY(1)",
+        " INTERSECT ALL SELECT 1",
+        " MINUS SELECT 1",
+        "->1",
+        "||1",
+        "^1",
+    ] {
+        chain("SELECT 1", link, "");
+        chain("SELECT a", link, "");
+    }
+    chain("SELECT 1::int", "[]", "");
+    chain("SELECT ", "- ", "");
+    chain("SELECT ", "array[", "]");
+    chain("SELECT 1 FROM t", " UNPIVOT (a FOR b IN (c))", "");
+    chain("SELECT 1 FROM t", " PIVOT (f(a) FOR b IN (c))", "");
+}
+
+#[test]
+fn joins_nest_as_deep_as_may_be_and_no_deeper() {
+    let most = MOST_JOINS - 10;
+    for kind in ["JOIN", "INNER JOIN", "LEFT JOIN", "RIGHT OUTER JOIN", "FULL JOIN"] {
+        let link = format!(" {kind} t");
+        assert!(check(&format!("SELECT 1 FROM t{}{}", link.repeat(most), " ON true".repeat(most))).is_ok(), "{kind}");
+        let _ = check(&format!("SELECT 1 FROM t{}", link.repeat(most)));
+        let told = check(&format!("SELECT 1 FROM t{}", link.repeat(MOST_OPERATORS - 10)));
+        assert_eq!(told, Err(format!("has more than {MOST_JOINS} joins")), "{kind}");
+    }
+    for kind in ["NATURAL JOIN", "CROSS JOIN"] {
+        assert!(check(&format!("SELECT 1 FROM t{}", format!(" {kind} t").repeat(most))).is_ok(), "{kind}");
+    }
+    // With the deepest tree of other operators at the bottom.
+    let sql = format!("SELECT 1 FROM t{} ON 1{}", " JOIN t".repeat(most), "+1".repeat(MOST_OPERATORS - MOST_JOINS));
+    let _ = check(&sql);
+}
+
+/// These lists are read to their end without one question, again with each reading of what they stand in.
+#[test]
+fn lists_that_are_read_without_a_question_never_hang() {
+    for (nest, leaf) in [
+        (("position(", "", ")"), format!("1::a({})", "b ".repeat(120_000))),
+        (("position(", "", ")"), format!("1::a({})", "b,".repeat(120_000))),
+        (("position(", "", ")"), format!("1::a({})", "1 ".repeat(120_000))),
+        (("position(", "", ")"), format!("cast(1 as a({}))", "b ".repeat(120_000))),
+        (("(case ", "", " when 1 then 1 end)"), format!("1::a({})", "b ".repeat(120_000))),
+    ] {
+        for depth in [16, 20] {
+            let sql = format!("SELECT {}", nested((nest.0, &leaf, nest.2), depth));
+            assert!(sql.len() <= LONGEST);
+            let _ = check(&sql);
+        }
+    }
+    for leaf in [format!("(select 1) x (a{})", ",a".repeat(120_000)), format!("t x (a{})", ",a".repeat(120_000))] {
+        for nest in [("((select from ", ") x join u on true)"), ("(", " join u on true)"), ("((select * from ", ") x)")]
+        {
+            let sql = format!("SELECT * FROM {}", nested((nest.0, &leaf, nest.1), 20));
+            assert!(sql.len() <= LONGEST);
+            let _ = check(&sql);
+        }
+    }
+}
+
 #[test]
 fn long_queries_within_the_limits_are_taken_with_half_of_their_budget() {
+    let within_half = |sql: &str| {
+        let tokens = parsed_tokens(sql);
+        let budget = Budget { time: Duration::MAX, ..budget_for(&tokens) };
+        let (parses, asked) = stacker::grow(STACK_BYTES, || {
+            let (parsed, asked) = budget::parse(tokens, DEEPEST, budget);
+            (parsed.is_ok(), asked)
+        });
+        assert!(parses, "{}", &sql[..40]);
+        assert!(asked <= budget.questions / 2, "{}: {asked} of {}", &sql[..40], budget.questions);
+    };
     let long = |sql: String| {
         assert_eq!(check(&sql).map(|_| ()), Ok(()));
-        let tokens = parsed_tokens(&sql);
-        let budget = budget_for(&tokens);
-        let (_, asked) = stacker::grow(STACK_BYTES, || budget::parse(tokens, DEEPEST, budget));
-        assert!(asked <= budget / 2, "{}: {asked} of {budget}", &sql[..40]);
+        within_half(&sql);
     };
     let listed = |item: &str, count: usize| vec![item; count].join(",");
     long(format!("SELECT 1 WHERE 1 IN ({})", listed("12345", 40_000)));
+    // As many tokens as there can be. A slow build on a busy machine may run out of time with them.
+    within_half(&format!("SELECT 1 WHERE 1 IN ({})", listed("1", 124_000)));
+    within_half(&format!("VALUES {}", listed("(1)", 62_000)));
     long(format!("SELECT 1{}", "+1".repeat(MOST_OPERATORS - 1)));
     long(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(MOST_OPERATORS - 1)));
     long(format!("SELECT 1 WHERE true{}", " OR a = 1".repeat(MOST_OPERATORS / 2)));
@@ -253,10 +361,12 @@ fn a_budget_that_is_used_up_ends_the_parse_at_once() {
     for (start, nest) in nests() {
         let tokens = parsed_tokens(&format!("{start}{}", nested(nest, 12)));
         for budget in [0, 1, 7, 50] {
-            let (parsed, asked) = budget::parse(tokens.clone(), DEEPEST, budget);
+            let (parsed, asked) = budget::parse(tokens.clone(), DEEPEST, Budget { questions: budget, time: PATIENCE });
             assert!(asked <= budget, "{nest:?}");
             assert!(matches!(parsed, Err(Unparsed::TooComplex)) || asked < budget, "{nest:?}: {parsed:?}");
         }
+        let no_time = Budget { questions: usize::MAX, time: Duration::ZERO };
+        assert!(matches!(budget::parse(tokens, DEEPEST, no_time), (Err(Unparsed::TooComplex), 0)), "{nest:?}");
     }
 }
 
@@ -331,7 +441,7 @@ const ENDS: [&str; 11] = [
 fn the_budget_changes_no_reading() {
     let compare = |sql: &str| {
         let tokens = parsed_tokens(sql);
-        let (bounded, _) = budget::parse(tokens.clone(), DEEPEST, 1_000_000);
+        let (bounded, _) = budget::parse(tokens.clone(), DEEPEST, Budget { questions: 1_000_000, time: Duration::MAX });
         let whole = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(DEEPEST);
         let whole = whole.with_tokens_with_locations(tokens).parse_statements();
         match (bounded, whole) {
@@ -368,7 +478,7 @@ proptest! {
         let tokens = parsed_tokens(&sql);
         let budget = budget_for(&tokens);
         let (_, asked) = stacker::grow(STACK_BYTES, || budget::parse(tokens, DEEPEST, budget));
-        prop_assert!(asked <= budget);
+        prop_assert!(asked <= budget.questions);
         let _ = check(&sql);
     }
 }

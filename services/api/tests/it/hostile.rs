@@ -263,22 +263,24 @@ async fn a_cancel_of_another_project_does_not_wait_for_what_is_costly() {
     let created = answer(fixture.bare("POST", &theirs).bearer_auth(THEIRS).json(&steps)).await;
     let operation = created.body["id"].as_str().expect("an id").to_owned();
     let mut held = Vec::new();
-    for _ in 0..api::off_reactor::MOST_AT_A_TIME {
+    for caller in ["one", "another"] {
         let (release, until) = mpsc::channel::<()>();
         let (tell, begun) = tokio::sync::oneshot::channel();
         let work = move || {
             let _ = tell.send(());
             let _ = until.recv();
         };
-        held.push((tokio::spawn(api::off_reactor::run(work)), release));
+        held.push((tokio::spawn(api::off_reactor::run(caller, work)), release));
         begun.await.expect("begun");
     }
+    assert_eq!(held.len(), api::off_reactor::MOST_AT_A_TIME);
     let export = format!("{LOCATION}/clusters/main:export");
     let refused = fixture.post(&export, &csv("SELECT 1")).await;
     assert_eq!(refused.error(), (429, "RESOURCE_EXHAUSTED", "TOO_MANY_LARGE_REQUESTS"));
     assert_eq!(refused.headers["retry-after"], "1");
     let large = json!({"kind": "demo.steps", "spec": {"steps": 1}, "labels": {"a": "x".repeat(100_000)}});
     assert_eq!(fixture.post(NATIVE, &large).await.status, 429);
+    large_cancels_are_answered(&fixture, &theirs, &operation).await;
     let cancel = fixture.bare("POST", &format!("{theirs}/{operation}:cancel")).bearer_auth(THEIRS);
     assert_eq!(answer(cancel).await.body["operation"]["state"], "CANCELLED");
     assert_eq!(answer(fixture.bare("GET", "/healthz")).await.status, 200);
@@ -287,4 +289,27 @@ async fn a_cancel_of_another_project_does_not_wait_for_what_is_costly() {
         work.await.expect("joined").expect("done");
     }
     assert_eq!(fixture.post(&export, &csv("SELECT 1")).await.status, 200);
+}
+
+/// Every cancel is read without a slot, up to a limit of its own.
+async fn large_cancels_are_answered(fixture: &Fixture, theirs: &str, operation: &str) {
+    let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
+    let filter = format!("labels.a = \"{}\"", "x".repeat(3_900));
+    let body = format!("{{\"filter\": \"{}\", \"dryRun\": true}}", escaped(&filter));
+    assert!(body.len() > api::off_reactor::SMALL);
+    let cancel = |path: String, body: String| {
+        let request = fixture.bare("POST", &path).bearer_auth(THEIRS).header("content-type", "application/json");
+        answer(request.body(body))
+    };
+    let got = cancel(format!("{theirs}:cancel"), body).await;
+    assert_eq!((got.status, &got.body["matching"]), (200, &json!("0")), "{}", got.body);
+    for verb in ["cancel", "pause", "resume"] {
+        for (blanks, is_too_large) in [(40_000, false), (70_000, true)] {
+            let body = format!("{{{}\"strange\": 1}}", " ".repeat(blanks));
+            let got = cancel(format!("{theirs}/{operation}:{verb}"), body).await;
+            let told = got.error();
+            assert_eq!(told.0, 400, "{verb} {blanks}: {}", got.body);
+            assert_eq!(told.2 == "BODY_TOO_LARGE", is_too_large, "{verb} {blanks}: {}", got.body);
+        }
+    }
 }

@@ -151,7 +151,7 @@ pub async fn list_operations(mut call: Call) -> Answer {
 )]
 pub async fn cancel_operation(mut call: Call) -> Answer {
     let (address, name) = address(&call)?;
-    let mut fields = call.body().await?;
+    let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
     if fields.text("name", &mut violations).is_some_and(|given| given != name) {
         violations.add("name", "differs from the name in the path");

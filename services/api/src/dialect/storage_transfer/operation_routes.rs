@@ -234,7 +234,7 @@ async fn find(call: Identified, purpose: Purpose) -> Result<Run, ApiError> {
 impl Run {
     /// Clients send no body, an empty one, `{}`, or the name again.
     async fn no_fields(&mut self) -> Result<(), ApiError> {
-        let mut fields = self.call.body().await?;
+        let mut fields = self.call.urgent_body().await?;
         let mut violations = Violations::default();
         if fields.text("name", &mut violations).is_some_and(|given| given != self.name) {
             violations.add("name", "differs from the name in the path");

@@ -87,6 +87,9 @@ fn misnamed(name: &JobName, transfer: &StorageTransfer) -> Option<&'static str> 
 /// What can be changed of a job.
 const CHANGEABLE: [&str; 5] = ["description", "transferSpec", "notificationConfig", "loggingConfig", "status"];
 
+/// Names in a mask: each may be there a few times.
+const LONGEST_MASK: usize = 32;
+
 /// Reads what is to be changed of a job (google.storagetransfer.v1.UpdateTransferJobRequest); the project was taken out.
 pub fn patch(mut fields: Fields, name: &JobName, judge: &mut Judge<'_>) -> TransferJobPatch {
     same(&mut fields, "jobName", name.as_str(), judge.violations);
@@ -109,6 +112,10 @@ fn named(mask: Option<&str>, job: &Fields, violations: &mut Violations) -> Vec<&
         return CHANGEABLE.into_iter().filter(|name| job.has(name)).collect();
     };
     let mut named = Vec::new();
+    if mask.split(',').nth(LONGEST_MASK).is_some() {
+        violations.add("updateTransferJobFieldMask", format!("names more than {LONGEST_MASK} fields"));
+        return named;
+    }
     for path in mask.split(',').map(str::trim) {
         let known = CHANGEABLE.into_iter().find(|name| *name == path || crate::fields::snake_case(name) == path);
         if known.is_none() {

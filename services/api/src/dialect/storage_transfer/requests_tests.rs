@@ -119,6 +119,14 @@ fn patched(mask: Option<&str>, job: &Value) -> Result<TransferJobPatch, String> 
 }
 
 #[test]
+fn a_mask_that_names_more_than_there_can_be_is_refused_with_one_sentence() {
+    let told = patched(Some(&",".repeat(2_000)), &json!({})).unwrap_err();
+    assert_eq!(told.matches("updateTransferJobFieldMask").count(), 1, "{told}");
+    assert!(told.contains("names more than 32 fields"), "{told}");
+    assert!(patched(Some(&["description"; 32].join(",")), &json!({"description": "a"})).is_ok());
+}
+
+#[test]
 fn a_mask_names_what_is_changed() {
     // A job as it was read, sent back with one thing changed.
     let whole = json!({
