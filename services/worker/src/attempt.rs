@@ -146,9 +146,11 @@ impl Attempt {
 
     /// Aborts its tasks, and lets its threads act no more. Its end is written when all of its work has returned.
     pub fn cut_off(&self) {
-        self.lease.revoke();
-        self.work.abort();
+        // First, so that whoever ends by the rest sees why.
         self.cut_off.store(true, Ordering::Release);
+        self.work.abort();
+        // Last: what waits under the lease would return and go on, were it not aborted before.
+        self.lease.revoke();
     }
 
     /// Whether it was cut off.
@@ -202,6 +204,17 @@ impl Attempt {
     /// Whether and why it must stop. A lease that has run out on this worker's own clock needs nobody to tell of it.
     pub fn stopping(&self) -> Option<Stop> {
         if self.lease.is_held() { *self.stop.borrow() } else { Some(Stop::LeaseLost) }
+    }
+
+    /// The stop of what may not act any more: the lease is lost, or the attempt was cut off and its stop stands.
+    pub fn halted_by(&self) -> Stop {
+        self.stopping().unwrap_or(Stop::Drain)
+    }
+
+    /// Another attempt has written where this one was to write: all of it stops.
+    pub fn taken_over(&self) -> Stop {
+        self.stop(Stop::LeaseLost);
+        Stop::LeaseLost
     }
 
     /// Whether it may still act, under the lease it was claimed with: the last look before an effect.
@@ -292,6 +305,7 @@ mod tests {
     use super::*;
     use crate::lease_clock::LeaseClock;
     use operation::{AttemptNumber, Nonce, OperationId, WorkerId};
+    use std::sync::Arc;
     use uuid::Uuid;
 
     fn attempt() -> (Attempt, LeaseClock) {
@@ -329,6 +343,37 @@ mod tests {
         assert_eq!(attempt.stopping(), Some(Stop::Cancel));
         let unknown = Cleanup { status: CleanupStatus::Unknown, outputs: vec!["part".to_owned()] };
         assert_eq!((attempt.ended_by(), attempt.cleanup()), (Some(EndedBy::TaskAborted), Some(unknown)));
+    }
+
+    /// What was waiting under the lease must not tell of a lost one: nobody would write the end.
+    #[test]
+    fn a_revoked_lease_is_not_a_lost_one() {
+        let (attempt, clock) = attempt();
+        attempt.deliver_cancel(Road::Push, CancelMode::Now);
+        attempt.cut_off();
+        assert_eq!(attempt.halted_by(), Stop::Cancel);
+        clock.begin(WorkerId::from_uuid(Uuid::nil()), Instant::now());
+        assert_eq!(attempt.halted_by(), Stop::LeaseLost);
+    }
+
+    #[tokio::test]
+    async fn what_a_revoked_lease_wakes_is_aborted_already_and_sees_that_it_was_cut_off() {
+        let (attempt, _clock) = attempt();
+        let attempt = Arc::new(attempt);
+        let seen = attempt.clone();
+        let lease = attempt.lease();
+        let late = std::thread::spawn(move || {
+            while lease.stands() {
+                std::thread::yield_now();
+            }
+            seen.is_cut_off()
+        });
+        let waits = attempt.lease();
+        let task = attempt.work().spawn(async move { waits.while_held(std::future::pending::<()>()).await });
+        tokio::task::yield_now().await;
+        attempt.cut_off();
+        assert!(late.join().unwrap(), "the flag is set before the lease ends");
+        assert!(task.await.unwrap_err().is_cancelled());
     }
 
     #[test]

@@ -109,7 +109,7 @@ async fn store_each(store: &Store, registry: &Registry, batch: &[(Arc<Attempt>, 
 fn not_stored(attempt: &Attempt, position: &Position, error: &StoreError) {
     let mut now = attempt.position();
     now.dirty = true;
-    if error.is_passing() {
+    if !error.refuses_a_value() {
         return;
     }
     if now.checkpoint == position.checkpoint {

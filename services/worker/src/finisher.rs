@@ -157,7 +157,7 @@ async fn write_alone(lane: &Lane, ends: &mut Ends) {
 fn refused(mut pending: Pending, error: &StoreError) -> Option<Pending> {
     let (fence, kind) = (pending.attempt.fence, pending.attempt.kind);
     pending.refused += 1;
-    match unwritable::after(pending.refused, pending.form) {
+    match unwritable::after(pending.refused, pending.form, error.refuses_a_value()) {
         Next::Again => Some(pending),
         Next::Write(form) => {
             metrics::end_given_up(kind, form.name());

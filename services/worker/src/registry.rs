@@ -7,28 +7,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Requested;
 use tokio::sync::Notify;
 
+type Attempts = HashMap<(OperationId, AttemptNumber), Arc<Attempt>>;
+
 /// The attempts that this worker runs. An attempt stands here from its claim until its end is written.
+///
+/// By number too: after a lost lease, the same worker may claim the operation again while the former attempt still hangs. That
+/// one must stay within reach of the escalation.
 #[derive(Debug, Default)]
 pub struct Registry {
-    attempts: Mutex<HashMap<OperationId, Arc<Attempt>>>,
+    attempts: Mutex<Attempts>,
     ended: Notify,
 }
 
 impl Registry {
     /// An attempt begins.
     pub fn insert(&self, attempt: Arc<Attempt>) {
-        self.lock().insert(attempt.fence.id, attempt);
+        self.lock().insert(key(attempt.fence), attempt);
     }
 
     /// An attempt has ended, and its end is written or is nobody's concern any more.
     pub fn remove(&self, attempt: &Attempt) {
-        {
-            let mut attempts = self.lock();
-            // The same operation may have been claimed anew by this very worker.
-            if attempts.get(&attempt.fence.id).is_some_and(|standing| standing.fence == attempt.fence) {
-                attempts.remove(&attempt.fence.id);
-            }
-        }
+        self.lock().remove(&key(attempt.fence));
         self.ended.notify_one();
     }
 
@@ -72,12 +71,16 @@ impl Registry {
     }
 
     fn get(&self, id: OperationId, number: AttemptNumber) -> Option<Arc<Attempt>> {
-        self.lock().get(&id).filter(|attempt| attempt.fence.attempt == number).cloned()
+        self.lock().get(&(id, number)).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Arc<Attempt>>> {
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const fn key(fence: Fence) -> (OperationId, AttemptNumber) {
+    (fence.id, fence.attempt)
 }
 
 #[cfg(test)]
@@ -87,6 +90,25 @@ mod tests {
     use operation::{Nonce, WorkerId};
     use std::time::{Duration, Instant};
     use uuid::Uuid;
+
+    /// After a lost lease the same worker may have claimed the operation again. Both are to be stopped.
+    #[test]
+    fn a_former_attempt_stays_while_it_hangs() {
+        let id = OperationId::from_uuid(Uuid::nil());
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let clock = LeaseClock::new(worker);
+        let begin = |number| {
+            let fence = Fence { id, attempt: AttemptNumber(number), nonce: Nonce::from_uuid(Uuid::nil()) };
+            Arc::new(Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)))
+        };
+        let (former, later) = (begin(1), begin(2));
+        let registry = Registry::default();
+        registry.insert(former.clone());
+        registry.insert(later.clone());
+        assert_eq!(registry.all().len(), 2);
+        registry.remove(&former);
+        assert_eq!(registry.all().iter().map(|attempt| attempt.fence).collect::<Vec<_>>(), [later.fence]);
+    }
 
     /// A hint or a renewal that was meant for an earlier attempt is none of the newer one's business.
     #[test]

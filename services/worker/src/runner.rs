@@ -12,6 +12,7 @@ use runtime::{clock, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
 use store::{Claimed, Ending, Store};
+use tokio::task::JoinError;
 use tracing::Instrument;
 
 /// What every attempt needs. Cheap to clone.
@@ -79,23 +80,41 @@ impl Runner {
         let executors = self.executors.clone();
         let work = async move { executor::run(&executors, &claimed.project, &spec, &safepoint).await };
         // A task of its own: a panic ends the attempt, not the worker, and so does an abort.
-        let broken = match attempt.work().spawn(work.in_current_span()).await {
-            Ok(ended) => return ended,
-            Err(broken) => broken,
-        };
-        // Nothing unwound in order: threads and tasks of it may still be at work, and another attempt may follow.
-        attempt.cut_off();
-        attempt.work().ended().await;
-        if broken.is_cancelled() {
+        let ended = attempt.work().spawn(work.in_current_span()).await;
+        let broken = ended.as_ref().err();
+        let aborted = attempt.is_cut_off() || broken.is_some_and(JoinError::is_cancelled);
+        if broken.is_some() {
+            attempt.cut_off();
+        }
+        if attempt.is_cut_off() {
+            // Not all unwound in order: threads and tasks of it may still be at work, and another attempt may follow.
+            attempt.work().ended().await;
+        }
+        let ended = ended.unwrap_or_else(|broken| {
+            Err(if broken.is_cancelled() { attempt.halted_by().into() } else { died().into() })
+        });
+        if aborted && ended.is_err() {
             attempt.note_task_aborted();
-            return Err(Ended::Stop(attempt.stopping().unwrap_or(Stop::Drain)));
         }
-        Err(Failure {
-            code: Code::Internal,
-            message: "The executor met an error of its own. The operator's log tells more.".to_owned(),
-            retryable: true,
+        settled(ended, aborted, attempt.stopping())
+    }
+}
+
+fn died() -> Failure {
+    let message = "The executor met an error of its own. The operator's log tells more.".to_owned();
+    Failure { code: Code::Internal, message, retryable: true }
+}
+
+/// The end of an executor, as seen when nothing of it works any more. Where it was aborted, its parts may fail for that
+/// reason alone, and the stop that stands is the truth; only a lease that is lost now was lost then.
+fn settled(ended: Result<Value, Ended>, aborted: bool, stands: Option<Stop>) -> Result<Value, Ended> {
+    match (ended, stands) {
+        (Err(Ended::Stop(Stop::LeaseLost)), stands) => Err(stands.unwrap_or(Stop::Drain).into()),
+        (Err(Ended::Failure(failure)), Some(stop)) if aborted => {
+            tracing::warn!(reason = %failure, ?stop, "an aborted attempt failed: it was stopped");
+            Err(stop.into())
         }
-        .into())
+        (ended, _) => ended,
     }
 }
 
@@ -126,5 +145,39 @@ fn name(ending: Option<&Ending>) -> &'static str {
         Some(Ending::Paused) => "paused",
         Some(Ending::Released) => "released",
         None => "fenced",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stop(ended: &Result<Value, Ended>) -> Option<Stop> {
+        match ended {
+            Err(Ended::Stop(stop)) => Some(*stop),
+            _ => None,
+        }
+    }
+
+    /// A lease that was only revoked is held: the end must be written.
+    #[test]
+    fn only_a_lease_that_is_lost_ends_without_a_word() {
+        let lost = || Err(Ended::Stop(Stop::LeaseLost));
+        for aborted in [false, true] {
+            assert_eq!(stop(&settled(lost(), aborted, Some(Stop::Cancel))), Some(Stop::Cancel));
+            assert_eq!(stop(&settled(lost(), aborted, None)), Some(Stop::Drain));
+            assert_eq!(stop(&settled(lost(), aborted, Some(Stop::LeaseLost))), Some(Stop::LeaseLost));
+        }
+    }
+
+    #[test]
+    fn an_aborted_attempt_is_stopped_whatever_its_parts_say() {
+        let failed = || Err(Failure::passing("a request died").into());
+        for by in [Stop::Cancel, Stop::Deadline, Stop::Pause, Stop::Drain, Stop::LeaseLost] {
+            assert_eq!(stop(&settled(failed(), true, Some(by))), Some(by));
+            assert_eq!(stop(&settled(failed(), false, Some(by))), None, "it failed before it saw the stop");
+            assert!(settled(Ok(Value::Null), true, Some(by)).is_ok(), "what is done is done");
+        }
+        assert_eq!(stop(&settled(failed(), true, None)), None, "nobody asked it to stop");
     }
 }

@@ -143,15 +143,18 @@ impl Safepoint {
             items_per_second: rate.per_second(),
             safe_point: Some(self.attempt.last_safe_point()),
         };
+        let name = "saving the checkpoint";
         let mut patience = Patience::new();
         loop {
-            match failpoint::around!("worker.save", self.store.checkpoint_one(position.clone()).await) {
+            // Dropped at a stop: a silent database must not hold that up. What was to be saved for is then undone.
+            let saved = async { failpoint::around!("worker.save", self.store.checkpoint_one(position.clone()).await) };
+            match self.or_stop_within_item(name, saved).await? {
                 Ok(true) => return Ok(()),
                 Ok(false) => {
                     self.attempt.stop(Stop::LeaseLost);
                     return Err(Stop::LeaseLost.into());
                 }
-                Err(error) => self.ask_again("saving the checkpoint", &mut patience, &error).await?,
+                Err(error) => self.ask_again(name, &mut patience, &error).await?,
             }
         }
     }
@@ -225,7 +228,9 @@ impl Safepoint {
         self.go_on(name)?;
         let mut patience = Patience::new();
         let answer = loop {
-            match failpoint::around!("worker.commit_point", self.store.commit_point(self.attempt.fence).await) {
+            let asked =
+                async { failpoint::around!("worker.commit_point", self.store.commit_point(self.attempt.fence).await) };
+            match self.or_stop_within_item(name, asked).await? {
                 Ok(answer) => break answer,
                 Err(error) => self.ask_again(name, &mut patience, &error).await?,
             }

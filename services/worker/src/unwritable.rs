@@ -4,8 +4,11 @@ use operation::{Code, Failure};
 use std::time::Duration;
 use store::Ending;
 
-/// How often a refusal is taken for an accident, such as an internal error of the server.
+/// How often the database may refuse what an end holds.
 const TRIES: u32 = 3;
+/// How often it may refuse the statement as such: a migration or a grant is under way, or something between us and the server
+/// makes up errors. About a minute.
+const TRIES_OF_STATEMENT: u32 = 60;
 
 /// How much of an end is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +43,11 @@ impl Form {
     }
 }
 
-/// What follows when a form was refused so often.
-pub const fn after(refused: u32, form: Form) -> Next {
+/// What follows when a form was refused so often, for a value in it or because the statement cannot run.
+pub const fn after(refused: u32, form: Form, for_a_value: bool) -> Next {
+    let tries = if for_a_value { TRIES } else { TRIES_OF_STATEMENT };
     match form {
-        _ if refused < TRIES => Next::Again,
+        _ if refused < tries => Next::Again,
         Form::Whole => Next::Write(Form::Bare),
         Form::Bare => Next::Write(Form::Reduced),
         Form::Reduced => Next::GiveUp,
@@ -84,8 +88,11 @@ mod tests {
             (TRIES, Form::Bare, Next::Write(Form::Reduced)),
             (TRIES, Form::Reduced, Next::GiveUp),
         ] {
-            assert_eq!(after(refused, form), expected, "{refused} {form:?}");
+            assert_eq!(after(refused, form, true), expected, "{refused} {form:?}");
         }
+        // A statement that cannot run says nothing about the end.
+        assert_eq!(after(TRIES, Form::Whole, false), Next::Again);
+        assert_eq!(after(TRIES_OF_STATEMENT, Form::Whole, false), Next::Write(Form::Bare));
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Work {
         tokio::spawn(future)
     }
 
+    /// Runs a step on a thread that may outlive the attempt: one that nothing can end and that changes nothing that anybody
+    /// sees, such as the sync of a disk. It does not count as running work.
+    pub fn flush<T: Send + 'static>(step: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        tokio::task::spawn_blocking(step)
+    }
+
     /// Aborts all tasks at their next await, and those that are started from now on. Threads go on.
     pub fn abort(&self) {
         let mut tasks = self.tasks();

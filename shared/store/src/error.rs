@@ -35,6 +35,14 @@ impl StoreError {
         }
     }
 
+    /// Whether the server refused a value, such as text with a NUL. Others of the same statement may be taken.
+    pub fn refuses_a_value(&self) -> bool {
+        match self {
+            Self::Unexpected(error) => sqlstate::refuses_a_value(error),
+            Self::Unavailable(_) | Self::Unreadable { .. } => false,
+        }
+    }
+
     /// The SQLSTATE of what the server refused: safe to log, where its message may repeat a value.
     pub fn sqlstate(&self) -> Option<String> {
         match self {

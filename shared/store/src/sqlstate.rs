@@ -40,6 +40,14 @@ const ENDED: [&str; 5] = ["08", "25", "26000", "42P05", "XX"];
 /// Another session holds a row or a table, or the statement did not get to its end in time: other rows may be free.
 const BUSY: [&str; 3] = ["40P01", "55P03", "57014"];
 
+/// A value is not possible: cardinality, data exception, integrity constraint, program limit.
+const OF_A_VALUE: [&str; 4] = ["21", "22", "23", "54"];
+
+/// Whether the server refused a value of the statement.
+pub(crate) fn refuses_a_value(error: &Error) -> bool {
+    code(error).is_some_and(|code| is_one_of(&code, &OF_A_VALUE))
+}
+
 /// Whether the same statement may work a moment later.
 pub(crate) fn is_transient(error: &Error) -> bool {
     match code(error) {

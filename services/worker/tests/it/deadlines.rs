@@ -190,7 +190,7 @@ async fn a_checkpoint_that_can_never_be_stored_holds_up_no_other() {
 async fn an_end_that_nothing_makes_writable_is_given_up() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
-    fixture.database.refuse_writes("P0001", "NEW.state <> 'RUNNING' AND NEW.items_total = 7").await;
+    fixture.database.refuse_writes("23514", "NEW.state <> 'RUNNING' AND NEW.items_total = 7").await;
     let lost = fixture.create(steps(7, 1)).await;
     eventually("an end that is given up", LIMIT, async || (given_up("ends", "form=\"lost\",") > 0).then_some(())).await;
     let other = fixture.create(steps(3, 1)).await;

@@ -27,6 +27,8 @@ pub struct Fixture {
     /// The folder of the bucket `exports`.
     pub bucket: TempDir,
     pub broker: BrokerSettings,
+    /// More buckets that its workers know.
+    pub buckets: Vec<Bucket>,
     publisher: Publisher,
 }
 
@@ -61,7 +63,7 @@ impl Fixture {
         let mut publisher = Publisher::start(broker.clone(), CancellationToken::new()).expect("a publisher");
         publisher.wait_up().await;
         let bucket = tempfile::tempdir().expect("a folder");
-        Self { store: database.store(), database, broker_link, bucket, broker, publisher }
+        Self { store: database.store(), database, broker_link, bucket, broker, buckets: Vec::new(), publisher }
     }
 
     pub async fn worker(&self) -> Running {
@@ -83,6 +85,7 @@ impl Fixture {
         let mut config = Config::default();
         let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path");
         config.buckets = vec![Bucket::new("exports", url, vec![project()])];
+        config.buckets.extend(self.buckets.iter().cloned());
         config.worker.demo_steps = true;
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they call")]
 
+mod aborts;
 mod deletes;
 mod exports;
 mod google;

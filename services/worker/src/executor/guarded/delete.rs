@@ -26,8 +26,8 @@ pub enum Look {
 /// Why an object is not deleted, as far as is known.
 #[derive(Debug)]
 pub enum NotDeleted {
-    /// The lease has ended.
-    Fenced,
+    /// The lease does not stand any more: it was lost, or the attempt was cut off.
+    NotHeld,
     /// Another object has taken its place.
     Changed,
     /// Our credentials cannot read the object, so nobody knows whether it is the listed one.
@@ -94,5 +94,5 @@ async fn first_condition(
 }
 
 async fn held<F: Future>(lease: &HeldLease, request: F) -> Result<F::Output, NotDeleted> {
-    lease.while_held(request).await.ok_or(NotDeleted::Fenced)
+    lease.while_held(request).await.ok_or(NotDeleted::NotHeld)
 }

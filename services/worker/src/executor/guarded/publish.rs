@@ -44,8 +44,10 @@ pub enum Content<'a> {
 /// Why an object is not visible, as far as is known.
 #[derive(Debug)]
 pub enum NotPublished {
-    /// The lease has ended, or a later attempt has written.
-    Fenced,
+    /// The lease does not stand any more: it was lost, or the attempt was cut off.
+    NotHeld,
+    /// A later attempt has written.
+    TakenOver,
     /// Another writer's object is there, and was not to be replaced.
     Occupied,
     /// An object is there that our credentials cannot read.
@@ -74,7 +76,7 @@ impl Author {
 
     /// Waits for a request while the lease stands. Dropping a request closes its connection.
     async fn while_held<F: Future>(&self, request: F) -> Result<F::Output, NotPublished> {
-        self.lease.while_held(request).await.ok_or(NotPublished::Fenced)
+        self.lease.while_held(request).await.ok_or(NotPublished::NotHeld)
     }
 }
 
@@ -82,7 +84,7 @@ impl Author {
 /// there meanwhile is replaced as well if `overwrites`. Returns the entity tag of what was written, if the store tells one.
 ///
 /// # Errors
-/// [`NotPublished`]. After [`NotPublished::Store`] and [`NotPublished::Fenced`] it may be visible all the same.
+/// [`NotPublished`]. After [`NotPublished::Store`] and [`NotPublished::NotHeld`] it may be visible all the same.
 pub async fn publish(
     store: &CloudStore,
     path: &Path,
@@ -109,7 +111,7 @@ pub async fn publish(
         let found = author.while_held(look(store, path)).await?.map_err(NotPublished::Store)?;
         condition = match after_write(answer, &condition, &found, &author.mark, overwrites) {
             AfterWrite::Published => return Ok(found.into_tag()),
-            AfterWrite::TakenOver => return Err(NotPublished::Fenced),
+            AfterWrite::TakenOver => return Err(NotPublished::TakenOver),
             AfterWrite::Occupied => return Err(NotPublished::Occupied),
             AfterWrite::Hidden => return Err(NotPublished::Hidden),
             AfterWrite::Fail if matches!((answer, content), (Answer::Missing, Content::Parts(..))) => {

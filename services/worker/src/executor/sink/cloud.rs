@@ -2,7 +2,6 @@
 
 use super::connect::CloudStore;
 use super::{part_size, wait};
-use crate::attempt::Stop;
 use crate::executor::guarded::{self, Author, Content, Expected, NotPublished, look, publish};
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
@@ -137,14 +136,12 @@ impl CloudSink {
         }
         let (store, path, author) = (self.store.clone(), self.path.clone(), self.author.clone());
         // Nobody sees an upload that begins, and only its answer tells what is to be aborted: it goes on after a stop.
-        let mut beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
-        let begun = match wait(cx, "waiting for the upload to begin", progress, &mut beginning).await {
-            Ok(begun) => begun,
-            Err(stop) => {
-                self.stage = Stage::Beginning(beginning);
-                return Err(stop.into());
-            }
-        };
+        let beginning = Work::clean_up(async move { author.begin_upload(&store, &path).await });
+        // Known to whoever drops this while it waits.
+        self.stage = Stage::Beginning(beginning);
+        let Stage::Beginning(beginning) = &mut self.stage else { return Err(out_of_order().into()) };
+        let begun = wait(cx, "waiting for the upload to begin", progress, beginning).await?;
+        self.stage = Stage::Start;
         let id = begun.map_err(|error| died(&error))?.map_err(|error| failure(&self.bucket, &error))?;
         self.stage = Stage::Open(id.clone());
         let uploads = self.left_over.iter().chain([&id]).cloned().collect();
@@ -192,7 +189,7 @@ impl CloudSink {
         Ok(())
     }
 
-    pub(super) async fn publish(&mut self) -> Result<(), Ended> {
+    pub(super) async fn publish(&mut self, cx: &Safepoint) -> Result<(), Ended> {
         let (store, path, expected, author) = (&self.store, &self.path, &self.expected, &self.author);
         let published = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Small(whole) => {
@@ -208,7 +205,7 @@ impl CloudSink {
                 return Err(out_of_order().into());
             }
         };
-        published.map_err(|error| not_published(&self.bucket, &error))?;
+        published.map_err(|error| not_published(&self.bucket, &error, cx))?;
         self.stage = Stage::Over;
         Ok(())
     }
@@ -232,7 +229,8 @@ impl CloudSink {
 impl Drop for CloudSink {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        if matches!(stage, Stage::Open(_) | Stage::Beginning(_)) && tokio::runtime::Handle::try_current().is_ok() {
+        let open = matches!(stage, Stage::Open(_) | Stage::Beginning(_) | Stage::Completing(_));
+        if open && tokio::runtime::Handle::try_current().is_ok() {
             Work::clean_up(discard(self.store.clone(), self.bucket.clone(), self.path.clone(), stage));
         }
     }
@@ -308,10 +306,11 @@ fn out_of_order() -> Failure {
 }
 
 /// What it means that an object is not visible.
-pub(super) fn not_published(bucket: &str, error: &NotPublished) -> Ended {
+pub(super) fn not_published(bucket: &str, error: &NotPublished, cx: &Safepoint) -> Ended {
     let why = |code, why| Failure::fatal(code, format!("the bucket {bucket}: {why}")).into();
     match error {
-        NotPublished::Fenced => Stop::LeaseLost.into(),
+        NotPublished::NotHeld => cx.attempt().halted_by().into(),
+        NotPublished::TakenOver => cx.attempt().taken_over().into(),
         NotPublished::Occupied => why(Code::AlreadyExists, "an object of this name exists"),
         NotPublished::Hidden => why(Code::PermissionDenied, guarded::HIDDEN),
         NotPublished::Unsupported => why(Code::FailedPrecondition, guarded::UNSUPPORTED),

@@ -1,6 +1,7 @@
 //! A bucket that is a folder: a temporary file beside the object, renamed over its name at the end.
 
 use super::{ObjectName, wait};
+use crate::lease_clock::HeldLease;
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
 use bytes::BytesMut;
@@ -28,6 +29,7 @@ pub(super) struct FolderSink {
     bucket: String,
     object: ObjectName,
     work: Work,
+    lease: HeldLease,
     place: Arc<OpenPlace>,
     file: Arc<File>,
     /// The part being written: its size, and its buffer when it is done.
@@ -61,6 +63,7 @@ impl FolderSink {
             bucket: bucket.to_owned(),
             object: object.clone(),
             work: cx.work().clone(),
+            lease: cx.lease(),
             place: Arc::new(place),
             file: Arc::new(file),
             in_flight: None,
@@ -137,16 +140,13 @@ impl FolderSink {
         Ok(buffer)
     }
 
-    pub(super) async fn publish(&mut self) -> Result<(), Failure> {
-        let (place, object) = (Arc::clone(&self.place), self.object.clone());
-        let renamed = blocking(&self.work, move || {
-            let (_, file) = object.folder_and_file();
-            place.folder.rename(&place.temporary, &place.folder, file)?;
-            Ok(sync_folders(&place.root, &object))
-        });
-        let synced = renamed.await.map_err(|error| failure(&self.bucket, &error))?;
+    pub(super) async fn publish(&mut self, cx: &Safepoint) -> Result<(), Ended> {
+        let (place, object, lease) = (Arc::clone(&self.place), self.object.clone(), self.lease.clone());
+        let renamed = blocking(&self.work, move || rename(&place, &object, &lease));
+        let renamed = renamed.await.map_err(|error| failure(&self.bucket, &error))?;
+        let Some(synced) = renamed else { return Err(cx.attempt().halted_by().into()) };
         self.unfinished = false;
-        synced.map_err(|error| failure(&self.bucket, &error))
+        Ok(synced.map_err(|error| failure(&self.bucket, &error))?)
     }
 
     pub(super) async fn abort(&mut self) -> Cleanup {
@@ -203,6 +203,17 @@ fn open_place(root: &Path, object: &ObjectName, fence: Fence) -> io::Result<(Ope
     Ok((OpenPlace { root, folder, temporary }, file))
 }
 
+/// Makes the object visible; returns what then became of its folders, or nothing where the lease does not stand.
+fn rename(place: &OpenPlace, object: &ObjectName, lease: &HeldLease) -> io::Result<Option<io::Result<()>>> {
+    // This may be a thread that returns late. Nothing may come between this look and the rename.
+    if !lease.stands() {
+        return Ok(None);
+    }
+    let (_, file) = object.folder_and_file();
+    place.folder.rename(&place.temporary, &place.folder, file)?;
+    Ok(Some(sync_folders(&place.root, object)))
+}
+
 /// Removes a file; one that is not there counts as removed.
 fn remove(folder: &Dir, file: &str) -> io::Result<()> {
     match folder.remove_file(file) {
@@ -256,5 +267,37 @@ pub(super) fn failure(bucket: &str, error: &io::Error) -> Failure {
         )
     } else {
         Failure::passing(format!("the bucket {bucket} could not be written"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease_clock::LeaseClock;
+    use operation::{AttemptNumber, Nonce, OperationId, WorkerId};
+    use std::time::{Duration, Instant};
+    use uuid::Uuid;
+
+    /// A thread that returns after its attempt was cut off, or its lease was lost.
+    #[test]
+    fn nothing_is_renamed_without_the_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let fence = Fence {
+            id: OperationId::from_uuid(Uuid::nil()),
+            attempt: AttemptNumber(1),
+            nonce: Nonce::from_uuid(Uuid::nil()),
+        };
+        let object = ObjectName::parse("x.csv").unwrap();
+        let (place, _file) = open_place(folder.path(), &object, fence).unwrap();
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let clock = LeaseClock::new(worker);
+        assert!(rename(&place, &object, &clock.held_by(worker)).unwrap().is_none(), "it was lost");
+        clock.begin(worker, Instant::now() + Duration::from_hours(1));
+        let revoked = clock.held_by(worker);
+        revoked.revoke();
+        assert!(rename(&place, &object, &revoked).unwrap().is_none(), "it was revoked");
+        assert!(!folder.path().join("x.csv").exists());
+        rename(&place, &object, &clock.held_by(worker)).unwrap().expect("it stands").unwrap();
+        assert!(folder.path().join("x.csv").exists());
     }
 }

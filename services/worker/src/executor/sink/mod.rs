@@ -78,10 +78,10 @@ impl Sink {
     }
 
     /// Makes the object visible. To be called after the commit point only.
-    async fn publish(&mut self) -> Result<(), Ended> {
+    async fn publish(&mut self, cx: &Safepoint) -> Result<(), Ended> {
         match self {
-            Self::Folder(folder) => Ok(folder.publish().await?),
-            Self::Cloud(cloud) => cloud.publish().await,
+            Self::Folder(folder) => folder.publish(cx).await,
+            Self::Cloud(cloud) => cloud.publish(cx).await,
         }
     }
 

@@ -135,7 +135,7 @@ impl<'a> Output<'a> {
     /// [`Ended`]: unwind to [`Output::abort`].
     pub async fn publish(&mut self) -> Result<u64, Ended> {
         self.cx.commit_point().await?;
-        failpoint::around!("worker.export_publish", self.sink.publish().await)?;
+        failpoint::around!("worker.export_publish", self.sink.publish(self.cx).await)?;
         Ok(self.progress.bytes_done)
     }
 

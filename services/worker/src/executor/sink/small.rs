@@ -12,7 +12,6 @@
 use super::connect::{self, CloudStore, Place, Root};
 use super::folder::{blocking, sync_folders};
 use super::{ObjectName, cloud, folder};
-use crate::attempt::Stop;
 use crate::executor::guarded::{Author, Content, Expected, publish};
 use crate::lease_clock::HeldLease;
 use crate::safepoint::{Ended, Safepoint};
@@ -74,7 +73,7 @@ impl<'a> SmallObjects<'a> {
     /// Writes an object, over the same one of an earlier attempt where there is one. It is durable when this returns.
     ///
     /// # Errors
-    /// [`Stop::LeaseLost`], and nothing was written; a failure, and it may be there.
+    /// A stop, where this attempt may not act any more, or a failure: it may be there.
     pub async fn put(&self, name: &str, content: String) -> Result<(), Ended> {
         let lease = self.cx.lease();
         let written = match self.place(name)? {
@@ -85,7 +84,11 @@ impl<'a> SmallObjects<'a> {
             }
             (Place::Cloud { store, path }, _) => return self.put_in_cloud(&store, &path, content, lease).await,
         };
-        if written { Ok(()) } else { Err(Stop::LeaseLost.into()) }
+        match written {
+            Written::Whole => Ok(()),
+            Written::NotHeld => Err(self.cx.attempt().halted_by().into()),
+            Written::TakenOver => Err(self.cx.attempt().taken_over().into()),
+        }
     }
 
     async fn put_in_cloud(
@@ -98,7 +101,7 @@ impl<'a> SmallObjects<'a> {
         let author = Author::new(self.cx.fence(), lease);
         // Most often nothing is there: the look is left to where the store says otherwise.
         let published = publish(store, path, Content::Whole(&content.into()), &Expected::Absent, true, &author).await;
-        published.map(drop).map_err(|error| cloud::not_published(&self.bucket.name, &error))
+        published.map(drop).map_err(|error| cloud::not_published(&self.bucket.name, &error, self.cx))
     }
 
     fn place(&self, name: &str) -> Result<(Place, ObjectName), Failure> {
@@ -125,8 +128,25 @@ fn remove_earlier(root: &PathBuf, object: &ObjectName, fence: Fence) -> io::Resu
     Ok(())
 }
 
-/// Writes a file beside its place and renames it over it; `false` where the lease does not stand any more.
-fn put_file(root: &PathBuf, object: &ObjectName, fence: Fence, content: &str, lease: &HeldLease) -> io::Result<bool> {
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// It is there.
+    Whole,
+    /// It is not: the lease does not stand any more.
+    NotHeld,
+    /// It is not: the attempt that took over has removed the temporary file.
+    TakenOver,
+}
+
+/// Writes a file beside its place and renames it over it.
+fn put_file(
+    root: &PathBuf,
+    object: &ObjectName,
+    fence: Fence,
+    content: &str,
+    lease: &HeldLease,
+) -> io::Result<Written> {
     let root = Dir::open_ambient_dir(root, ambient_authority())?;
     let (parent, file) = object.folder_and_file();
     let folder = match root.open_dir(parent) {
@@ -146,15 +166,14 @@ fn put_file(root: &PathBuf, object: &ObjectName, fence: Fence, content: &str, le
         .and_then(|()| {
             // Nothing may come between this look and the rename.
             if !lease.stands() {
-                return Ok(false);
+                return Ok(Written::NotHeld);
             }
             match folder.rename(&temporary, &folder, file) {
-                // The attempt that took over has removed it.
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-                renamed => renamed.map(|()| true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Written::TakenOver),
+                renamed => renamed.map(|()| Written::Whole),
             }
         });
-    if matches!(written, Ok(true)) {
+    if matches!(written, Ok(Written::Whole)) {
         sync_folders(&root, object)?;
     } else {
         let _ = folder.remove_file(&temporary);

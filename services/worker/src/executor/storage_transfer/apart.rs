@@ -11,32 +11,47 @@ use super::place::MEET;
 use super::reader::blocking;
 use super::report::Miss;
 use super::writer::folder_of;
-use crate::executor::guarded::Look;
-use object_store::PutOptions;
+use crate::executor::guarded::{Content, Expected, Look, NotPublished, publish};
 use operation::{Code, Failure, Fence};
 use rustix::fd::AsFd;
 use rustix::fs::Mode;
 use std::sync::Arc;
 
+/// What came of a check.
+pub struct Checked {
+    /// Whether what appears in the sink does not appear in the source: `INVALID_ARGUMENT` if it does.
+    pub apart: Result<(), Miss>,
+    /// Whether the mark may still be in the sink.
+    pub left: bool,
+}
+
+/// The name of the mark, as the user is told of it.
+pub fn name_of_mark(context: &Context, fence: Fence) -> String {
+    format!("{}{}", context.sink_name, temporary_folder(fence.id, fence.attempt))
+}
+
 /// Checks that what appears in the sink does not appear in the source. To be run to its end: it removes its mark.
-///
-/// # Errors
-/// `INVALID_ARGUMENT`: it does. Others: the check failed.
-pub async fn check(context: Arc<Context>, fence: Fence) -> Result<(), Miss> {
-    let (key, tag) = leave_mark(&context, fence).await?;
+pub async fn check(context: Arc<Context>, fence: Fence) -> Checked {
+    let mut left = false;
+    let (key, tag) = match leave_mark(&context, fence, &mut left).await {
+        Ok(mark) => mark,
+        Err(miss) => return Checked { apart: Err(miss), left },
+    };
     let seen = is_in_source(&context, &key).await;
-    remove_mark(&context, &key, tag.as_deref()).await;
-    if seen? { Err(Miss::All(Failure::fatal(Code::InvalidArgument, MEET))) } else { Ok(()) }
+    let left = !remove_mark(&context, &key, tag.as_deref()).await;
+    let meet = || Miss::All(Failure::fatal(Code::InvalidArgument, MEET));
+    Checked { apart: seen.and_then(|seen| if seen { Err(meet()) } else { Ok(()) }), left }
 }
 
 /// Makes an object in the sink whose name no listing shows and no other attempt has; returns its key, and its entity tag.
-async fn leave_mark(context: &Arc<Context>, fence: Fence) -> Result<(String, Option<String>), Miss> {
+/// Tells in `left` whether it may be there in spite of an error.
+async fn leave_mark(context: &Arc<Context>, fence: Fence, left: &mut bool) -> Result<(String, Option<String>), Miss> {
     if let Sink::Cloud(place) = &context.sink {
         let key = temporary_folder(fence.id, fence.attempt);
-        context.halt.before_effect()?;
-        let put = place.store.objects.put_opts(&place.path(&key)?, key.clone().into(), PutOptions::default()).await;
-        let tag = put.map_err(|error| place.miss(&error, true))?.e_tag;
-        return Ok((key, tag));
+        let (path, mark, author) = (place.path(&key)?, key.clone().into(), context.halt.author());
+        let put = publish(&place.store, &path, Content::Whole(&mark), &Expected::Absent, true, &author).await;
+        *left = matches!(put, Err(NotPublished::Store(_) | NotPublished::NotHeld));
+        return Ok((key, put.map_err(|error| place.not_published(&error, &context.halt))?));
     }
     let (work, context) = (context.halt.work(), context.clone());
     blocking(work, move || {
@@ -64,11 +79,13 @@ async fn is_in_source(context: &Arc<Context>, key: &str) -> Result<bool, Miss> {
     }
 }
 
-/// A mark in a folder goes with the folder of temporary files. One in a store that does not let us delete stays.
-async fn remove_mark(context: &Context, key: &str, tag: Option<&str>) {
-    if let Sink::Cloud(place) = &context.sink
-        && place.delete(key, tag, Look::IfNeeded, &context.halt).await.is_err()
-    {
+/// A mark in a folder goes with the folder of temporary files. One in a store that does not let us delete stays: then this
+/// returns `false`.
+async fn remove_mark(context: &Context, key: &str, tag: Option<&str>) -> bool {
+    let Sink::Cloud(place) = &context.sink else { return true };
+    let removed = place.delete(key, tag, Look::IfNeeded, &context.halt).await.is_ok();
+    if !removed {
         tracing::warn!(bucket = place.bucket, key, "the mark of a move could not be removed from the sink");
     }
+    removed
 }

@@ -280,13 +280,7 @@ impl Content {
 
 async fn sync(context: &Arc<Context>) -> Result<(), Miss> {
     let (work, context) = (context.halt.work(), context.clone());
-    blocking(work, move || {
-        context.sync().map_err(|error| {
-            tracing::warn!(%error, "the sink's disk could not be synced");
-            Miss::All(Failure::passing("the sink's disk could not be synced"))
-        })
-    })
-    .await
+    blocking(work, move || context.sync_or_halt()).await
 }
 
 fn cloud(context: &Context, side: Side) -> Option<&CloudPlace> {

@@ -6,15 +6,24 @@ use super::folder::copy::Replace;
 use super::folder::temporary::Temporary;
 use super::halt::Halt;
 use super::http_list::HttpSource;
+use super::report::Miss;
 use super::throttle::Throttle;
 use crate::executor::guarded::Expected;
+use crate::work::Work;
+use operation::Failure;
 use operation::transfer::{DeleteOption, OverwriteWhen};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, syncfs};
 use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 /// Objects that stream at a time, within their budget of memory.
 const STREAMS: usize = 16;
+/// How long a stop waits for the disk before what was moved stays in the source.
+const SYNCED_WITHIN: Duration = Duration::from_secs(10);
+/// How often a thread that waits for the disk looks at the stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Batches that threads copy at a time: as many as there are processors, and in these bounds.
 const THREADS: (usize, usize) = (2, 8);
 
@@ -121,6 +130,20 @@ impl Context {
         matches!(self.sink, Sink::Folder(_))
     }
 
+    /// Makes all that was written durable, with the names, before objects are deleted from the source. A thread waits here
+    /// for the whole file system, whoever writes to it: a stop does not wait for that.
+    ///
+    /// # Errors
+    /// [`Miss`]: nothing may be deleted.
+    pub fn sync_or_halt(&self) -> Result<(), Miss> {
+        let Sink::Folder(sink) = &self.sink else { return Ok(()) };
+        self.halt.before_effect()?;
+        let root = sink.root.try_clone().map_err(|error| not_synced(&error))?;
+        let (done, synced) = mpsc::channel();
+        Work::flush(move || done.send(syncfs(&root)));
+        wait_for_disk(&synced, &self.halt, SYNCED_WITHIN)
+    }
+
     /// Makes all that was written durable, with the names.
     ///
     /// # Errors
@@ -133,6 +156,30 @@ impl Context {
     }
 }
 
+/// Waits for a sync; for so long also after a stop, but not where the attempt may not act any more.
+fn wait_for_disk(synced: &mpsc::Receiver<rustix::io::Result<()>>, halt: &Halt, within: Duration) -> Result<(), Miss> {
+    let mut stopped = None;
+    loop {
+        match synced.recv_timeout(LOOK_EVERY) {
+            Ok(synced) => return synced.map_err(|error| not_synced(&error.into())),
+            Err(RecvTimeoutError::Disconnected) => return Err(not_synced(&io::Error::other("the sync died"))),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        halt.before_effect()?;
+        if let Err(halted) = halt.within_object()
+            && stopped.get_or_insert_with(Instant::now).elapsed() >= within
+        {
+            tracing::warn!("the disk did not follow in time: what was copied stays in the source too");
+            return Err(halted.into());
+        }
+    }
+}
+
+fn not_synced(error: &io::Error) -> Miss {
+    tracing::warn!(%error, "the sink's disk could not be synced");
+    Miss::All(Failure::passing("the sink's disk could not be synced"))
+}
+
 /// What this process takes from the rights of what it makes. It can't be asked for without being set, but by `/proc`.
 pub fn umask() -> Mode {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -140,4 +187,41 @@ pub fn umask() -> Mode {
     let bits = told.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
     // All of it: then each file is given its rights expressly.
     Mode::from_raw_mode(bits.unwrap_or(0o777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::{Attempt, Stop};
+    use crate::lease_clock::LeaseClock;
+    use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    fn attempt() -> Arc<Attempt> {
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let clock = LeaseClock::new(worker);
+        clock.begin(worker, Instant::now() + Duration::from_hours(1));
+        let (id, nonce) = (OperationId::from_uuid(Uuid::nil()), Nonce::from_uuid(Uuid::nil()));
+        let fence = Fence { id, attempt: AttemptNumber(1), nonce };
+        Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker)))
+    }
+
+    /// A disk that does not follow must not hold up a stop, or its worker would be given up.
+    #[test]
+    fn a_stop_does_not_wait_for_a_disk_that_does_not_follow() {
+        let (done, synced) = mpsc::channel();
+        let stopped = attempt();
+        let halt = Halt::new(stopped.clone());
+        stopped.stop(Stop::Cancel);
+        assert!(matches!(wait_for_disk(&synced, &halt, Duration::ZERO), Err(Miss::Halted)));
+        let cut_off = attempt();
+        cut_off.cut_off();
+        let halt = Halt::new(cut_off);
+        assert!(matches!(wait_for_disk(&synced, &halt, Duration::from_hours(1)), Err(Miss::Halted)));
+        done.send(Ok(())).unwrap();
+        assert!(wait_for_disk(&synced, &Halt::new(stopped), Duration::ZERO).is_ok(), "it had followed");
+        drop(done);
+        assert!(matches!(wait_for_disk(&synced, &Halt::new(attempt()), Duration::ZERO), Err(Miss::All(_))));
+    }
 }

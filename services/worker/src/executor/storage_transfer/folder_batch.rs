@@ -101,12 +101,13 @@ fn skip_or_copy(context: &Context, entry: &Entry, copier: &mut Copier<'_>) -> Re
 /// Deletes from the source what is to be deleted, once the sink is durable, and counts.
 fn settle(mut report: Report, context: &Context, batch: &Batch, copier: &mut Copier<'_>, steps: Vec<Step>) -> Report {
     if steps.iter().any(|(_, then)| matches!(then, Then::Delete(_)))
-        && let Err(error) = context.sync()
+        && let Err(miss) = context.sync_or_halt()
     {
-        tracing::warn!(%error, "the sink's disk could not be synced");
         // They are skipped next time, and deleted then.
-        let failure = report.failure.unwrap_or_else(|| Failure::passing("the sink's disk could not be synced"));
-        return Report { failure: Some(failure), ..Report::new(report.id) };
+        if let Miss::All(failure) = miss {
+            report.failure.get_or_insert(failure);
+        }
+        return report;
     }
     let all = steps.len() == batch.decisions.len();
     for (decision, (outcome, then)) in batch.decisions.iter().zip(steps) {

@@ -72,8 +72,8 @@ impl Halt {
     }
 
     /// The sink has shown that another attempt took over. All of this one stops.
-    pub fn fenced(&self) -> Halted {
-        self.attempt.stop(Stop::LeaseLost);
+    pub fn taken_over(&self) -> Halted {
+        self.attempt.taken_over();
         Halted
     }
 

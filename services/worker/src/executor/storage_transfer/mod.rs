@@ -83,15 +83,17 @@ pub async fn run(
     let mut ledger = Ledger::new(position);
     let opened = match open(spec, project, config, store, &mut ledger, cx).await {
         Ok(opened) => opened,
-        Err((place, ended)) => return Err(not_begun(ledger, place, ended, cx)),
+        Err((place, ended)) => return Err(not_begun(ledger, place, ended, Vec::new(), cx)),
     };
     let Opened { context, conditions, source, sink, in_folder, known_apart } = opened;
     let context = Arc::new(context);
-    if context.moves()
-        && !known_apart
-        && let Err(ended) = check_apart(&context, cx).await
-    {
-        return Err(not_begun(ledger, String::new(), ended, cx));
+    let mut unknown = Vec::new();
+    if context.moves() && !known_apart {
+        let (apart, left) = check_apart(&context, cx).await;
+        unknown.extend(left);
+        if let Err(ended) = apart {
+            return Err(not_begun(ledger, String::new(), ended, unknown, cx));
+        }
     }
     if in_folder && ledger.is_new() {
         let root = TransferCounters {
@@ -114,7 +116,7 @@ pub async fn run(
     let plan = Plan::new(Delta::new(conditions, &spec.options, kind), cut, source, sink);
     let mut engine = Engine::new(cx, context.clone(), plan, ledger);
     let ended = engine.run().await;
-    let mut unknown = std::mem::take(&mut engine.unknown);
+    unknown.append(&mut engine.unknown);
     unknown.extend(tidy(&context).await);
     if let Err(ended) = ended {
         cx.cleaned(left(engine.ledger.counters(), &context.sink_name, unknown));
@@ -137,14 +139,14 @@ async fn tidy(context: &Arc<Context>) -> Option<String> {
 }
 
 /// A failure before the first object is told of where failures of objects are.
-fn not_begun(mut ledger: Ledger, place: String, ended: Ended, cx: &Safepoint) -> Ended {
+fn not_begun(mut ledger: Ledger, place: String, ended: Ended, unknown: Vec<String>, cx: &Safepoint) -> Ended {
     if let Ended::Failure(failure) = &ended
         && !failure.retryable
     {
         ledger.failed(failure.code, place, failure.message.clone());
         let _ = cx.reach_with("not begun", &ledger.position(), ledger.progress());
     }
-    cx.cleaned(left(ledger.counters(), "", Vec::new()));
+    cx.cleaned(left(ledger.counters(), "", unknown));
     ended
 }
 

@@ -1,6 +1,6 @@
 //! Opens the two places of a transfer, and removes what earlier attempts left in the sink.
 
-use super::apart;
+use super::apart::{self, Checked};
 use super::cloud::{self, Budget, CloudPlace};
 use super::conditions::{Conditions, began};
 use super::context::{Context, FolderSink, Sink, Source, umask};
@@ -18,13 +18,17 @@ use super::throttle::Throttle;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
+use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
 use operation::transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
 use rustix::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use tokio::time::timeout;
 
 /// Both places, opened, and their listings begun.
 pub struct Opened {
@@ -40,6 +44,8 @@ pub struct Opened {
 
 /// What is done while places are opened.
 const OPENING: &str = "opening source and sink";
+/// How long a stop waits for the check of a move to remove its mark.
+const CHECKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Opens both.
 ///
@@ -207,24 +213,36 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
     Ok(())
 }
 
-/// Checks that a move does not lead onto itself.
-///
-/// # Errors
-/// [`Ended`]: it does.
-pub async fn check_apart(context: &Arc<Context>, cx: &Safepoint) -> Result<(), Ended> {
-    // Dropped at a stop, the wait leaves this to finish: it removes its mark.
-    let checked = cx.work().spawn(apart::check(context.clone(), cx.fence()));
-    let checked = async { checked.await.unwrap_or_else(|_| Err(Miss::All(Failure::passing("a check died")))) };
-    in_time(cx, checked).await
+/// Checks that a move does not lead onto itself. Returns the name of what it may have left in the sink, too.
+pub async fn check_apart(context: &Arc<Context>, cx: &Safepoint) -> (Result<(), Ended>, Option<String>) {
+    let checking = cx.work().spawn(apart::check(context.clone(), cx.fence()));
+    let abort = checking.abort_handle();
+    let mut checking = checking.fuse();
+    let (checked, stop) = match wait(cx, OPENING, Progress::default(), &mut checking).await {
+        Ok(checked) => (Some(checked), None),
+        Err(stop) if checking.is_terminated() => (None, Some(stop)),
+        // Nothing of it may come after the end, and it removes its mark.
+        Err(stop) => (timeout(CHECKED_WITHIN, &mut checking).await.ok(), Some(stop)),
+    };
+    abort.abort();
+    let (apart, left) = match checked {
+        Some(Ok(Checked { apart, left })) => (apart.map_err(ended_by), left),
+        _ => (Err(Failure::passing("a check died").into()), true),
+    };
+    let apart = stop.map_or(apart, |stop| Err(stop.into()));
+    (apart, left.then(|| apart::name_of_mark(context, cx.fence())))
 }
 
 /// Waits for what is safe to drop.
 async fn in_time<T>(cx: &Safepoint, opening: impl Future<Output = Result<T, Miss>>) -> Result<T, Ended> {
-    let opened = wait(cx, OPENING, Progress::default(), opening).await?;
-    opened.map_err(|miss| match miss {
+    wait(cx, OPENING, Progress::default(), opening).await?.map_err(ended_by)
+}
+
+fn ended_by(miss: Miss) -> Ended {
+    match miss {
         Miss::All(failure) => failure.into(),
         Miss::Object(code, details) => Failure::fatal(code, details).into(),
         // The wait has seen the stop, or sees it next: it stands for good.
         Miss::Halted => Failure::passing("the transfer was stopped while it began").into(),
-    })
+    }
 }

@@ -97,7 +97,7 @@ impl CloudPlace {
         match guarded::delete(&self.store, &path, tag, when, &halt.lease()).await {
             Ok(()) => Ok(true),
             Err(NotDeleted::Changed) => Ok(false),
-            Err(NotDeleted::Fenced) => Err(halt.fenced().into()),
+            Err(NotDeleted::NotHeld) => Err(Miss::Halted),
             Err(NotDeleted::Hidden) => Err(Miss::object(Code::PermissionDenied, guarded::HIDDEN)),
             Err(NotDeleted::Unsupported) => Err(Miss::All(self.unsupported())),
             Err(NotDeleted::Store(error)) => Err(self.miss(&error, false)),
@@ -107,7 +107,8 @@ impl CloudPlace {
     /// What it means that an object is not in the sink.
     pub fn not_published(&self, error: &NotPublished, halt: &Halt) -> Miss {
         match error {
-            NotPublished::Fenced => halt.fenced().into(),
+            NotPublished::NotHeld => Miss::Halted,
+            NotPublished::TakenOver => halt.taken_over().into(),
             NotPublished::Occupied => Miss::object(
                 Code::AlreadyExists,
                 "another object of this name has appeared in the sink since it was listed",

@@ -6,6 +6,7 @@ use crate::executor::guarded::{Author, Content, Expected, NotPublished, publish}
 use crate::executor::storage_transfer::engine::Note;
 use crate::executor::storage_transfer::halt::{Halt, Halted};
 use crate::executor::storage_transfer::report::Miss;
+use crate::work::Work;
 use bytes::{Bytes, BytesMut};
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -15,6 +16,7 @@ use operation::transfer::TransferUpload;
 use runtime::failpoint;
 use std::future::Future;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -38,8 +40,27 @@ pub struct Upload<'a> {
     notes: &'a mpsc::UnboundedSender<Note>,
     part_size: usize,
     buffer: BytesMut,
-    open: Option<MultipartId>,
+    open: Option<Open>,
     parts: Vec<PartId>,
+}
+
+/// An upload that is open. Dropped with an attempt that is aborted, it is aborted in the background.
+struct Open {
+    place: CloudPlace,
+    path: Path,
+    id: MultipartId,
+    /// It is completed, or its end is somebody else's concern.
+    over: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.over || Handle::try_current().is_err() {
+            return;
+        }
+        let (place, path, id) = (self.place.clone(), self.path.clone(), self.id.clone());
+        Work::clean_up(async move { abort(&place, &path, &id).await });
+    }
 }
 
 impl<'a> Upload<'a> {
@@ -79,7 +100,7 @@ impl<'a> Upload<'a> {
 
     async fn send_part(&mut self) -> Result<(), Miss> {
         let id = match &self.open {
-            Some(id) => id.clone(),
+            Some(open) => open.id.clone(),
             None => self.begin().await?,
         };
         let part = std::mem::take(&mut self.buffer).freeze();
@@ -95,10 +116,17 @@ impl<'a> Upload<'a> {
 
     /// Its id is written down before its first part is sent, lest nobody knew of it should this worker die.
     async fn begin(&mut self) -> Result<MultipartId, Miss> {
-        // Its answer is waited for: it alone tells what is to be aborted.
-        let begun = self.answered(self.author.begin_upload(&self.place.store, &self.path)).await;
-        let id = begun?.map_err(|error| self.place.miss(&error, true))?;
-        self.open = Some(id.clone());
+        // Its answer is waited for: it alone tells what is to be aborted. Where nobody waits any more, it is aborted then.
+        let (told, answer) = oneshot::channel();
+        let (place, path, author) = (self.place.clone(), self.path.clone(), self.author.clone());
+        Work::clean_up(async move {
+            let begun = author.begin_upload(&place.store, &path).await;
+            let _ = told.send(begun.map(|id| Open { place, path, id, over: false }));
+        });
+        let begun = self.answered(answer).await?.map_err(|_| Halted)?;
+        let open = begun.map_err(|error| self.place.miss(&error, true))?;
+        let id = open.id.clone();
+        self.open = Some(open);
         let (written, heard) = oneshot::channel();
         let _ = self.notes.send(Note::Begun(self.noted(&id), written));
         // Nobody answers where it could not be written down, or where all is being stopped.
@@ -131,7 +159,7 @@ impl<'a> Upload<'a> {
         if self.open.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;
         }
-        let Some(id) = self.open.clone() else {
+        let Some(id) = self.open.as_ref().map(|open| open.id.clone()) else {
             let whole = std::mem::take(&mut self.buffer).freeze();
             let put = async { failpoint::around!("worker.transfer_put", self.send(Content::Whole(&whole)).await) };
             return self.answered(put).await?.map_err(|error| self.refused(error));
@@ -140,7 +168,9 @@ impl<'a> Upload<'a> {
         let complete =
             async { failpoint::around!("worker.transfer_complete", self.send(Content::Parts(&id, &parts)).await) };
         let completed = self.answered(complete).await?.map_err(|error| self.refused(error))?;
-        self.open = None;
+        if let Some(mut open) = self.open.take() {
+            open.over = true;
+        }
         let _ = self.notes.send(Note::Over(self.noted(&id)));
         Ok(completed)
     }
@@ -153,7 +183,13 @@ impl<'a> Upload<'a> {
 
     fn refused(&self, error: Refused) -> Miss {
         match error {
-            Refused::ByStore(error) => self.place.not_published(&error, self.halt),
+            Refused::ByStore(error) => {
+                if matches!(error, NotPublished::NotHeld) {
+                    // It may have been executed unheard.
+                    let _ = self.notes.send(Note::Unknown(self.path.to_string()));
+                }
+                self.place.not_published(&error, self.halt)
+            }
             Refused::Otherwise(error) => {
                 tracing::warn!(%error, "a request could not be made");
                 Miss::All(operation::Failure::passing("a request to the sink's store could not be made"))
@@ -163,12 +199,14 @@ impl<'a> Upload<'a> {
 
     /// Aborts what was begun. What can't be aborted stays written down, for the next attempt.
     pub async fn abort(&mut self) {
-        let Some(id) = self.open.take() else { return };
-        let aborted = timeout(ANSWERED_WITHIN, abort(self.place, &self.path, &id)).await;
+        let Some(mut open) = self.open.take() else { return };
+        let aborted = timeout(ANSWERED_WITHIN, abort(self.place, &self.path, &open.id)).await;
+        // Without an answer it is tried once more in the background.
+        open.over = aborted.is_ok();
         let note = if aborted.unwrap_or(false) {
-            Note::Over(self.noted(&id))
+            Note::Over(self.noted(&open.id))
         } else {
-            Note::Unknown(format!("{} (upload {id})", self.path))
+            Note::Unknown(format!("{} (upload {})", self.path, open.id))
         };
         let _ = self.notes.send(note);
     }
