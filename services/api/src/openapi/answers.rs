@@ -73,7 +73,8 @@ const ALL: [Told; 12] = [
     told(
         400,
         "BadRequest",
-        "INVALID_ARGUMENT: what is wrong, field by field; also a body that is no JSON object or is larger than 256 KiB. \
+        "INVALID_ARGUMENT: what is wrong, field by field; also a body that is no JSON object or is larger than 256 KiB (64 KiB \
+         to cancel, pause or resume). \
          FAILED_PRECONDITION: the operation's state does not allow it.",
     ),
     Told {
