@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 /// How much of it a process does at a time, so that it never takes all processors.
 pub const MOST_AT_A_TIME: usize = 2;
 /// How much of it one caller can have, of which one is done at a time and the others wait: so no caller takes all slots, nor
-/// all places in the queue for them. A client that starts a hundred exports at once is served; what it holds in memory is 32 MiB.
-pub const MOST_OF_A_CALLER: usize = 128;
+/// all places in the queue for them. A client that starts hundreds of exports at once is served; what it holds in memory is at most 128 MiB.
+pub const MOST_OF_A_CALLER: usize = 512;
 /// How long a call waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A small body costs less than to hand it to another thread.
