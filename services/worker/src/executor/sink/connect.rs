@@ -100,7 +100,7 @@ fn no_retry() -> RetryConfig {
     RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: Duration::ZERO }
 }
 
-/// Time for one request, unless the environment sets another: a part of 64 MiB at 1 MiB/s.
+/// Time for one request, unless `AWS_TIMEOUT` or `GOOGLE_TIMEOUT` sets another: a part of 64 MiB at 1 MiB/s.
 const REQUEST_TIMEOUT: &str = "64 seconds";
 
 /// Finds the place of an object. Makes no request.
@@ -154,18 +154,17 @@ fn s3(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
     if let (Some(id), Some(secret)) = (&bucket.access_key_id, &bucket.secret_access_key) {
         builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose());
     }
-    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
-    if builder.get_config_value(&timeout).is_none() {
-        builder = builder.with_config(timeout, REQUEST_TIMEOUT);
+    // The builder itself does not tell a value that was set from its default.
+    if std::env::var_os("AWS_TIMEOUT").is_none() {
+        builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT);
     }
     CloudStore::s3(builder, bucket.conditional_writes)
 }
 
 fn gcs(bucket: &Bucket, url: &Url) -> object_store::Result<CloudStore> {
     let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
-    let timeout = GoogleConfigKey::Client(ClientConfigKey::Timeout);
-    if builder.get_config_value(&timeout).is_none() {
-        builder = builder.with_config(timeout, REQUEST_TIMEOUT);
+    if std::env::var_os("GOOGLE_TIMEOUT").is_none() {
+        builder = builder.with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT);
     }
     CloudStore::gcs(builder, bucket.conditional_writes)
 }
