@@ -184,7 +184,9 @@ ports = [$(value "$ports" POSTGRES_PORT)]
 
 [worker]
 slots = 16
-demo_steps = true
+
+[kinds."demo.steps"]
+enabled = true
 
 [limits]
 # Load tests are one caller.

@@ -3,7 +3,8 @@
 use crate::catalog::Catalog;
 use crate::error::Violations;
 use crate::select_query;
-use operation::{CsvFormat, ProjectId, SqlDump};
+use kinds::postgres_export::{CsvFormat, SqlDump};
+use operation::ProjectId;
 use runtime::destination::DestinationError;
 
 /// Postgres cuts longer names.

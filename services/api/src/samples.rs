@@ -1,11 +1,12 @@
 //! Operations for the tests beside the code: one that was just created, to be changed where a test cares. And jobs.
 
 use crate::operations::{Operation, StoredTransferJob};
-use operation::transfer::{
+use kinds::storage_transfer::{
     BucketPath, JobStatus, PayloadFormat, StorageTransfer, TransferConditions, TransferJob, TransferNotification,
     TransferOptions, TransferSink, TransferSource,
 };
-use operation::{AttemptNumber, DemoSteps, Kind, RetryPolicy, Spec, State};
+use kinds::demo_steps::DemoSteps;
+use operation::{AttemptNumber, Kind, RetryPolicy, Spec, State};
 use std::collections::BTreeMap;
 use time::macros::datetime;
 

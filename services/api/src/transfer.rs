@@ -7,7 +7,7 @@ use crate::export;
 use crate::fields::Fields;
 use crate::time_text;
 use operation::ProjectId;
-use operation::transfer::{BucketPath, StorageTransfer, TransferConditions, TransferSink, TransferSource};
+use kinds::storage_transfer::{BucketPath, StorageTransfer, TransferConditions, TransferSink, TransferSource};
 use runtime::config::Bucket;
 use runtime::destination::{AllowedDestinations, Destination};
 use std::collections::BTreeSet;
@@ -193,7 +193,7 @@ impl<'a> Judge<'a> {
 
     /// What its parts must be to one another.
     pub fn together(&mut self, transfer: &StorageTransfer, sink_field: &str, delete_field: &str) {
-        use operation::transfer::DeleteOption::{FromSourceAfterTransfer, UniqueInSink};
+        use kinds::storage_transfer::DeleteOption::{FromSourceAfterTransfer, UniqueInSink};
         let from_list = matches!(transfer.source, TransferSource::HttpList(_));
         if from_list && transfer.options.delete == Some(FromSourceAfterTransfer) {
             self.violations.add(delete_field, "does not go with a list of URLs: nothing can be deleted there");

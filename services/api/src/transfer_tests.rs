@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::samples;
-use operation::transfer::{DeleteOption, S3CompatiblePath, TransferOptions};
+use kinds::storage_transfer::{DeleteOption, S3CompatiblePath, TransferOptions};
 use runtime::config::{Config, Folder};
 
 fn catalog() -> Catalog {

@@ -5,6 +5,7 @@ use operation::Kind;
 use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_counter_vec};
 use runtime::retention::Retention;
 use runtime::{clock, failpoint};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use store::{Dropping, Partition, Store, StoreError};
@@ -67,8 +68,10 @@ pub async fn expire(store: Store, retention: Retention, shutdown: CancellationTo
 /// [`StoreError`].
 pub async fn round(store: &Store, retention: &Retention, shutdown: &CancellationToken) -> Result<Round, StoreError> {
     let mut came_to = Round::Done;
+    let registered = store.kinds().await?.into_iter().map(|kind| kind.info.kind);
+    let kinds: BTreeSet<_> = kinds::ALL.iter().map(|info| info.kind.clone()).chain(registered).collect();
     for partition in store.partitions().await? {
-        let Due { drop, kinds } = due(&partition, retention);
+        let Due { drop, kinds } = due(&partition, retention, &kinds);
         if drop {
             match dropping(store, &partition, retention.longest()).await? {
                 Dropping::Dropped => continue,
@@ -80,7 +83,7 @@ pub async fn round(store: &Store, retention: &Retention, shutdown: &Cancellation
             }
         }
         for kind in kinds {
-            let expired = rows(store, &partition, kind, retention.of(kind), shutdown).await?;
+            let expired = rows(store, &partition, &kind, retention.of(&kind), shutdown).await?;
             if expired > 0 {
                 tracing::info!(partition = partition.name, kind = %kind, expired, "old operations taken away");
             }
@@ -94,18 +97,18 @@ pub async fn round(store: &Store, retention: &Retention, shutdown: &Cancellation
 
 /// What there is to do: rows of kinds that are kept shorter than others, and the partition when the longest kept may be
 /// old. A week later something in it keeps it, and its other rows are not kept for that.
-pub fn due(partition: &Partition, retention: &Retention) -> Due {
+pub fn due(partition: &Partition, retention: &Retention, kinds: &BTreeSet<Kind>) -> Due {
     let Some(age) = partition.ended_seconds_ago else {
-        return Due { drop: false, kinds: Kind::ALL.to_vec() };
+        return Due { drop: false, kinds: kinds.iter().cloned().collect() };
     };
     let (longest, week) = (retention.longest(), WEEK.as_secs_f64());
     let stays = age >= longest.as_secs_f64() + week;
     let row_by_row = |kind: &Kind| {
-        let kept = retention.of(*kind);
+        let kept = retention.of(kind);
         // What was created in this week can't have ended before it.
         (stays || kept < longest) && age + week >= kept.as_secs_f64()
     };
-    Due { drop: age >= longest.as_secs_f64(), kinds: Kind::ALL.into_iter().filter(row_by_row).collect() }
+    Due { drop: age >= longest.as_secs_f64(), kinds: kinds.iter().filter(|kind| row_by_row(kind)).cloned().collect() }
 }
 
 async fn dropping(store: &Store, partition: &Partition, kept: Duration) -> Result<Dropping, StoreError> {
@@ -127,7 +130,7 @@ async fn dropping(store: &Store, partition: &Partition, kept: Duration) -> Resul
 async fn rows(
     store: &Store,
     partition: &Partition,
-    kind: Kind,
+    kind: &Kind,
     kept: Duration,
     shutdown: &CancellationToken,
 ) -> Result<u64, StoreError> {
@@ -148,27 +151,32 @@ async fn rows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU32;
 
     const DAY: f64 = 24.0 * 3600.0;
 
-    /// Exports are kept 30 days, steps one.
+    /// Kept a day.
+    const SHORT: Kind = Kind::from_static("acme.reindex");
+    /// Kept 30 days.
+    const LONG: Kind = Kind::from_static("acme.report");
+
     fn check(days_ago: Option<f64>, drop: bool, kinds: &[Kind]) {
-        let retention =
-            Retention { kinds: [(Kind::DemoSteps, std::num::NonZeroU32::MIN)].into(), ..Retention::default() };
+        let retention = Retention { kinds: [(SHORT, NonZeroU32::MIN)].into(), ..Retention::default() };
+        let known = [SHORT, LONG].into();
         let partition = Partition { name: "p".to_owned(), ended_seconds_ago: days_ago.map(|days| days * DAY) };
-        assert_eq!(due(&partition, &retention), Due { drop, kinds: kinds.to_vec() }, "{days_ago:?} days");
+        assert_eq!(due(&partition, &retention, &known), Due { drop, kinds: kinds.to_vec() }, "{days_ago:?} days");
     }
 
     #[test]
     fn a_partition_is_due_by_its_age() {
-        let all = Kind::ALL;
+        let all = [SHORT, LONG];
         check(Some(-14.0), false, &[]);
         check(Some(-6.5), false, &[]);
         // This week: what was created on Monday may be a day old.
-        check(Some(-5.0), false, &[Kind::DemoSteps]);
-        check(Some(29.9), false, &[Kind::DemoSteps]);
-        check(Some(30.0), true, &[Kind::DemoSteps]);
-        check(Some(36.9), true, &[Kind::DemoSteps]);
+        check(Some(-5.0), false, &[SHORT]);
+        check(Some(29.9), false, &[SHORT]);
+        check(Some(30.0), true, &[SHORT]);
+        check(Some(36.9), true, &[SHORT]);
         check(Some(37.0), true, &all);
         // The default partition holds ids of any time.
         check(None, false, &all);

@@ -1,7 +1,8 @@
 //! Runs jobs when their time has come. An instance of a schedule is run once, over any number of keepers: the run names the
 //! revision of the job that it has seen (`run_transfer_job.sql`).
 
-use operation::{Kind, RetryPolicy, Spec};
+use kinds::{Parameters, storage_transfer};
+use operation::RetryPolicy;
 use prometheus::{Histogram, IntCounterVec, register_histogram, register_int_counter_vec};
 use runtime::broker::{Hint, Publisher};
 use runtime::callers::OPERATOR;
@@ -87,7 +88,7 @@ pub async fn round(
         let ran = all(store, &page.jobs, shutdown).await;
         if matches!(ran, Ok(1..) | Err(_)) {
             // After an error some may run all the same.
-            publisher.send(Hint::Work { kind: Kind::StorageTransfer, trace_parent: None });
+            publisher.send(Hint::Work { kind: storage_transfer::KIND, trace_parent: None });
         }
         ran?;
         place = page.next;
@@ -149,7 +150,7 @@ fn run_of(due: &DueTransferJob, instance: OffsetDateTime, next_run_time: Option<
     transfer.job = Some(due.job.name.to_string());
     TransferJobRun {
         id: clock::new_operation_id(),
-        spec: Spec::StorageTransfer(transfer),
+        spec: transfer.to_spec(),
         next_run_time,
         retry: RetryPolicy::default(),
         trace_parent: None,
@@ -166,7 +167,7 @@ fn schedule(instance: OffsetDateTime) -> Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::transfer::Schedule;
+    use kinds::storage_transfer::Schedule;
     use runtime::callers::is_name;
     use store::StoredTransferJob;
     use testkit::{hourly, new_transfer_job};
@@ -231,7 +232,7 @@ mod tests {
     fn a_run_says_which_job_and_which_instance_it_is_of() {
         let due = due("2026-02-02T12:00:00Z", "2026-02-02T12:00:00Z", true, None);
         let run = run_of(&due, due.now, None);
-        let Spec::StorageTransfer(transfer) = run.spec else { panic!("{:?}", run.spec) };
+        let transfer = StorageTransfer::from_spec(&run.spec).expect("a transfer");
         assert_eq!(transfer.job.as_deref(), Some("transferJobs/j"));
         assert_eq!(run.by.request_id, "2026-02-02T12:00:00Z");
     }

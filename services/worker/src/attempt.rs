@@ -3,7 +3,7 @@
 
 use crate::lease_clock::HeldLease;
 use crate::work::Work;
-use operation::{CancelMode, Cleanup, CleanupStatus, EndedBy, Fence, Kind, Progress, Rate, Road};
+use operation::{CancelMode, Cleanup, CleanupStatus, EndedBy, Fence, KindInfo, Progress, Rate, Road};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -88,7 +88,7 @@ pub struct Attempt {
     /// What every write for it carries.
     pub fence: Fence,
     /// What sort of work it is.
-    pub kind: Kind,
+    pub info: KindInfo,
     lease: HeldLease,
     work: Work,
     deadline: Option<Instant>,
@@ -106,10 +106,10 @@ pub struct Attempt {
 
 impl Attempt {
     /// An attempt that starts now, claimed under this lease.
-    pub fn new(fence: Fence, kind: Kind, lease: HeldLease) -> Self {
+    pub fn new(fence: Fence, info: &KindInfo, lease: HeldLease) -> Self {
         Self {
             fence,
-            kind,
+            info: info.clone(),
             lease,
             work: Work::default(),
             deadline: None,
@@ -317,7 +317,7 @@ mod tests {
         let (worker, later) = (WorkerId::from_uuid(Uuid::nil()), Instant::now() + Duration::from_hours(1));
         let clock = LeaseClock::new(worker);
         clock.begin(worker, later);
-        (Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)), clock)
+        (Attempt::new(fence, &kinds::demo_steps::INFO, clock.held_by(worker)), clock)
     }
 
     /// INV-10: a process that was frozen stops at its first look, before its lease's thread has come to say so.

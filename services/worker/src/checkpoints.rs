@@ -2,10 +2,10 @@
 //! cancel, and tells which attempts are fenced. It also watches the executors' declared bounds.
 
 use crate::attempt::{Attempt, Stop};
-use crate::executor;
+use crate::executors::Executors;
 use crate::metrics;
 use crate::registry::Registry;
-use operation::{Kind, OperationId, Road};
+use operation::{KindInfo, OperationId, Road};
 use runtime::broker::{Hint, Publisher};
 use runtime::failpoint;
 use std::collections::HashSet;
@@ -20,7 +20,13 @@ const BATCH: usize = 32;
 
 /// Stores positions until `ended`. The statements are spread over the second: in one burst they would take the processors
 /// and the disk from the cancels that come along with it.
-pub async fn keep_stored(store: Store, registry: Arc<Registry>, publisher: Publisher, ended: CancellationToken) {
+pub async fn keep_stored(
+    store: Store,
+    registry: Arc<Registry>,
+    executors: Arc<Executors>,
+    publisher: Publisher,
+    ended: CancellationToken,
+) {
     let mut warned = HashSet::new();
     let (mut pause, mut after) = (EVERY, None);
     loop {
@@ -30,7 +36,7 @@ pub async fn keep_stored(store: Store, registry: Arc<Registry>, publisher: Publi
         }
         let mut attempts = registry.all();
         if after.is_none() {
-            watch_bounds(&attempts, &mut warned);
+            watch_bounds(&executors, &attempts, &mut warned);
         }
         // The same order as in `finisher.rs`: statements that meet on several rows must not wait for each other.
         attempts.sort_unstable_by_key(|attempt| attempt.fence.id);
@@ -115,7 +121,7 @@ fn not_stored(attempt: &Attempt, position: &Position, error: &StoreError) {
     if now.checkpoint == position.checkpoint {
         now.checkpoint = None;
     }
-    metrics::checkpoint_given_up(attempt.kind);
+    metrics::checkpoint_given_up(&attempt.info.kind);
     tracing::error!(
         operation.id = %attempt.fence.id, attempt = %attempt.fence.attempt, %error, sqlstate = error.sqlstate(),
         "the database refuses a checkpoint: the one before it stands"
@@ -140,10 +146,10 @@ fn stored(registry: &Registry, batch: &[(Arc<Attempt>, Position)], heard: &[Hear
     standing.into_iter().collect()
 }
 
-fn watch_bounds(attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence>) {
-    for kind in Kind::ALL {
-        let bound = executor::safe_point_bound(kind);
-        let late: Vec<_> = attempts.iter().filter(|a| a.kind == kind && a.without_safe_point() > bound).collect();
+fn watch_bounds(executors: &Executors, attempts: &[Arc<Attempt>], warned: &mut HashSet<operation::Fence>) {
+    for KindInfo { kind, safe_point_bound: bound, .. } in executors.all().map(|registered| &registered.info) {
+        let is_late = |attempt: &&Arc<Attempt>| attempt.info.kind == *kind && attempt.without_safe_point() > *bound;
+        let late: Vec<_> = attempts.iter().filter(is_late).collect();
         metrics::overdue(kind, late.len());
         for attempt in late {
             if warned.insert(attempt.fence) {

@@ -70,10 +70,10 @@ impl Claims {
     /// for by itself, when there is reason to.
     pub async fn take(self, shutdown: CancellationToken) {
         let mut reconcile_at = Instant::now() + RECONCILE_EVERY;
-        let mut turns: Vec<_> = self.slots.iter().copied().map(Turn::new).collect();
+        let mut turns: Vec<_> = self.slots.iter().cloned().map(Turn::new).collect();
         while !shutdown.is_cancelled() {
             for turn in turns.iter_mut().filter(|turn| turn.look_at <= Instant::now()) {
-                let left = self.claim(turn.kind, turn.slots, &mut turn.cursor).await.unwrap_or_else(|error| {
+                let left = self.claim(&turn.kind, turn.slots, &mut turn.cursor).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, kind = %turn.kind, "could not claim");
                     // The claim may have been written all the same: then nobody would run it.
                     reconcile_at = Instant::now();
@@ -89,7 +89,7 @@ impl Claims {
     }
 
     /// Fills the free slots of a kind.
-    async fn claim(&self, kind: Kind, slots: u32, cursor: &mut Cursor) -> Result<Left, StoreError> {
+    async fn claim(&self, kind: &Kind, slots: u32, cursor: &mut Cursor) -> Result<Left, StoreError> {
         let free = slots.saturating_sub(self.registry.running(kind)).min(BATCH);
         if free == 0 {
             return Ok(Left::Waiting);

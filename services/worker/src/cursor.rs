@@ -75,7 +75,7 @@ mod tests {
                 nonce: Nonce::from_uuid(Uuid::nil()),
             },
             project: project.parse().unwrap(),
-            kind: Kind::DemoSteps,
+            kind: kinds::demo_steps::KIND,
             spec: Err(String::new()),
             checkpoint: None,
             trace_parent: None,

@@ -8,7 +8,6 @@
 //! same reason.
 
 use crate::attempt::{Attempt, Stop};
-use crate::executor::stop_bound;
 use crate::metrics;
 use crate::registry::Registry;
 use operation::Fence;
@@ -137,10 +136,10 @@ impl Escalation {
 
     /// Drains what can be drained, for what is left of twice the bound.
     fn give_up(&self, stuck: &Attempt) {
-        let bound = stop_bound(stuck.kind);
-        metrics::escalated(stuck.kind, "worker_given_up");
+        let bound = stuck.info.stop_bound;
+        metrics::escalated(&stuck.info.kind, "worker_given_up");
         tracing::error!(
-            operation.id = %stuck.fence.id, attempt = %stuck.fence.attempt, kind = %stuck.kind,
+            operation.id = %stuck.fence.id, attempt = %stuck.fence.attempt, kind = %stuck.info.kind,
             "an aborted attempt does not return: this worker claims no more, drains its other attempts, and ends"
         );
         self.claiming.cancel();
@@ -164,15 +163,15 @@ fn see(attempt: &Attempt) -> Seen {
         stop: attempt.stopping(),
         without_safe_point: attempt.without_safe_point(),
         cut_off: attempt.is_cut_off(),
-        bound: stop_bound(attempt.kind),
+        bound: attempt.info.stop_bound,
     }
 }
 
 fn abort(attempt: &Attempt, seen: &Seen) {
     let (last_safe_point, since) = attempt.last_safe_point();
-    metrics::escalated(attempt.kind, "task_aborted");
+    metrics::escalated(&attempt.info.kind, "task_aborted");
     tracing::error!(
-        operation.id = %attempt.fence.id, attempt = %attempt.fence.attempt, kind = %attempt.kind,
+        operation.id = %attempt.fence.id, attempt = %attempt.fence.attempt, kind = %attempt.info.kind,
         stop = ?seen.stop, bound = ?seen.bound, last_safe_point, ?since,
         "the attempt does not stop within its bound: aborting it"
     );

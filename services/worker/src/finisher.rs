@@ -155,7 +155,7 @@ async fn write_alone(lane: &Lane, ends: &mut Ends) {
 
 /// The database will not take it, however often it is asked.
 fn refused(mut pending: Pending, error: &StoreError) -> Option<Pending> {
-    let (fence, kind) = (pending.attempt.fence, pending.attempt.kind);
+    let (fence, kind) = (pending.attempt.fence, &pending.attempt.info.kind);
     pending.refused += 1;
     match unwritable::after(pending.refused, pending.form, error.refuses_a_value()) {
         Next::Again => Some(pending),
@@ -202,7 +202,7 @@ fn report(pending: &Pending, settled: Option<&Settled>) {
     tracing::info!(operation.id = %fence.id, attempt = %fence.attempt, state = %settled.state, "attempt ended");
     if let Some(latency) = settled.cancel_latency {
         let delivery = settled.delivery_latency.as_ref().map(|(latency, road)| (*latency, road.as_str()));
-        metrics::cancelled(pending.attempt.kind, latency, delivery);
+        metrics::cancelled(&pending.attempt.info.kind, latency, delivery);
     }
 }
 

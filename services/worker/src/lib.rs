@@ -5,17 +5,21 @@
 //! does not stop in time.
 
 pub mod attempt;
+mod builder;
 mod cancel_listener;
 mod checkpoints;
 mod claims;
 mod cursor;
 mod escalation;
 pub mod executor;
+pub mod executors;
 mod finisher;
+mod kind_registration;
 mod lease;
 pub mod lease_clock;
 mod metrics;
 mod patience;
+mod process;
 mod registry;
 mod runner;
 pub mod safepoint;
@@ -24,5 +28,6 @@ mod unwritable;
 pub mod work;
 mod worker;
 
+pub use builder::Builder;
 pub use settings::Settings;
 pub use worker::{End, GAVE_UP, StartError, Worker};

@@ -1,38 +1,8 @@
-//! The worker's process.
+//! The worker of the kinds that come with the product.
 
-use anyhow::Context;
-use clap::Parser;
-use runtime::config::Config;
-use runtime::{lifecycle, telemetry};
 use std::process::ExitCode;
-use std::time::Duration;
-use worker::{End, GAVE_UP, Settings, Worker};
-
-/// How long the rest of the shutdown gets after the drain.
-const ENDS_WITHIN: Duration = Duration::from_secs(5);
-/// How long the process waits for threads that are still busy.
-const THREADS_END_WITHIN: Duration = Duration::from_secs(1);
+use worker::Worker;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let settings = Settings::parse();
-    let _telemetry = telemetry::init("safepoint-worker", &settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let end = runtime.block_on(run(&settings));
-    // A thread that does not return holds up the end of a runtime that is dropped.
-    runtime.shutdown_timeout(THREADS_END_WITHIN);
-    Ok(match end? {
-        End::InOrder => ExitCode::SUCCESS,
-        End::GaveUp => ExitCode::from(GAVE_UP),
-    })
-}
-
-async fn run(settings: &Settings) -> anyhow::Result<End> {
-    let config = Config::load(&settings.config, |name| std::env::var(name).ok())
-        .context("the worker needs its configuration (--config or SAFEPOINT_CONFIG)")?;
-    let shutdown = lifecycle::shutdown_signal(Duration::from_secs(config.worker.drain_seconds) + ENDS_WITHIN)?;
-    let worker = Worker::start(settings, config, shutdown).await?;
-    tracing::info!("the worker runs");
-    let end = worker.run().await;
-    tracing::info!(?end, "the worker has ended");
-    Ok(end)
+    Worker::builder().built_in_kinds().run()
 }

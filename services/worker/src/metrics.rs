@@ -108,27 +108,27 @@ static WAITED: LazyLock<Histogram> = LazyLock::new(|| {
 });
 
 /// A safe point was reached, so long after the one before.
-pub fn safe_point_gap(kind: Kind, gap: Duration) {
+pub fn safe_point_gap(kind: &Kind, gap: Duration) {
     GAP.with_label_values(&[kind.as_str()]).observe(gap.as_secs_f64());
 }
 
 /// So many attempts are past their executor's bound now.
-pub fn overdue(kind: Kind, attempts: usize) {
+pub fn overdue(kind: &Kind, attempts: usize) {
     OVERDUE.with_label_values(&[kind.as_str()]).set(i64::try_from(attempts).unwrap_or(i64::MAX));
 }
 
 /// How long an attempt of a kind may take to stop.
-pub fn stop_bound(kind: Kind, bound: Duration) {
+pub fn stop_bound(kind: &Kind, bound: Duration) {
     STOP_BOUND.with_label_values(&[kind.as_str()]).set(bound.as_secs_f64());
 }
 
 /// An attempt did not stop in time.
-pub fn escalated(kind: Kind, step: &str) {
+pub fn escalated(kind: &Kind, step: &str) {
     ESCALATED.with_label_values(&[kind.as_str(), step]).inc();
 }
 
 /// An attempt began.
-pub fn began(kind: Kind, first_after: Option<Duration>) {
+pub fn began(kind: &Kind, first_after: Option<Duration>) {
     RUNNING.with_label_values(&[kind.as_str()]).inc();
     if let Some(waited) = first_after {
         WAITED.observe(waited.as_secs_f64());
@@ -136,13 +136,13 @@ pub fn began(kind: Kind, first_after: Option<Duration>) {
 }
 
 /// An attempt ended.
-pub fn ended(kind: Kind, ending: &str) {
+pub fn ended(kind: &Kind, ending: &str) {
     RUNNING.with_label_values(&[kind.as_str()]).dec();
     ATTEMPTS.with_label_values(&[kind.as_str(), ending]).inc();
 }
 
 /// A cancel was confirmed.
-pub fn cancelled(kind: Kind, latency: Duration, delivery: Option<(Duration, &str)>) {
+pub fn cancelled(kind: &Kind, latency: Duration, delivery: Option<(Duration, &str)>) {
     CANCELLED.with_label_values(&[kind.as_str()]).observe(latency.as_secs_f64());
     if let Some((latency, road)) = delivery {
         DELIVERED.with_label_values(&[road]).observe(latency.as_secs_f64());
@@ -150,11 +150,11 @@ pub fn cancelled(kind: Kind, latency: Duration, delivery: Option<(Duration, &str
 }
 
 /// The database refused an end for good; what was written instead.
-pub fn end_given_up(kind: Kind, form: &str) {
+pub fn end_given_up(kind: &Kind, form: &str) {
     ENDS_GIVEN_UP.with_label_values(&[kind.as_str(), form]).inc();
 }
 
 /// The database refused a checkpoint for good.
-pub fn checkpoint_given_up(kind: Kind) {
+pub fn checkpoint_given_up(kind: &Kind) {
     CHECKPOINTS_GIVEN_UP.with_label_values(&[kind.as_str()]).inc();
 }

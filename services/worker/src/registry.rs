@@ -37,8 +37,8 @@ impl Registry {
     }
 
     /// How many attempts of a kind run.
-    pub fn running(&self, kind: Kind) -> u32 {
-        let running = self.lock().values().filter(|attempt| attempt.kind == kind).count();
+    pub fn running(&self, kind: &Kind) -> u32 {
+        let running = self.lock().values().filter(|attempt| attempt.info.kind == *kind).count();
         u32::try_from(running).unwrap_or(u32::MAX)
     }
 
@@ -99,7 +99,7 @@ mod tests {
         let clock = LeaseClock::new(worker);
         let begin = |number| {
             let fence = Fence { id, attempt: AttemptNumber(number), nonce: Nonce::from_uuid(Uuid::nil()) };
-            Arc::new(Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)))
+            Arc::new(Attempt::new(fence, &kinds::demo_steps::INFO, clock.held_by(worker)))
         };
         let (former, later) = (begin(1), begin(2));
         let registry = Registry::default();
@@ -118,7 +118,7 @@ mod tests {
         let worker = WorkerId::from_uuid(Uuid::nil());
         let clock = LeaseClock::new(worker);
         clock.begin(worker, Instant::now() + Duration::from_hours(1));
-        let attempt = Arc::new(Attempt::new(fence, Kind::DemoSteps, clock.held_by(worker)));
+        let attempt = Arc::new(Attempt::new(fence, &kinds::demo_steps::INFO, clock.held_by(worker)));
         let registry = Registry::default();
         registry.insert(attempt.clone());
         registry.deliver(

@@ -1,7 +1,7 @@
 //! Runs one attempt from its claim to its written end. Here alone a stop or a failure becomes an ending.
 
 use crate::attempt::{Attempt, Stop};
-use crate::executor::{self, Executors};
+use crate::executors::{Executors, Registered};
 use crate::finisher::Finisher;
 use crate::lease_clock::LeaseClock;
 use crate::metrics;
@@ -11,9 +11,13 @@ use operation::{Code, Failure, RetryPolicy, WorkerId};
 use runtime::{clock, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Claimed, Ending, Store};
 use tokio::task::JoinError;
 use tracing::Instrument;
+
+/// How long an operation waits whose parameters this worker can't read. A newer worker may take it then.
+const UNREADABLE_WAITS: Duration = Duration::from_secs(10);
 
 /// What every attempt needs. Cheap to clone.
 #[derive(Clone)]
@@ -26,21 +30,26 @@ pub struct Runner {
     pub lease_clock: LeaseClock,
     /// Writes ends.
     pub finisher: Finisher,
-    /// What the executors work on.
+    /// What runs which kind.
     pub executors: Arc<Executors>,
 }
 
 impl Runner {
     /// Starts an attempt that was claimed under this identity. It is in the registry when this returns.
     pub fn start(&self, claimed: Claimed, worker: WorkerId) {
-        let attempt = Attempt::new(claimed.fence, claimed.kind, self.lease_clock.held_by(worker));
+        let Some(executor) = self.executors.get(&claimed.kind).cloned() else {
+            // Only known kinds are claimed. As with a claim whose answer was lost, it is given back.
+            tracing::error!(operation.id = %claimed.fence.id, kind = %claimed.kind, "claimed what nothing here runs");
+            return;
+        };
+        let attempt = Attempt::new(claimed.fence, &executor.info, self.lease_clock.held_by(worker));
         let attempt = Arc::new(attempt.with_deadline(claimed.deadline_in));
         self.registry.insert(attempt.clone());
         if !attempt.lease_stands() {
             // The claim's answer came after the lease was lost, and with it the order to stop all attempts.
             attempt.stop(Stop::LeaseLost);
         }
-        metrics::began(claimed.kind, (claimed.failures == 0).then_some(claimed.waited));
+        metrics::began(&claimed.kind, (claimed.failures == 0).then_some(claimed.waited));
         let span = tracing::info_span!(
             "attempt",
             operation.id = %claimed.fence.id, attempt = %claimed.fence.attempt,
@@ -48,16 +57,16 @@ impl Runner {
         );
         telemetry::link(&span, claimed.trace_parent.as_deref());
         let runner = self.clone();
-        tokio::spawn(async move { runner.run(attempt, claimed).await }.instrument(span));
+        tokio::spawn(async move { runner.run(attempt, executor, claimed).await }.instrument(span));
     }
 
-    async fn run(self, attempt: Arc<Attempt>, claimed: Claimed) {
+    async fn run(self, attempt: Arc<Attempt>, executor: Registered, claimed: Claimed) {
         tracing::info!("attempt began");
         let (failures, retry) = (claimed.failures, claimed.retry);
-        let ended = self.execute(attempt.clone(), claimed).await;
+        let ended = self.execute(attempt.clone(), executor, claimed).await;
         attempt.note_executor_ended();
         let ending = ending(ended, retry, failures, clock::jitter());
-        metrics::ended(attempt.kind, name(ending.as_ref()));
+        metrics::ended(&attempt.info.kind, name(ending.as_ref()));
         if let Some(ending) = ending {
             self.finisher.write(attempt.clone(), ending).await;
         } else {
@@ -67,18 +76,15 @@ impl Runner {
         self.registry.remove(&attempt);
     }
 
-    async fn execute(&self, attempt: Arc<Attempt>, claimed: Claimed) -> Result<Value, Ended> {
-        let spec = claimed.spec.map_err(|error| {
-            tracing::error!(error, "the spec cannot be read");
-            Failure {
-                code: Code::Internal,
-                message: "This version of the worker cannot read the operation's parameters.".to_owned(),
-                retryable: true,
-            }
-        })?;
-        let safepoint = Safepoint::new(attempt.clone(), self.store.clone(), claimed.checkpoint);
-        let executors = self.executors.clone();
-        let work = async move { executor::run(&executors, &claimed.project, &spec, &safepoint).await };
+    async fn execute(
+        &self,
+        attempt: Arc<Attempt>,
+        executor: Registered,
+        claimed: Claimed,
+    ) -> Result<Value, Ended> {
+        let spec = claimed.spec.map_err(Ended::UnreadableSpec)?;
+        let safepoint = Safepoint::new(attempt.clone(), claimed.project, self.store.clone(), claimed.checkpoint);
+        let work = async move { executor.run(&spec, &safepoint).await };
         // A task of its own: a panic ends the attempt, not the worker, and so does an abort.
         let ended = attempt.work().spawn(work.in_current_span()).await;
         let broken = ended.as_ref().err();
@@ -127,6 +133,10 @@ fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter
         Err(Ended::Stop(Stop::Pause)) => Ending::Paused,
         Err(Ended::Stop(Stop::Drain)) => Ending::Released,
         Err(Ended::Stop(Stop::LeaseLost)) => return None,
+        Err(Ended::UnreadableSpec(error)) => {
+            tracing::warn!(error, "this worker cannot read the operation's parameters: a newer version may have written them");
+            Ending::Unreadable { delay: UNREADABLE_WAITS.mul_f64(0.5 + jitter) }
+        }
         Err(Ended::Failure(failure)) => {
             tracing::warn!(code = failure.code.name(), retryable = failure.retryable, reason = %failure, "attempt failed");
             // JSON and text columns hold no NUL.
@@ -144,6 +154,7 @@ fn name(ending: Option<&Ending>) -> &'static str {
         Some(Ending::DeadlineExceeded) => "deadline exceeded",
         Some(Ending::Paused) => "paused",
         Some(Ending::Released) => "released",
+        Some(Ending::Unreadable { .. }) => "unreadable",
         None => "fenced",
     }
 }

@@ -5,7 +5,7 @@ use crate::lease_clock::HeldLease;
 use crate::metrics;
 use crate::patience::Patience;
 use crate::work::Work;
-use operation::{CancelMode, Cleanup, Failure, Fence, Progress, Road};
+use operation::{CancelMode, Cleanup, Failure, Fence, Progress, ProjectId, Road};
 use runtime::failpoint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ pub enum Ended {
     Stop(Stop),
     /// Failed.
     Failure(Failure),
+    /// The parameters are not such as this worker's version knows. No failure: a newer worker may read them.
+    UnreadableSpec(String),
 }
 
 impl From<Stop> for Ended {
@@ -51,14 +53,20 @@ impl From<std::io::Error> for Ended {
 #[derive(Debug)]
 pub struct Safepoint {
     attempt: Arc<Attempt>,
+    project: ProjectId,
     store: Store,
     resumed_from: Option<Value>,
 }
 
 impl Safepoint {
     /// A hold on an attempt that resumes from a stored checkpoint, where there is one.
-    pub fn new(attempt: Arc<Attempt>, store: Store, resumed_from: Option<Value>) -> Self {
-        Self { attempt, store, resumed_from }
+    pub fn new(attempt: Arc<Attempt>, project: ProjectId, store: Store, resumed_from: Option<Value>) -> Self {
+        Self { attempt, project, store, resumed_from }
+    }
+
+    /// Whose the operation is. Whatever is used for it must be this project's.
+    pub fn project(&self) -> &ProjectId {
+        &self.project
     }
 
     /// The operation, the attempt's number and nonce: for names of temporary outputs.
@@ -100,7 +108,7 @@ impl Safepoint {
     /// # Errors
     /// [`Stop`]: unwind now, leaving no output behind.
     pub fn reach(&self, name: &'static str, progress: Progress) -> Result<(), Stop> {
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
+        metrics::safe_point_gap(&self.attempt.info.kind, self.attempt.passed_safe_point(name));
         {
             let mut position = self.attempt.position();
             position.progress = progress;
@@ -224,7 +232,7 @@ impl Safepoint {
     /// [`Ended`]: publish nothing.
     pub async fn commit_point(&self) -> Result<(), Ended> {
         let name = "commit point";
-        metrics::safe_point_gap(self.attempt.kind, self.attempt.passed_safe_point(name));
+        metrics::safe_point_gap(&self.attempt.info.kind, self.attempt.passed_safe_point(name));
         self.go_on(name)?;
         let mut patience = Patience::new();
         let answer = loop {

@@ -66,7 +66,11 @@ pub fn reduced(ending: &Ending) -> Ending {
             let message = "The attempt failed, and its message could not be stored.".to_owned();
             failed(Failure { message, ..failure.clone() }, *delay)
         }
-        Ending::Cancelled | Ending::DeadlineExceeded | Ending::Paused | Ending::Released => ending.clone(),
+        Ending::Cancelled
+        | Ending::DeadlineExceeded
+        | Ending::Paused
+        | Ending::Released
+        | Ending::Unreadable { .. } => ending.clone(),
     }
 }
 

@@ -5,15 +5,16 @@ use crate::attempt::Stop;
 use crate::checkpoints;
 use crate::claims::Claims;
 use crate::escalation::Escalation;
-use crate::executor::cancel_operations::Desk;
-use crate::executor::{self, Executors, postgres_export};
+use crate::builder::{Builder, Chosen};
+use crate::executor::{Services, postgres_export};
+use crate::executors::Executors;
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
-use crate::{Settings, cancel_listener, metrics};
-use operation::{InvalidLease, Kind};
+use crate::{Settings, cancel_listener, kind_registration, metrics};
+use operation::{InvalidLease, Kind, KindInfo};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};
 use runtime::clock;
@@ -81,11 +82,18 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker to be put together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
     /// Starts all its parts. Database and broker need not be there yet.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub async fn start(settings: &Settings, config: Config, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        chosen: Chosen,
+        settings: &Settings,
+        config: Config,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
         for cluster in &config.clusters {
             postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
         }
@@ -97,18 +105,32 @@ impl Worker {
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
         let lease_clock = LeaseClock::new(*identity.borrow());
-        let slots = slots(settings, &config);
         let broker = BrokerSettings {
             url: settings.broker_url.clone(),
             authorities: settings.broker_ca.clone(),
             namespace: settings.broker_namespace.clone(),
             process: "worker",
         };
-        let kinds = slots.iter().map(|(kind, _)| *kind).collect();
         let publisher = Publisher::start(broker.clone(), ended.clone())?;
+        let services = Services {
+            secret_keys: settings.secret_keys.expose().parse()?,
+            store: work.clone(),
+            publisher: publisher.clone(),
+            config: config.clone(),
+        };
+        let executors = Arc::new(chosen.executors(Arc::new(services)));
+        let slots = slots(settings, &config, &executors);
+        let kinds = slots.iter().map(|(kind, _)| kind.clone()).collect();
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
         tokio::spawn(cancel_listener::listen(listener.controls, control, identity.subscribe(), registry.clone()));
-        tokio::spawn(checkpoints::keep_stored(work.clone(), registry.clone(), publisher.clone(), ended.clone()));
+        tokio::spawn(kind_registration::register(work.clone(), executors.clone(), ended.clone()));
+        tokio::spawn(checkpoints::keep_stored(
+            work.clone(),
+            registry.clone(),
+            executors.clone(),
+            publisher.clone(),
+            ended.clone(),
+        ));
         let lease_thread = Heartbeats::new("lease threads", 1);
         if let Some(address) = settings.admin_listen {
             let probe = WorkerProbe { store: work.clone(), broker_up: listener.up.clone() };
@@ -129,11 +151,7 @@ impl Worker {
             registry: registry.clone(),
             lease_clock,
             finisher: Finisher::start(ends, publisher.clone()),
-            executors: Arc::new(Executors::new(
-                config,
-                settings.secret_keys.expose().parse()?,
-                Desk { store: work.clone(), publisher: publisher.clone() },
-            )),
+            executors: executors.clone(),
         };
         let claims = Claims {
             store: work,
@@ -145,7 +163,7 @@ impl Worker {
             publisher,
         };
         let (claiming, gave_up) = (shutdown.child_token(), CancellationToken::new());
-        watch_stops(&registry, &claiming, &gave_up, &ended)?;
+        watch_stops(&registry, &executors, &claiming, &gave_up, &ended)?;
         let lease = lease.start(lease_thread)?;
         let claims = tokio::spawn(claims.take(claiming));
         Ok(Self { registry, drain, shutdown, gave_up, ended, claims, lease })
@@ -201,12 +219,13 @@ impl Worker {
 /// Starts the thread that ends what does not stop.
 fn watch_stops(
     registry: &Arc<Registry>,
+    executors: &Executors,
     claiming: &CancellationToken,
     gave_up: &CancellationToken,
     ended: &CancellationToken,
 ) -> std::io::Result<()> {
-    for kind in Kind::ALL {
-        metrics::stop_bound(kind, executor::stop_bound(kind));
+    for KindInfo { kind, stop_bound, .. } in executors.all().map(|registered| &registered.info) {
+        metrics::stop_bound(kind, *stop_bound);
     }
     let escalation = Escalation {
         registry: registry.clone(),
@@ -217,16 +236,9 @@ fn watch_stops(
     escalation.start().map(drop)
 }
 
-fn slots(settings: &Settings, config: &Config) -> Vec<(Kind, u32)> {
+fn slots(settings: &Settings, config: &Config, executors: &Executors) -> Vec<(Kind, u32)> {
     let slots = settings.slots.unwrap_or(config.worker.slots);
-    Kind::ALL
-        .into_iter()
-        .filter(|kind| match kind {
-            Kind::PostgresExport | Kind::StorageTransfer | Kind::CancelOperations => true,
-            Kind::DemoSteps => config.worker.demo_steps,
-        })
-        .map(|kind| (kind, slots))
-        .collect()
+    executors.all().map(|registered| (registered.info.kind.clone(), slots)).collect()
 }
 
 struct WorkerProbe {

@@ -13,6 +13,12 @@ pub struct InvalidId {
     expected: &'static str,
 }
 
+impl InvalidId {
+    pub(crate) fn new(value: &str, expected: &'static str) -> Self {
+        Self { value: value.chars().take(120).collect(), expected }
+    }
+}
+
 /// A project: the tenant. Nothing of one project is visible to another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -35,10 +41,7 @@ impl FromStr for ProjectId {
         if valid {
             Ok(Self(value.to_owned()))
         } else {
-            Err(InvalidId {
-                value: value.chars().take(120).collect(),
-                expected: "a project id: 1 to 100 letters, digits or -_.:",
-            })
+            Err(InvalidId::new(value, "a project id: 1 to 100 letters, digits or -_.:"))
         }
     }
 }
@@ -84,10 +87,7 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(value: &str) -> Result<Self, InvalidId> {
-                Uuid::parse_str(value).map(Self).map_err(|_| InvalidId {
-                    value: value.chars().take(120).collect(),
-                    expected: $expected,
-                })
+                Uuid::parse_str(value).map(Self).map_err(|_| InvalidId::new(value, $expected))
             }
         }
 
@@ -136,52 +136,4 @@ pub struct Fence {
     pub attempt: AttemptNumber,
     /// The attempt's random nonce.
     pub nonce: Nonce,
-}
-
-/// What sort of work an operation is; decides which executor runs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Kind {
-    /// Rows or a dump of a Postgres database into a bucket.
-    #[serde(rename = "postgres.export")]
-    PostgresExport,
-    /// Objects from one place to another.
-    #[serde(rename = "storage.transfer")]
-    StorageTransfer,
-    /// N steps of M milliseconds that do nothing: for tests, benchmarks and authors of executors.
-    #[serde(rename = "demo.steps")]
-    DemoSteps,
-    /// A cancel of many operations.
-    #[serde(rename = "operations.cancel")]
-    CancelOperations,
-}
-
-impl Kind {
-    /// All kinds there are.
-    pub const ALL: [Self; 4] = [Self::PostgresExport, Self::StorageTransfer, Self::DemoSteps, Self::CancelOperations];
-
-    /// The name in rows, messages, metrics and the native API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PostgresExport => "postgres.export",
-            Self::StorageTransfer => "storage.transfer",
-            Self::DemoSteps => "demo.steps",
-            Self::CancelOperations => "operations.cancel",
-        }
-    }
-}
-
-impl FromStr for Kind {
-    type Err = InvalidId;
-    fn from_str(value: &str) -> Result<Self, InvalidId> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == value).ok_or_else(|| InvalidId {
-            value: value.chars().take(120).collect(),
-            expected: "a kind of operation: postgres.export, storage.transfer, demo.steps or operations.cancel",
-        })
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

@@ -5,6 +5,7 @@
 
 mod failure;
 mod id;
+mod kind;
 mod lease;
 mod list_filter;
 mod progress;
@@ -13,17 +14,17 @@ mod retry;
 mod sealed;
 mod spec;
 mod state;
-pub mod transfer;
 mod transition;
 
 pub use failure::{Code, Failure};
-pub use id::{AttemptNumber, Fence, InvalidId, Kind, Nonce, OperationId, ProjectId, WorkerId};
+pub use id::{AttemptNumber, Fence, InvalidId, Nonce, OperationId, ProjectId, WorkerId};
+pub use kind::{Kind, KindInfo};
 pub use lease::{InvalidLease, LeaseTerms};
 pub use list_filter::ListFilter;
 pub use progress::{Progress, Rate};
 pub use receipt::{CancelMode, Cleanup, CleanupStatus, EndedBy, Road};
 pub use retry::RetryPolicy;
 pub use sealed::Sealed;
-pub use spec::{CancelOperations, CsvFormat, DemoSteps, ExportFormat, PostgresExport, PostgresServer, Spec, SqlDump};
+pub use spec::Spec;
 pub use state::State;
 pub use transition::{Event, Next, Notice, Outcome, Refused, Snapshot, transition};

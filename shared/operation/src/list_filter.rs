@@ -33,6 +33,9 @@ pub struct ListFilter {
     /// Only these kinds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<Kind>,
+    /// None of these kinds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded_kinds: Vec<Kind>,
     /// Only these states.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<State>,

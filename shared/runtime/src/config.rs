@@ -2,15 +2,16 @@
 
 use crate::callers::{InvalidIssuer, Issuer, Token, is_name};
 use crate::destination::AllowedDestinations;
+use crate::kind_settings::KindsConfig;
 use crate::limits::Limits;
 use crate::retention::Retention;
+use crate::worker_config::WorkerConfig;
 use ipnet::IpNet;
-use operation::{InvalidLease, LeaseTerms, ProjectId};
+use operation::{InvalidLease, Kind, ProjectId};
 use serde::Deserialize;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
 /// A text that must not be seen: it has no `Display`, its `Debug` is a placeholder, and it can't be serialized.
 #[derive(Clone, Deserialize)]
@@ -146,6 +147,9 @@ pub struct Config {
     /// How a worker works.
     #[serde(default)]
     pub worker: WorkerConfig,
+    /// Which kinds of operations there are, and for whom.
+    #[serde(default)]
+    pub kinds: KindsConfig,
     /// How long operations are kept.
     #[serde(default)]
     pub retention: Retention,
@@ -271,50 +275,6 @@ pub struct Folder {
     pub projects: Vec<ProjectId>,
 }
 
-/// How a worker works.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WorkerConfig {
-    /// How many operations of one kind run at a time.
-    pub slots: u32,
-    /// Seconds between two renewals of the lease.
-    pub renew_every_seconds: f64,
-    /// Seconds after which a silent worker is given up.
-    pub lease_ttl_seconds: f64,
-    /// Seconds that running operations get to reach a safe point after SIGTERM.
-    pub drain_seconds: u64,
-    /// Whether the kind `demo.steps` may be created and run. Off in production.
-    pub demo_steps: bool,
-    /// How many bytes a second one transfer copies at most; as many as it can if absent.
-    pub transfer_bytes_per_second: Option<u64>,
-}
-
-impl Default for WorkerConfig {
-    fn default() -> Self {
-        Self {
-            slots: 16,
-            renew_every_seconds: 2.0,
-            lease_ttl_seconds: 10.0,
-            drain_seconds: 25,
-            demo_steps: false,
-            transfer_bytes_per_second: None,
-        }
-    }
-}
-
-impl WorkerConfig {
-    /// The terms of the lease.
-    ///
-    /// # Errors
-    /// A lease too short for its renewals.
-    pub fn lease_terms(&self) -> Result<LeaseTerms, InvalidLease> {
-        LeaseTerms::new(
-            Duration::from_secs_f64(self.renew_every_seconds.clamp(0.0, 3600.0)),
-            Duration::from_secs_f64(self.lease_ttl_seconds.clamp(0.0, 3600.0)),
-        )
-    }
-}
-
 const fn postgres_port() -> u16 {
     5432
 }
@@ -354,8 +314,11 @@ impl Config {
     pub fn load_without_passwords(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text)
+        let mut config: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        if config.worker.demo_steps {
+            config.kinds.enable(Kind::from_static("demo.steps"));
+        }
         for token in &config.tokens {
             if token.sha256.len() != 64 || !token.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(ConfigError::TokenHash { name: token.name.clone() });

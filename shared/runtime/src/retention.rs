@@ -32,8 +32,8 @@ impl Default for Retention {
 
 impl Retention {
     /// How long operations of a kind are kept.
-    pub fn of(&self, kind: Kind) -> Duration {
-        DAY * self.kinds.get(&kind).unwrap_or(&self.default_days).get()
+    pub fn of(&self, kind: &Kind) -> Duration {
+        DAY * self.kinds.get(kind).unwrap_or(&self.default_days).get()
     }
 
     /// How long an entry of the audit log is kept.
@@ -41,9 +41,9 @@ impl Retention {
         DAY * self.audit_log_days.get()
     }
 
-    /// How long the longest kept are kept; also those of kinds that this version does not know.
+    /// How long the longest kept are kept.
     pub fn longest(&self) -> Duration {
-        Kind::ALL.into_iter().map(|kind| self.of(kind)).fold(DAY * self.default_days.get(), Duration::max)
+        self.kinds.keys().map(|kind| self.of(kind)).fold(DAY * self.default_days.get(), Duration::max)
     }
 }
 
@@ -54,22 +54,23 @@ mod tests {
     fn days(text: &str) -> Option<(u64, u64, u64)> {
         let retention: Retention = toml::from_str(text).ok()?;
         let days = |kept: Duration| kept.as_secs() / DAY.as_secs();
-        Some((days(retention.of(Kind::DemoSteps)), days(retention.of(Kind::PostgresExport)), days(retention.longest())))
+        let of = |kind| days(retention.of(&Kind::from_static(kind)));
+        Some((of("acme.reindex"), of("acme.export"), days(retention.longest())))
     }
 
     #[test]
     fn a_kind_has_its_own_time_or_the_default() {
         assert_eq!(days(""), Some((30, 30, 30)));
         assert_eq!(days("default_days = 7"), Some((7, 7, 7)));
-        assert_eq!(days("[kinds]\n\"demo.steps\" = 1"), Some((1, 30, 30)));
-        assert_eq!(days("default_days = 7\n[kinds]\n\"postgres.export\" = 90"), Some((7, 90, 90)));
-        // A kind of a newer version has the default.
-        assert_eq!(days("[kinds]\n\"demo.steps\" = 1\n\"postgres.export\" = 2"), Some((1, 2, 30)));
+        assert_eq!(days("[kinds]\n\"acme.reindex\" = 1"), Some((1, 30, 30)));
+        assert_eq!(days("default_days = 7\n[kinds]\n\"acme.export\" = 90"), Some((7, 90, 90)));
+        // Other kinds have the default.
+        assert_eq!(days("[kinds]\n\"acme.reindex\" = 1\n\"acme.export\" = 2"), Some((1, 2, 30)));
     }
 
     #[test]
     fn what_would_keep_nothing_or_names_no_kind_is_refused() {
-        for wrong in ["default_days = 0", "default_days = -1", "days = 1", "[kinds]\n\"demo.stepz\" = 1"] {
+        for wrong in ["default_days = 0", "default_days = -1", "days = 1", "[kinds]\n\"reindex\" = 1"] {
             assert_eq!(days(wrong), None, "{wrong}");
         }
     }

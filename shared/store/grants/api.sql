@@ -9,6 +9,6 @@ GRANT SELECT, INSERT ON operation_labels, create_requests, audit_log TO {role};
 GRANT INSERT ON operation_secrets TO {role};
 -- Its triggers write the moves.
 GRANT SELECT, INSERT ON operation_moves TO {role};
-GRANT SELECT ON operation_counts, workers, projects, tokens, tokens_version TO {role};
+GRANT SELECT ON operation_counts, workers, kinds, projects, tokens, tokens_version TO {role};
 -- Jobs, which it also runs.
 GRANT SELECT, INSERT, UPDATE ON transfer_jobs TO {role};

@@ -7,6 +7,7 @@ GRANT SELECT, DELETE, UPDATE (
 GRANT INSERT ON operations, audit_log TO {role};
 GRANT SELECT, DELETE, UPDATE (latest_operation, next_run_time, update_time, revision) ON transfer_jobs TO {role};
 GRANT SELECT, UPDATE, DELETE ON workers TO {role};
+GRANT SELECT ON kinds TO {role};
 GRANT SELECT, INSERT, DELETE ON operation_moves TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON operation_counts TO {role};
 GRANT SELECT, UPDATE, DELETE ON operation_labels, create_requests TO {role};

@@ -1,4 +1,7 @@
-WITH RECURSIVE waiting (project_id, n) AS (
+WITH RECURSIVE uncounted AS MATERIALIZED (
+    -- The kinds that count against no limit.
+    SELECT ARRAY(SELECT name FROM kinds WHERE NOT counts_against_quotas) AS names
+), waiting (project_id, n) AS (
     -- The projects with pending work, one index probe each, at most 100 from the cursor on.
     (SELECT project_id, 1 FROM operations
      WHERE state = 'PENDING' AND kind = $2 AND project_id >= $5
@@ -12,7 +15,7 @@ WITH RECURSIVE waiting (project_id, n) AS (
     -- The projects with a limit on what runs. No two claims count what runs of one of them at once: who comes second
     -- passes it over, and so does who comes after a claim that its own snapshot does not show (`claims`).
     SELECT p.project_id, p.claims FROM waiting w JOIN projects p ON p.project_id = w.project_id
-    WHERE p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
+    WHERE p.running_limit IS NOT NULL AND $2 <> ALL ((SELECT names FROM uncounted)::text[])
     FOR UPDATE OF p SKIP LOCKED
 ), candidates AS MATERIALIZED (
     SELECT c.id, c.priority, w.project_id,
@@ -20,9 +23,10 @@ WITH RECURSIVE waiting (project_id, n) AS (
            c.place + r.running AS turn
     FROM waiting w
     CROSS JOIN LATERAL (
-        -- Once for each project. Cancels of many are not counted, nor limited.
+        -- Once for each project.
         SELECT count(*) AS running FROM operations o
-        WHERE o.worker_id IS NOT NULL AND o.project_id = w.project_id AND o.kind <> 'operations.cancel'
+        WHERE o.worker_id IS NOT NULL AND o.project_id = w.project_id
+          AND o.kind <> ALL ((SELECT names FROM uncounted)::text[])
     ) r
     CROSS JOIN LATERAL (
         SELECT o.id, o.priority, row_number() OVER (ORDER BY o.priority DESC, o.id) AS place
@@ -41,7 +45,8 @@ WITH RECURSIVE waiting (project_id, n) AS (
            CASE WHEN p.project_id IS NULL THEN 'nothing' WHEN h.project_id IS NULL THEN 'claim'
                 WHEN c.turn <= p.running_limit THEN 'nothing' ELSE 'end' END AS waits_for
     FROM candidates c
-    LEFT JOIN projects p ON p.project_id = c.project_id AND p.running_limit IS NOT NULL AND $2 <> 'operations.cancel'
+    LEFT JOIN projects p ON p.project_id = c.project_id AND p.running_limit IS NOT NULL
+        AND $2 <> ALL ((SELECT names FROM uncounted)::text[])
     LEFT JOIN held h ON h.project_id = p.project_id AND h.claims = p.claims
 ), alive AS MATERIALIZED (
     -- The lease must stand, and the sweeper (FOR UPDATE) can't end it while this claim is under way. Where there is nothing to
@@ -70,6 +75,7 @@ WITH RECURSIVE waiting (project_id, n) AS (
         claim_time  = clock_timestamp(),
         start_time  = coalesce(o.start_time, clock_timestamp()),
         not_before  = NULL,
+        release_reason = NULL,
         items_per_second = NULL,
         safe_point       = NULL,
         safe_point_time  = NULL,
@@ -84,7 +90,8 @@ WITH RECURSIVE waiting (project_id, n) AS (
     RETURNING o.*
 ), counted AS (
     UPDATE projects SET claims = claims + 1
-    WHERE project_id IN (SELECT project_id FROM claimed) AND running_limit IS NOT NULL AND $2 <> 'operations.cancel'
+    WHERE project_id IN (SELECT project_id FROM claimed) AND running_limit IS NOT NULL
+      AND $2 <> ALL ((SELECT names FROM uncounted)::text[])
 )
 -- Beside what was claimed: what was left, and the projects behind those that were looked at. No row, if there is nothing to
 -- tell.

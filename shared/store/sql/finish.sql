@@ -2,7 +2,7 @@
 -- makes of the operation, as `operation::transition` does. What does not come back is fenced.
 UPDATE operations o SET (
     state, finish_time, response, error_code, error_message, not_before,
-    cancel_observed_at, cancel_observed_safe_point, cancel_ended_by, cancel_cleanup
+    release_reason, cancel_observed_at, cancel_observed_safe_point, cancel_ended_by, cancel_cleanup
 ) = (
     -- A sub-select of the row itself: evaluated anew should a cancel have come between our look and our lock.
     SELECT n.state,
@@ -10,8 +10,9 @@ UPDATE operations o SET (
            CASE WHEN n.state = 'SUCCEEDED' THEN i.response END,
            CASE n.state WHEN 'CANCELLED' THEN 1 WHEN 'FAILED' THEN i.code END,
            CASE n.state WHEN 'CANCELLED' THEN 'The operation was cancelled.' WHEN 'FAILED' THEN i.message END,
-           CASE WHEN n.state = 'PENDING' AND i.outcome = 'RETRY'
-                THEN clock_timestamp() + make_interval(secs => i.delay) END,
+           -- Only what failed, or could not be read, has a delay.
+           CASE WHEN n.state = 'PENDING' THEN clock_timestamp() + make_interval(secs => i.delay) END,
+           CASE WHEN n.state = 'PENDING' THEN i.release_reason END,
            -- The worker tells how long before this statement on its monotonic clock; the time is ours. Not the clock's
            -- own: the statement may have waited for a row.
            CASE WHEN n.state = 'CANCELLED' THEN statement_timestamp() - make_interval(secs => i.observed_ago) END,
@@ -43,10 +44,10 @@ UPDATE operations o SET (
     revision    = o.revision + 1
 FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::jsonb[], $6::int[], $7::text[], $8::float8[],
             $9::jsonb[], $10::bigint[], $11::bigint[], $12::bigint[],
-            $13::float8[], $14::text[], $15::float8[], $16::text[], $17::jsonb[], $18::text[])
+            $13::float8[], $14::text[], $15::float8[], $16::text[], $17::jsonb[], $18::text[], $19::text[])
      AS i (id, attempt, nonce, outcome, response, code, message, delay,
            checkpoint, items_done, items_total, bytes_done,
-           delivered_ago, delivered_by, observed_ago, safe_point, cleanup, ended_by)
+           delivered_ago, delivered_by, observed_ago, safe_point, cleanup, ended_by, release_reason)
 WHERE o.id = i.id AND o.attempt = i.attempt AND o.nonce = i.nonce AND o.state = 'RUNNING'
 RETURNING o.id, o.state, o.kind, o.cancel_delivered_by,
           extract(epoch FROM o.finish_time - o.cancel_requested_at)::float8 AS cancel_seconds,

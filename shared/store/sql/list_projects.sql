@@ -12,7 +12,7 @@ WITH moved AS MATERIALIZED (
            coalesce(sum(count) FILTER (WHERE state = 'RUNNING'), 0)::bigint AS running
     FROM moved
     -- As the limits count.
-    WHERE kind <> 'operations.cancel'
+    WHERE kind <> ALL (ARRAY(SELECT name FROM kinds WHERE NOT counts_against_quotas))
     GROUP BY project_id
 )
 SELECT project_id, p.queued_limit, p.running_limit, coalesce(c.queued, 0) AS queued, coalesce(c.running, 0) AS running

@@ -1,5 +1,5 @@
--- What waits or stands paused in a project, whether a list shows it or not; and how much may. Cancels of many are not
--- counted. One statement, one snapshot (counts.sql).
+-- What waits or stands paused in a project, whether a list shows it or not; and how much may. Kinds that
+-- count against no limit are left out. One statement, one snapshot (counts.sql).
 SELECT (SELECT queued_limit FROM projects WHERE project_id = $1) AS queued_limit,
        coalesce(sum(c.count), 0)::bigint AS queued
 FROM (
@@ -9,4 +9,5 @@ FROM (
     UNION ALL
     SELECT kind, from_state, -1 FROM operation_moves WHERE project_id = $1 AND from_state IS NOT NULL
 ) c
-WHERE c.state IN ('PENDING', 'PAUSED') AND c.kind <> 'operations.cancel'
+WHERE c.state IN ('PENDING', 'PAUSED')
+  AND c.kind <> ALL (ARRAY(SELECT name FROM kinds WHERE NOT counts_against_quotas))

@@ -2,10 +2,7 @@
 
 use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
-use operation::{
-    AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
-    RetryPolicy, Road, Spec, State, WorkerId,
-};
+use operation::{AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId, RetryPolicy, Road, Spec, State, WorkerId};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -29,7 +26,7 @@ pub struct Claimed {
     pub project: ProjectId,
     /// What sort of work it is.
     pub kind: Kind,
-    /// What to do; an error where this binary can't read it (written by a newer version).
+    /// What to do; an error where it is no spec.
     pub spec: Result<Spec, String>,
     /// What the attempt before stored.
     pub checkpoint: Option<Value>,
@@ -115,6 +112,11 @@ pub enum Ending {
     Paused,
     /// Stopped at a safe point, because the worker shuts down.
     Released,
+    /// Not begun: this worker can't read the parameters, and a newer one may. No failure.
+    Unreadable {
+        /// How long it waits for its next attempt.
+        delay: Duration,
+    },
 }
 
 /// An attempt that has ended, to be written.
@@ -160,7 +162,7 @@ impl Store {
     pub async fn claim(
         &self,
         worker: WorkerId,
-        kind: Kind,
+        kind: &Kind,
         limit: u32,
         from_project: &str,
     ) -> Result<Claim, StoreError> {
@@ -277,7 +279,8 @@ impl Store {
                     .bind(finished.iter().map(|f| f.observed.map(|(ago, _)| ago.as_secs_f64())).collect::<Vec<_>>())
                     .bind(finished.iter().map(|f| f.observed.map(|(_, name)| name)).collect::<Vec<_>>())
                     .bind(column(|f| f.cleanup.as_ref().and_then(|cleanup| serde_json::to_value(cleanup).ok())))
-                    .bind(finished.iter().map(|f| f.ended_by.map(EndedBy::as_str)).collect::<Vec<_>>()),
+                    .bind(finished.iter().map(|f| f.ended_by.map(EndedBy::as_str)).collect::<Vec<_>>())
+                    .bind(finished.iter().map(|f| release_reason(&f.ending)).collect::<Vec<_>>()),
             )
             .await?;
         rows.iter().map(settled).collect()
@@ -327,7 +330,7 @@ impl Fences {
 }
 
 /// `None` for a row that only tells of what was left.
-fn claimed(row: &PgRow, kind: Kind) -> Result<Option<Claimed>, StoreError> {
+fn claimed(row: &PgRow, kind: &Kind) -> Result<Option<Claimed>, StoreError> {
     let Some(id): Option<Uuid> = row.try_get("id")? else { return Ok(None) };
     Ok(Some(Claimed {
         fence: Fence {
@@ -339,7 +342,7 @@ fn claimed(row: &PgRow, kind: Kind) -> Result<Option<Claimed>, StoreError> {
             .try_get::<String, _>("project_id")?
             .parse()
             .map_err(|_| StoreError::Unreadable { id, what: "project_id" })?,
-        kind,
+        kind: kind.clone(),
         spec: serde_json::from_value(row.try_get("spec")?).map_err(|error| error.to_string()),
         checkpoint: row.try_get("checkpoint")?,
         trace_parent: row.try_get("trace_parent")?,
@@ -373,7 +376,7 @@ const fn outcome(ending: &Ending) -> &'static str {
         Ending::Cancelled => "CANCELLED",
         Ending::DeadlineExceeded => "DEADLINE",
         Ending::Paused => "PAUSED",
-        Ending::Released => "RELEASED",
+        Ending::Released | Ending::Unreadable { .. } => "RELEASED",
     }
 }
 
@@ -392,13 +395,30 @@ fn error(finished: &Finished) -> Option<(Code, &str)> {
                 }
             },
         )),
-        Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released => None,
+        Ending::Succeeded(_)
+        | Ending::Cancelled
+        | Ending::Paused
+        | Ending::Released
+        | Ending::Unreadable { .. } => None,
+    }
+}
+
+/// Why an operation waits that was released before its work had begun.
+const fn release_reason(ending: &Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Unreadable { .. } => Some("UNREADABLE_SPEC"),
+        Ending::Succeeded(_)
+        | Ending::Failed { .. }
+        | Ending::Cancelled
+        | Ending::DeadlineExceeded
+        | Ending::Paused
+        | Ending::Released => None,
     }
 }
 
 const fn delay(ending: &Ending) -> Option<f64> {
     match ending {
-        Ending::Failed { delay, .. } => Some(delay.as_secs_f64()),
+        Ending::Failed { delay, .. } | Ending::Unreadable { delay } => Some(delay.as_secs_f64()),
         Ending::Succeeded(_) | Ending::Cancelled | Ending::DeadlineExceeded | Ending::Paused | Ending::Released => None,
     }
 }

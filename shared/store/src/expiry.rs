@@ -72,7 +72,7 @@ impl Store {
     pub async fn expire(
         &self,
         partition: &Partition,
-        kind: Kind,
+        kind: &Kind,
         kept: Duration,
         limit: u32,
     ) -> Result<u64, StoreError> {

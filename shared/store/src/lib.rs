@@ -14,6 +14,7 @@ mod deletes;
 mod error;
 mod expiry;
 mod grants;
+mod kinds;
 mod link;
 mod lists;
 mod migrate;
@@ -38,6 +39,7 @@ pub use deletes::Deleted;
 pub use error::StoreError;
 pub use expiry::{Dropping, Partition};
 pub use grants::{Roles, grant};
+pub use kinds::RegisteredKind;
 pub use link::DatabaseUrlError;
 pub use lists::{Order, Page};
 pub use migrate::{MigrateError, migrate};
@@ -78,6 +80,8 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("reconcile", attempts::RECONCILE),
     ("ended", attempts::ENDED),
     ("register", workers::REGISTER),
+    ("register_kind", kinds::REGISTER_KIND),
+    ("list_kinds", kinds::LIST_KINDS),
     ("renew", workers::RENEW),
     ("requests", workers::REQUESTS),
     ("retire", workers::RETIRE),

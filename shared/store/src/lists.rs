@@ -193,6 +193,10 @@ fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &
         let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
         query.push(" AND o.kind = ANY (").push_bind(kinds).push(")");
     }
+    if !filter.excluded_kinds.is_empty() {
+        let kinds: Vec<_> = filter.excluded_kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        query.push(" AND o.kind <> ALL (").push_bind(kinds).push(")");
+    }
     if !filter.states.is_empty() {
         let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
         query.push(" AND o.state = ANY (").push_bind(states).push(")");

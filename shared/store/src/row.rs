@@ -1,10 +1,7 @@
 //! An operation as it is stored.
 
 use crate::StoreError;
-use operation::{
-    AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot,
-    Spec, State, WorkerId,
-};
+use operation::{AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State, WorkerId};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
@@ -62,6 +59,7 @@ pub struct Operation {
     pub labels: BTreeMap<String, String>,
     pub deadline: Option<OffsetDateTime>,
     pub not_before: Option<OffsetDateTime>,
+    pub release_reason: Option<String>,
     pub safe_point: Option<String>,
     pub safe_point_time: Option<OffsetDateTime>,
     pub items_per_second: Option<f64>,
@@ -128,6 +126,7 @@ impl Operation {
             labels: serde_json::from_value(row.try_get("labels")?).map_err(|_| unreadable("labels"))?,
             deadline: row.try_get("deadline")?,
             not_before: row.try_get("not_before")?,
+            release_reason: row.try_get("release_reason")?,
             safe_point: row.try_get("safe_point")?,
             safe_point_time: row.try_get("safe_point_time")?,
             items_per_second: row.try_get("items_per_second")?,

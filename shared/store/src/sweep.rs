@@ -4,6 +4,7 @@ use crate::{Store, StoreError};
 use operation::{AttemptNumber, Kind, OperationId, State};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 pub(crate) const SWEEP: &str = include_str!("../sql/sweep.sql");
 pub(crate) const FAIL_OVERDUE: &str = include_str!("../sql/fail_overdue.sql");
@@ -64,14 +65,14 @@ impl Store {
         Ok(self.execute(sqlx::query(BURY)).await?.rows_affected())
     }
 
-    /// What waits and runs, by kind: each that we know, also with an empty queue.
+    /// What waits and runs, of each of these kinds, also with an empty queue.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+    pub async fn queue_depths(&self, kinds: &[Kind]) -> Result<Vec<QueueDepth>, StoreError> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
         let rows = self.fetch_all(sqlx::query(QUEUE).bind(kinds)).await?;
-        rows.iter().filter_map(|row| depth(row).transpose()).collect()
+        rows.iter().map(depth).collect()
     }
 }
 
@@ -85,14 +86,13 @@ fn swept(row: &PgRow) -> Result<Swept, StoreError> {
     })
 }
 
-/// `None` for a kind that is not ours to count: never seen, as only ours are asked for.
-fn depth(row: &PgRow) -> Result<Option<QueueDepth>, StoreError> {
-    let Ok(kind) = row.try_get::<&str, _>("kind")?.parse() else { return Ok(None) };
-    Ok(Some(QueueDepth {
-        kind,
+fn depth(row: &PgRow) -> Result<QueueDepth, StoreError> {
+    let unreadable = |_| StoreError::Unreadable { id: Uuid::nil(), what: "kind" };
+    Ok(QueueDepth {
+        kind: row.try_get::<&str, _>("kind")?.parse().map_err(unreadable)?,
         pending: row.try_get::<i64, _>("pending")?.unsigned_abs(),
         running: row.try_get::<i64, _>("running")?.unsigned_abs(),
         cancelling: row.try_get::<i64, _>("cancelling")?.unsigned_abs(),
         oldest_pending_seconds: row.try_get("oldest_pending_seconds")?,
-    }))
+    })
 }

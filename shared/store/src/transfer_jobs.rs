@@ -2,7 +2,7 @@
 
 use crate::audit::{Actor, by};
 use crate::{Operation, Store, StoreError};
-use operation::transfer::{JobName, JobStatus, TransferJob};
+use kinds::storage_transfer::{JobName, JobStatus, TransferJob};
 use operation::{OperationId, ProjectId, RetryPolicy, Spec};
 use sqlx::Row;
 use sqlx::postgres::PgRow;

@@ -271,10 +271,11 @@ fn configuration(customer: &TestDatabase, folder: &Path, slots: u32) -> Result<S
         ports = [{port}]
         [worker]
         slots = {slots}
-        demo_steps = true
         drain_seconds = 10
         renew_every_seconds = {}
         lease_ttl_seconds = {ttl}
+        [kinds."demo.steps"]
+        enabled = true
         "#,
         folder.join("files").display(),
         ttl / 5.0

@@ -1,7 +1,7 @@
 //! Jobs as somebody would make them, to be changed where a test cares.
 
 use crate::actor;
-use operation::transfer::{
+use kinds::storage_transfer::{
     BucketPath, JobStatus, Schedule, StorageTransfer, TransferConditions, TransferJob, TransferOptions, TransferSink,
     TransferSource,
 };

@@ -12,7 +12,8 @@ use crate::filter::{self, Selection};
 use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};
 use actix_web::HttpResponse;
-use operation::{CancelOperations, RetryPolicy, Spec};
+use kinds::operations_cancel::CancelOperations;
+use operation::{RetryPolicy, Spec};
 use std::collections::BTreeMap;
 
 /// Up to here the count is exact.

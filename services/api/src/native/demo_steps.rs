@@ -4,7 +4,8 @@ use crate::catalog::Catalog;
 use crate::error::Violations;
 use crate::export;
 use crate::fields::Fields;
-use operation::{DemoSteps, ProjectId};
+use kinds::demo_steps::DemoSteps;
+use operation::ProjectId;
 
 const MOST_STEPS: i64 = 10_000_000;
 /// The name of a step's object has six digits.

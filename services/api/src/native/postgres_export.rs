@@ -6,7 +6,8 @@ use crate::error::{ApiError, Violations};
 use crate::export::{self, CsvCharacters, CsvFields};
 use crate::fields::Fields;
 use crate::select_query;
-use operation::{ExportFormat, PostgresExport, PostgresServer, ProjectId, SqlDump};
+use kinds::postgres_export::{ExportFormat, PostgresExport, PostgresServer, SqlDump};
+use operation::ProjectId;
 use runtime::config::Secret;
 use runtime::destination::Destination;
 

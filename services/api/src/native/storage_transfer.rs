@@ -3,7 +3,7 @@
 use crate::error::Violations;
 use crate::fields::{Fields, Words};
 use crate::transfer::{ConditionFields, Judge};
-use operation::transfer::{
+use kinds::storage_transfer::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,
     TransferSink, TransferSource,
 };

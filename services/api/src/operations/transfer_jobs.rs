@@ -2,7 +2,7 @@
 //! that it has seen; where somebody was quicker, it looks again and decides anew.
 
 use super::{Operation, Operations, OperationsError, QUICK, apart};
-use operation::transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
+use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
 use operation::{Kind, OperationId, ProjectId, RetryPolicy, Spec};
 use runtime::broker::Hint;
 use runtime::{clock, failpoint, telemetry};
@@ -324,7 +324,7 @@ fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
 mod tests {
     use super::*;
     use crate::samples;
-    use operation::transfer::Schedule;
+    use kinds::storage_transfer::Schedule;
     use time::macros::{date, datetime};
 
     fn daily() -> TransferJob {

@@ -35,7 +35,7 @@ async fn an_export_is_shown_field_for_field_from_its_start_to_its_end() {
     assert_eq!(created, expected(false, "Waiting for a worker"));
 
     let path = format!("/v1/{name}");
-    let claimed = fixture.claim(Kind::PostgresExport).await;
+    let claimed = fixture.claim(kinds::postgres_export::KIND).await;
     assert_eq!(fixture.get(&path).await.body, expected(false, "Running"));
     let progress = Progress { items_done: 1_200_000, items_total: Some(5_000_000), bytes_done: 116_400_000 };
     fixture.progress(&claimed, progress).await;
@@ -59,7 +59,7 @@ async fn an_export_is_shown_field_for_field_from_its_start_to_its_end() {
 async fn a_failed_export_has_a_code_and_a_message_and_no_more() {
     let fixture = Fixture::new().await;
     let name = name(&fixture.export().await);
-    let claimed = fixture.claim(Kind::PostgresExport).await;
+    let claimed = fixture.claim(kinds::postgres_export::KIND).await;
     let failure = Failure::fatal(Code::NotFound, "the database shop does not exist");
     fixture.finish(&claimed, Ending::Failed { failure, delay: Duration::ZERO }, Progress::default()).await;
     let failed = fixture.get(&format!("/v1/{name}")).await.body;
@@ -84,7 +84,7 @@ async fn a_cancel_of_a_waiting_export_is_done_in_its_own_answer() {
 async fn a_running_export_says_cancelling_until_its_worker_has_stopped() {
     let fixture = Fixture::new().await;
     let path = format!("/v1/{}", name(&fixture.export().await));
-    let claimed = fixture.claim(Kind::PostgresExport).await;
+    let claimed = fixture.claim(kinds::postgres_export::KIND).await;
     // Twice, and once more after the end: each succeeds.
     for _ in 0..2 {
         assert_eq!(answer(fixture.request("POST", &format!("{path}:cancel"))).await.body, json!({}));

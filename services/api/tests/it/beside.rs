@@ -104,7 +104,7 @@ async fn why_it_has_not_ended_is_told_in_one_word_and_one_sentence() {
     let waits = why().await;
     assert_eq!((&waits["waitsFor"], &waits["livingWorkers"]), (&json!("WORKER"), &json!("0")), "{waits}");
     assert_eq!(waits["deadline"], "9000-01-01T00:00:00.000000Z");
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     let runs = why().await;
     assert_eq!((&runs["waitsFor"], &runs["owner"]["leaseStands"]), (&json!("WORK"), &json!(true)), "{runs}");
     fixture.post(&format!("{}:cancel", path(&operation)), &json!({})).await;

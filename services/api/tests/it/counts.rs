@@ -28,7 +28,7 @@ async fn counts_tell_what_a_list_shows_and_what_was_hidden_until_it_ends() {
     fixture.export().await;
     let count = |kind: &str, state: &str, count: &str| json!({"kind": kind, "state": state, "count": count});
     let (first, second) = (create(&fixture).await, create(&fixture).await);
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     assert_eq!(
         counts(&fixture).await,
         json!([
@@ -81,7 +81,7 @@ async fn what_expires_is_there_or_not_found() {
     let expire = async {
         let kept = Duration::from_hours(24);
         they_ask(3).await;
-        assert_eq!(fixture.store.expire(&partition, Kind::DemoSteps, kept, 1).await.expect("expired"), 1);
+        assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, kept, 1).await.expect("expired"), 1);
         while fixture.store.drop_partition(&partition, kept).await.expect("asked") != Dropping::Dropped {}
         they_ask(6).await;
         gone.store(true, Ordering::Relaxed);

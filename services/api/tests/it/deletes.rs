@@ -43,7 +43,7 @@ async fn native_delete_of_what_has_not_ended_is_refused() {
     fixture.post(&format!("{path}:pause"), &json!({})).await;
     refused("PAUSED").await;
     fixture.post(&format!("{path}:resume"), &json!({})).await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     refused("RUNNING").await;
     assert_eq!(cancel(&fixture, &path).await.body["answer"], "RECORDED");
     refused("RUNNING").await;
@@ -68,7 +68,7 @@ async fn native_delete_with_cancel_cancels_and_hides_at_the_end() {
     assert_eq!(cancel(&fixture, &waiting).await.error(), MISSING);
     // Its worker runs it: when that has stopped.
     let path = fixture.steps().await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     for _ in 0..2 {
         assert_eq!(fixture.delete(&format!("{path}?cancel=true")).await.status, 200);
     }
@@ -83,7 +83,7 @@ async fn native_delete_with_cancel_cancels_and_hides_at_the_end() {
     assert_eq!((fixture.get(NATIVE).await.body, counts(&fixture).await), (json!({"operations": []}), json!([])));
     // What has ended is deleted as it is.
     let path = fixture.steps().await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     fixture.finish(&claimed, Ending::Succeeded(json!({})), Progress::default()).await;
     assert_eq!(fixture.delete(&format!("{path}?cancel=true")).await.status, 200);
     assert_eq!(fixture.get(&path).await.error(), MISSING);
@@ -116,7 +116,7 @@ async fn delete_with_cancel_needs_both_scopes() {
 async fn running_export_that_was_deleted_can_still_be_cancelled() {
     let fixture = Fixture::new().await;
     let name = fixture.export().await["name"].as_str().expect("a name").to_owned();
-    let claimed = fixture.claim(Kind::PostgresExport).await;
+    let claimed = fixture.claim(kinds::postgres_export::KIND).await;
     let path = format!("/v1/{name}");
     assert_eq!(fixture.delete(&path).await.status, 200);
     assert_eq!(fixture.get(&path).await.error(), MISSING);
@@ -150,7 +150,7 @@ async fn running_transfer_that_was_deleted_can_still_be_cancelled() {
     let fixture = Fixture::new().await;
     fixture.post("/v1/transferJobs", &transfer_job("transferJobs/one")).await;
     let path = format!("/v1/{}", fixture.run_transfer("transferJobs/one").await["name"].as_str().expect("a name"));
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     fixture.hide(&claimed).await;
     for verb in ["pause", "resume"] {
         assert_eq!(fixture.post(&format!("{path}:{verb}"), &json!({})).await.error(), MISSING, "{verb}");
@@ -168,7 +168,7 @@ async fn run_of_a_deleted_transfer_job_is_shown_and_can_be_cancelled() {
     let fixture = Fixture::new().await;
     fixture.post("/v1/transferJobs", &transfer_job("transferJobs/one")).await;
     let path = format!("/v1/{}", fixture.run_transfer("transferJobs/one").await["name"].as_str().expect("a name"));
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     assert_eq!(fixture.delete("/v1/transferJobs/one?projectId=mine").await.status, 200);
     assert_eq!(fixture.get(&path).await.body["done"], false);
     assert_eq!(cancel(&fixture, &path).await.status, 200);

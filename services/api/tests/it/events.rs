@@ -24,7 +24,7 @@ async fn the_events_add_up_to_the_operation() {
     assert_eq!(document, fixture.get(&path).await.body);
     // Each change is waited for, lest two become one.
     let (mut last, mut names) = (1, Vec::new());
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     for step in 0..4 {
         match step {
             0 => {}
@@ -63,7 +63,7 @@ async fn a_stream_goes_on_at_another_replica() {
     // Nothing has changed: nothing is repeated.
     let mut stream = EventStream::open(&other, &path, Some(1)).await;
     fixture.watchers(1).await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     let delta = stream.next().await.expect("an event");
     assert_eq!((delta.name.as_str(), delta.id), ("delta", Some(2)));
     json_patch::merge(&mut document, &delta.data);
@@ -131,7 +131,7 @@ async fn a_stream_goes_on_without_the_broker() {
     assert_eq!(stream.next().await.map(|event| event.name).as_deref(), Some("snapshot"));
     link.cut();
     fixture.hears_changes(false).await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     assert_eq!(stream.next().await.map(|event| event.id), Some(Some(2)));
     link.mend();
     fixture.hears_changes(true).await;

@@ -21,7 +21,7 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let shutdown = CancellationToken::new();
     let worker = clock::new_worker_id();
     let (_identity, watched) = watch::channel(worker);
-    let mut listener = Listener::start(settings, watched, vec![Kind::DemoSteps], shutdown.clone()).expect("a listener");
+    let mut listener = Listener::start(settings, watched, vec![kinds::demo_steps::KIND], shutdown.clone()).expect("a listener");
     eventually("the api's connection", LIMIT, async || {
         (fixture.get("/readyz").await.body["status"] == "ready").then_some(())
     })
@@ -34,7 +34,7 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let path = format!("{NATIVE}/{}", created.body["id"].as_str().expect("an id"));
     listener.work.heard().await;
 
-    let claimed = fixture.claim_as(worker, Kind::DemoSteps).await;
+    let claimed = fixture.claim_as(worker, kinds::demo_steps::KIND).await;
     let (id, attempt) = (claimed.fence.id, claimed.fence.attempt);
     fixture.post(&format!("{path}:pause"), &json!({})).await;
     let pause = listener.controls.recv().await.expect("a request");

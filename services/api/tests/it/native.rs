@@ -48,7 +48,7 @@ async fn an_operation_is_shown_field_for_field() {
     });
     assert_eq!(timeless(created.clone()), expected);
 
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     let progress = Progress { items_done: 4, items_total: Some(10), bytes_done: 40 };
     fixture.progress(&claimed, progress).await;
     let cancelled = fixture.post(&format!("{}:cancel", path(&created)), &json!({"reason": "a wrong table"})).await.body;
@@ -211,7 +211,7 @@ async fn every_request_to_stop_or_go_on_has_an_answer_from_a_closed_vocabulary()
     assert_eq!(ask("pause").await, expect("RECORDED", "PAUSED"));
     assert_eq!(ask("pause").await, expect("ALREADY_REQUESTED", "PAUSED"));
     assert_eq!(ask("resume").await, expect("RECORDED", "PENDING"));
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     assert_eq!(ask("pause").await, expect("RECORDED", "RUNNING"));
     assert!(fixture.get(&path(&operation)).await.body["pauseRequestedAt"].is_string());
     assert_eq!(ask("resume").await, expect("RECORDED", "RUNNING"));

@@ -108,7 +108,7 @@ async fn a_full_queue_takes_nothing_more_until_something_leaves_it() {
     let again = fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &retry).await;
     assert_eq!((again.status, &again.body["id"]), (200, &retried.body["id"]), "its answer was lost");
     assert_eq!(fixture.post(&format!("{NATIVE}/{}:retry", ids[0]), &json!({})).await.error().2, "QUEUE_FULL");
-    fixture.claim(Kind::DemoSteps).await;
+    fixture.claim(kinds::demo_steps::KIND).await;
     assert_eq!(fixture.post(NATIVE, &steps()).await.status, 200);
     assert_eq!(fixture.post(NATIVE, &steps()).await.error().2, "QUEUE_FULL");
 

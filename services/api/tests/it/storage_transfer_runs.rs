@@ -60,7 +60,7 @@ async fn a_run_is_shown_field_for_field_from_its_start_to_its_end() {
     assert_eq!(job["latestOperationName"], name);
 
     let path = format!("/v1/{name}");
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     let checkpoint = json!({
         "cursor": "a/4",
         "counters": {"objectsFoundFromSource": 7, "objectsCopiedToSink": 4, "bytesCopiedToSink": 4096},
@@ -110,7 +110,7 @@ async fn a_job_has_one_run_at_a_time() {
     assert_eq!(fixture.post(&format!("/v1/{first}:pause"), &json!({})).await.body, json!({}));
     refused().await;
     fixture.post(&format!("/v1/{first}:resume"), &json!({})).await;
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     fixture.hide(&claimed).await;
     assert_eq!(fixture.get(&format!("/v1/{first}")).await.error(), MISSING);
     refused().await;
@@ -198,7 +198,7 @@ async fn a_run_pauses_resumes_and_is_cancelled_as_its_status_allows() {
     goes("pause", "PAUSED").await;
     refused("pause").await;
     goes("resume", "QUEUED").await;
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     refused("resume").await;
     goes("pause", "SUSPENDING").await;
     goes("pause", "SUSPENDING").await;
@@ -207,7 +207,7 @@ async fn a_run_pauses_resumes_and_is_cancelled_as_its_status_allows() {
     finish(&fixture, &claimed, Ending::Paused).await;
     assert_eq!(status(&fixture, &name).await, "PAUSED");
     goes("resume", "QUEUED").await;
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     goes("cancel", "IN_PROGRESS").await;
     finish(&fixture, &claimed, Ending::Cancelled).await;
     let ended = fixture.get(&format!("/v1/{name}")).await.body;
@@ -305,7 +305,7 @@ async fn runs_are_listed_by_every_key_newest_first() {
         fixture.post("/v1/transferJobs", &transfer_job(job)).await;
         runs.push(fixture.run_transfer(job).await);
     }
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     finish(&fixture, &claimed, failed()).await;
     runs.push(fixture.run_transfer("transferJobs/one").await);
     let [first, second, third, again] = [0, 1, 2, 3].map(|index| name(&runs[index]));
@@ -340,7 +340,7 @@ async fn runs_are_listed_by_every_key_newest_first() {
     check(json!({"max_creation_time": created(second).await}), &[second, first]).await;
     check(json!({"minCreationTime": created(second).await, "maxCreationTime": created(third).await}), &[third, second])
         .await;
-    let claimed = fixture.claim(Kind::StorageTransfer).await;
+    let claimed = fixture.claim(kinds::storage_transfer::KIND).await;
     check(json!({"transferStatuses": ["IN_PROGRESS"]}), &[again]).await;
     fixture.post(&format!("/v1/{again}:pause"), &json!({})).await;
     check(json!({"transferStatuses": ["IN_PROGRESS"]}), &[]).await;

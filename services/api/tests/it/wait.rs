@@ -33,7 +33,7 @@ async fn a_wait_is_answered_when_the_operation_has_ended() {
     let path = fixture.steps().await;
     let waiting = wait(&fixture, &path);
     fixture.watchers(1).await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     fixture.finish(&claimed, Ending::Succeeded(json!({})), Progress::default()).await;
     let got = waiting.await.expect("an answer");
     assert_eq!((got.status, &got.body["done"], &got.body["state"]), (200, &json!(true), &json!("SUCCEEDED")));
@@ -57,7 +57,7 @@ async fn a_hint_makes_the_look_come_at_once() {
     let path = fixture.steps().await;
     let waiting = wait(&fixture, &path);
     fixture.watchers(1).await;
-    let claimed = fixture.claim(Kind::DemoSteps).await;
+    let claimed = fixture.claim(kinds::demo_steps::KIND).await;
     fixture.finish(&claimed, Ending::Succeeded(json!({})), Progress::default()).await;
     publisher.send(Hint::Changed { operations: vec![runtime::clock::new_operation_id(), claimed.fence.id] });
     assert_eq!(waiting.await.expect("an answer").body["state"], "SUCCEEDED");

@@ -42,7 +42,7 @@ async fn a_thousand_wait_without_connections_to_the_database() {
     let worker = clock::new_worker_id();
     fixture.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
     let claimed =
-        fixture.store.claim(worker, Kind::DemoSteps, OPERATIONS as u32, "").await.expect("claimed").operations;
+        fixture.store.claim(worker, kinds::demo_steps::KIND, OPERATIONS as u32, "").await.expect("claimed").operations;
     let ends: Vec<Finished> = claimed
         .iter()
         .map(|claimed| Finished {

@@ -2,11 +2,12 @@
 //! around the vendor's `TransferOperation`, and the vendor's Pub/Sub attributes as headers
 //! (google.storagetransfer.v1.NotificationConfig).
 
-use operation::transfer::{
+use kinds::Parameters;
+use kinds::storage_transfer::{
     ErrorSummary, NotificationEvent, PayloadFormat, StorageTransfer, TransferCounters, TransferNotification,
     TransferPosition,
 };
-use operation::{Spec, State};
+use operation::State;
 use runtime::broker::Notification;
 use serde_json::{Map, Value, json};
 use store::Operation;
@@ -20,13 +21,18 @@ pub enum Telling {
     Message(Notification),
     /// Nothing: nobody asked to be told of such an end.
     NotAskedFor,
+    /// This version can't read what is asked for, and a newer one may.
+    Unreadable(String),
     /// It can't be told: the topic is none of the operation's project.
     NoSuchTopic,
 }
 
 /// What there is to tell of an operation's end, and to whom.
 pub fn telling(operation: &Operation) -> Telling {
-    let Spec::StorageTransfer(transfer) = &operation.spec else { return Telling::NotAskedFor };
+    let transfer = match StorageTransfer::from_spec(&operation.spec) {
+        Ok(transfer) => transfer,
+        Err(error) => return Telling::Unreadable(error.to_string()),
+    };
     let (Some(notification), Some(event)) = (&transfer.notification, event_of(operation.state)) else {
         return Telling::NotAskedFor;
     };
@@ -38,8 +44,8 @@ pub fn telling(operation: &Operation) -> Telling {
         routing_key,
         id: operation.id.to_string(),
         content_type: "application/cloudevents+json; charset=utf-8",
-        headers: attributes(operation, transfer, notification, event),
-        body: cloud_event(operation, transfer, notification.payload).to_string().into_bytes(),
+        headers: attributes(operation, &transfer, notification, event),
+        body: cloud_event(operation, &transfer, notification.payload).to_string().into_bytes(),
     })
 }
 
@@ -143,7 +149,7 @@ fn counters(counters: &TransferCounters) -> Value {
 
 fn breakdown(summary: &ErrorSummary) -> Value {
     let entry =
-        |example: &operation::transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
+        |example: &kinds::storage_transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
     json!({
         "errorCode": summary.code,
         "errorCount": summary.count.to_string(),

@@ -76,6 +76,10 @@ async fn told(notifier: &Notifier, operation: &Operation) -> Option<OperationId>
             tracing::info!(operation.id = %id, routing_key, "its end is told");
         }
         Telling::NotAskedFor => {}
+        Telling::Unreadable(error) => {
+            tracing::warn!(error, operation.id = %id, "nobody can be told of an end: this version cannot read what it is of");
+            return None;
+        }
         Telling::NoSuchTopic => {
             tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic");
         }

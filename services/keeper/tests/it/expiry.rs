@@ -1,7 +1,10 @@
 //! What a round of the keeper takes away, and what it leaves.
 
+use kinds::Parameters;
 use keeper::expiry::{Round, expire, round};
-use operation::{CsvFormat, DemoSteps, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, Spec};
+use kinds::demo_steps::DemoSteps;
+use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport};
+use operation::{Kind, LeaseTerms, OperationId, Progress, Spec};
 use runtime::clock;
 use runtime::retention::Retention;
 use std::num::NonZeroU32;
@@ -74,18 +77,18 @@ fn id_at(unix_seconds: i64) -> OperationId {
 
 fn spec(kind: Kind) -> Spec {
     match kind {
-        Kind::CancelOperations | Kind::StorageTransfer => unreachable!("none of these is created here"),
-        Kind::DemoSteps => Spec::DemoSteps(DemoSteps::new(1, 1)),
-        Kind::PostgresExport => {
+        kinds::operations_cancel::KIND | kinds::storage_transfer::KIND => unreachable!("none of these is created here"),
+        kinds::demo_steps::KIND => DemoSteps::new(1, 1).to_spec(),
+        kinds::postgres_export::KIND => {
             let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };
-            Spec::PostgresExport(PostgresExport {
+            PostgresExport {
                 cluster: "c".to_owned(),
                 server: None,
                 database: "d".to_owned(),
                 bucket: "b".to_owned(),
                 object: "o".to_owned(),
                 format: ExportFormat::Csv(csv),
-            })
+            }.to_spec()
         }
     }
 }
@@ -95,17 +98,17 @@ fn spec(kind: Kind) -> Spec {
 #[tokio::test]
 async fn what_is_older_than_its_kind_is_kept_goes() {
     let fixture = Fixture::new().await;
-    let young = fixture.ended(Kind::DemoSteps, 3, 0).await;
-    let steps = fixture.ended(Kind::DemoSteps, 3, 2).await;
-    let export = fixture.ended(Kind::PostgresExport, 20, 20).await;
-    let old = fixture.ended(Kind::PostgresExport, 50, 50).await;
+    let young = fixture.ended(kinds::demo_steps::KIND, 3, 0).await;
+    let steps = fixture.ended(kinds::demo_steps::KIND, 3, 2).await;
+    let export = fixture.ended(kinds::postgres_export::KIND, 20, 20).await;
+    let old = fixture.ended(kinds::postgres_export::KIND, 50, 50).await;
     // Created in the same week as one that runs since: that one stays, and its partition.
-    let beside = fixture.ended(Kind::PostgresExport, 70, 70).await;
-    let running = fixture.running(Kind::PostgresExport, 70).await.fence.id;
-    let unasked = fixture.running(Kind::DemoSteps, 3).await.fence.id;
+    let beside = fixture.ended(kinds::postgres_export::KIND, 70, 70).await;
+    let running = fixture.running(kinds::postgres_export::KIND, 70).await.fence.id;
+    let unasked = fixture.running(kinds::demo_steps::KIND, 3).await.fence.id;
     let before = partitions(&fixture).await;
 
-    let retention = Retention { kinds: [(Kind::DemoSteps, NonZeroU32::MIN)].into(), ..Retention::default() };
+    let retention = Retention { kinds: [(kinds::demo_steps::KIND, NonZeroU32::MIN)].into(), ..Retention::default() };
     let (other, shutdown) = (fixture.database.store(), CancellationToken::new());
     let (first, second) =
         tokio::join!(round(&fixture.store, &retention, &shutdown), round(&other, &retention, &shutdown));
@@ -141,7 +144,7 @@ async fn what_is_older_than_its_kind_is_kept_goes() {
 #[tokio::test]
 async fn what_was_busy_is_dropped_soon_after() {
     let fixture = Fixture::new().await;
-    fixture.ended(Kind::DemoSteps, 50, 50).await;
+    fixture.ended(kinds::demo_steps::KIND, 50, 50).await;
     let before = partitions(&fixture).await;
     let reader = fixture.database.client().await;
     reader.batch_execute("BEGIN; SELECT FROM operations LIMIT 1").await.expect("begun");

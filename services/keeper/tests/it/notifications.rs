@@ -1,7 +1,8 @@
 //! Whoever is bound to the exchange of notifications is told of each end that was asked for, at least once.
 
+use kinds::Parameters;
 use keeper::notifications::{round, tell};
-use operation::transfer::{
+use kinds::storage_transfer::{
     NotificationEvent, PayloadFormat, StorageTransfer, TransferCounters, TransferNotification, TransferPosition,
 };
 use operation::{CancelMode, Code, Failure, Kind, LeaseTerms, OperationId, Progress, Spec};
@@ -68,7 +69,7 @@ impl Fixture {
         let id = self.create(spec).await;
         let worker = clock::new_worker_id();
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        let claimed = self.store.claim(worker, Kind::StorageTransfer, 1, "").await.expect("claimed").operations;
+        let claimed = self.store.claim(worker, kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
         if matches!(ending, Ending::Cancelled) {
             self.cancel(id).await;
         }
@@ -105,7 +106,7 @@ impl Fixture {
 fn spec(topic: &str, events: &[NotificationEvent], payload: PayloadFormat) -> Spec {
     let notification = TransferNotification { topic: topic.to_owned(), events: events.to_vec(), payload };
     let job = Some("transferJobs/nightly".to_owned());
-    Spec::StorageTransfer(StorageTransfer { job, notification: Some(notification), ..transfer() })
+    StorageTransfer { job, notification: Some(notification), ..transfer() }.to_spec()
 }
 
 fn told() -> Spec {
@@ -158,7 +159,7 @@ async fn whoever_is_bound_is_told_of_exactly_the_ends_that_were_asked_for() {
     fixture.ended(only(NotificationEvent::Failed), succeeded()).await;
     // Another project's topic is none of ours, whoever let it through.
     fixture.ended(spec("projects/q/topics/ends", &[], PayloadFormat::Json), succeeded()).await;
-    fixture.ended(Spec::StorageTransfer(transfer()), succeeded()).await;
+    fixture.ended(transfer().to_spec(), succeeded()).await;
     fixture.create(told()).await;
     let keepers = [fixture.start_keeper(), fixture.start_keeper()];
     fixture.until_noted(5).await;
@@ -324,11 +325,11 @@ async fn what_was_sent_and_not_noted_is_sent_again_with_the_same_id() {
 async fn a_message_does_not_tell_of_places() {
     let fixture = Fixture::new().await;
     let inbox = fixture.inbox("#").await;
-    let Spec::StorageTransfer(mut transfer) = told() else { unreachable!("it is one") };
+    let mut transfer = StorageTransfer::from_spec(&told()).expect("a transfer");
     let list = "https://canary:canary@host.test/list?signature=canary".to_owned();
-    transfer.source = operation::transfer::TransferSource::HttpList(list);
-    transfer.sink = operation::transfer::TransferSink::Folder("/canary".to_owned());
-    fixture.ended(Spec::StorageTransfer(transfer), succeeded()).await;
+    transfer.source = kinds::storage_transfer::TransferSource::HttpList(list);
+    transfer.sink = kinds::storage_transfer::TransferSink::Folder("/canary".to_owned());
+    fixture.ended(transfer.to_spec(), succeeded()).await;
     let keeper = fixture.start_keeper();
     fixture.until_noted(1).await;
     let letters = inbox.take().await;

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use keeper::schedules::{round, run};
 use operation::OperationId;
-use operation::transfer::{JobStatus, Schedule};
+use kinds::storage_transfer::{JobStatus, Schedule};
 use runtime::broker::Publisher;
 use runtime::clock;
 use std::collections::BTreeMap;
@@ -172,9 +172,9 @@ async fn a_run_is_a_transfer_of_its_job_and_the_job_knows_it() {
     fixture.round().await;
     let id = fixture.get("a").await.latest_operation.expect("a run");
     let run = fixture.store.get(&address(id)).await.expect("read").expect("there");
-    let operation::Spec::StorageTransfer(transfer) = run.spec else { panic!("{:?}", run.spec) };
+    let transfer = StorageTransfer::from_spec(&run.spec).expect("a transfer");
     assert_eq!((transfer.job.as_deref(), run.collection.as_str()), (Some("transferJobs/a"), "transferOperations"));
-    assert_eq!(operation::transfer::StorageTransfer { job: None, ..transfer }, testkit::transfer());
+    assert_eq!(kinds::storage_transfer::StorageTransfer { job: None, ..transfer }, testkit::transfer());
 }
 
 #[tokio::test]

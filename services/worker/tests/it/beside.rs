@@ -1,7 +1,9 @@
 //! Deadlines, cancels that let the current item come to its end, and cancels of many.
 
+use kinds::Parameters;
 use crate::fixture::{Fixture, LIMIT, at, endless, steps};
-use operation::{CancelMode, CancelOperations, Kind, ListFilter, Spec, State};
+use kinds::operations_cancel::CancelOperations;
+use operation::{CancelMode, Kind, ListFilter, Spec, State};
 use runtime::clock;
 use std::time::Duration;
 use testkit::eventually;
@@ -12,7 +14,7 @@ async fn a_deadline_ends_what_runs() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
     let deadline = clock::now() + Duration::from_secs(1);
-    let id = fixture.create_as(Spec::DemoSteps(endless()), Some(deadline)).await;
+    let id = fixture.create_as(endless().to_spec(), Some(deadline)).await;
     let operation = fixture.until_state(id, State::Failed).await;
     assert_eq!((operation.error_code, operation.attempt.0, operation.failures), (Some(4), 1, 0));
     assert!(operation.finish_time.is_some_and(|time| time >= deadline));
@@ -52,7 +54,7 @@ async fn many_are_cancelled_by_an_operation() {
         open.push(fixture.create(endless()).await);
     }
     let spec = CancelOperations {
-        filter: ListFilter { kinds: vec![Kind::DemoSteps], ..ListFilter::default() },
+        filter: ListFilter { kinds: vec![kinds::demo_steps::KIND], ..ListFilter::default() },
         requested_by: "somebody".to_owned(),
         reason: Some("a wrong table".to_owned()),
         mode: CancelMode::Now,
@@ -60,7 +62,7 @@ async fn many_are_cancelled_by_an_operation() {
     // Deleted by its user, and not ended: it is meant too.
     let hidden = open.pop().expect("one of them");
     assert!(fixture.store.delete(&at(hidden), &testkit::actor("tester")).await.expect("deleted"));
-    let bulk = fixture.create_as(Spec::CancelOperations(spec), None).await;
+    let bulk = fixture.create_as(spec.to_spec(), None).await;
     let later = fixture.create(endless()).await;
     let operation = fixture.until_state(bulk, State::Succeeded).await;
     assert_eq!(

@@ -1,7 +1,8 @@
 //! A database that is silent, read-only or locked holds up no end, and costs no attempt (INV-34, INV-15).
 
 use crate::fixture::{Fixture, LIMIT, endless, no_attempt_runs, steps};
-use operation::{DemoSteps, LeaseTerms, Nonce, OperationId, State};
+use kinds::demo_steps::DemoSteps;
+use operation::{LeaseTerms, Nonce, OperationId, State};
 use std::time::Duration;
 use testkit::eventually;
 use uuid::Uuid;

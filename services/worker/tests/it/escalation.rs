@@ -1,8 +1,10 @@
 //! Executors that do not stop: they are aborted, or their worker is given up. An operation can always be stopped.
 //! Whole processes, and threads that spin: testkit's `escalation.rs`.
 
+use kinds::Parameters;
 use crate::fixture::{Fixture, LIMIT, at, endless, no_attempt_runs, steps};
-use operation::{CancelMode, CleanupStatus, DemoSteps, EndedBy, LeaseTerms, Spec, State};
+use kinds::demo_steps::DemoSteps;
+use operation::{CancelMode, CleanupStatus, EndedBy, LeaseTerms, Spec, State};
 use runtime::clock;
 use std::time::Duration;
 use store::Operation;
@@ -63,7 +65,7 @@ async fn a_hung_operation_ends_at_its_deadline() {
     let fixture = Fixture::new().await;
     let worker = fixture.worker().await;
     let deadline = clock::now() + Duration::from_secs(1);
-    let id = fixture.create_as(Spec::DemoSteps(hanging()), Some(deadline)).await;
+    let id = fixture.create_as(hanging().to_spec(), Some(deadline)).await;
     let operation = fixture.until_state(id, State::Failed).await;
     assert_eq!((operation.error_code, operation.attempt.0, operation.failures), (Some(4), 1, 0));
     assert!(operation.error_message.expect("a message").contains("aborted"));

@@ -1,6 +1,8 @@
 //! A database, a broker behind a link that can be cut, and workers in this process.
 
-use operation::{CancelMode, DemoSteps, Fence, LeaseTerms, Nonce, OperationId, ProjectId, RetryPolicy, Spec, State};
+use kinds::Parameters;
+use kinds::demo_steps::DemoSteps;
+use operation::{CancelMode, Fence, LeaseTerms, Nonce, OperationId, ProjectId, RetryPolicy, Spec, State};
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Config, Secret};
@@ -86,16 +88,16 @@ impl Fixture {
         let url = Url::from_directory_path(self.bucket.path()).expect("an absolute path");
         config.buckets = vec![Bucket::new("exports", url, vec![project()])];
         config.buckets.extend(self.buckets.iter().cloned());
-        config.worker.demo_steps = true;
+        config.kinds.enable(kinds::demo_steps::KIND);
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
         let shutdown = CancellationToken::new();
-        let worker = Worker::start(&settings, config, shutdown.clone()).await.expect("the worker starts");
+        let worker = Worker::builder().built_in_kinds().start(&settings, config, shutdown.clone()).await.expect("the worker starts");
         Running { shutdown, run: tokio::spawn(worker.run()) }
     }
 
     pub async fn create(&self, spec: DemoSteps) -> OperationId {
-        self.create_as(Spec::DemoSteps(spec), None).await
+        self.create_as(spec.to_spec(), None).await
     }
 
     pub async fn create_as(&self, spec: Spec, deadline: Option<OffsetDateTime>) -> OperationId {

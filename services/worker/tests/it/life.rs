@@ -1,7 +1,8 @@
 //! The life of attempts and of the worker itself.
 
 use crate::fixture::{Fixture, at, endless, steps};
-use operation::{DemoSteps, LeaseTerms, State};
+use kinds::demo_steps::DemoSteps;
+use operation::{LeaseTerms, State};
 use std::time::Duration;
 use store::{Asked, ProjectLimits};
 

@@ -1,7 +1,6 @@
 //! Properties of the transition over any sequence of events.
 
 mod model;
-mod schedule;
 
 use operation::{AttemptNumber, Event, Nonce, Outcome, Refused, Snapshot, State, transition};
 use proptest::prelude::*;

@@ -35,11 +35,11 @@ mod tests {
     async fn what_was_rung_is_heard_once() {
         let bell = Bell::default();
         assert_eq!(bell.heard().now_or_never(), None);
-        bell.ring([Kind::DemoSteps]);
-        bell.ring([Kind::PostgresExport]);
-        bell.ring([Kind::DemoSteps]);
+        bell.ring([Kind::from_static("acme.reindex")]);
+        bell.ring([Kind::from_static("acme.export")]);
+        bell.ring([Kind::from_static("acme.reindex")]);
         drop(bell.heard());
-        assert_eq!(bell.heard().await, BTreeSet::from([Kind::PostgresExport, Kind::DemoSteps]));
+        assert_eq!(bell.heard().await, BTreeSet::from([Kind::from_static("acme.export"), Kind::from_static("acme.reindex")]));
         assert_eq!(bell.heard().now_or_never(), None);
     }
 }

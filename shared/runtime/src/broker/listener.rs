@@ -96,7 +96,7 @@ async fn session(ears: &Ears, connection: &Connection, up: &watch::Sender<bool>)
     let mut hints = stream::select_all(consume_work(settings, &work_channel, kinds).await?);
     link::mark_up("consume", up);
     // Work may have come while nobody listened.
-    work.ring(kinds.iter().copied());
+    work.ring(kinds.iter().cloned());
     loop {
         tokio::select! {
             biased;

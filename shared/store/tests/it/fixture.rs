@@ -1,8 +1,8 @@
 //! What the tests of this package share.
 
-use operation::{
-    CancelMode, DemoSteps, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId,
-};
+use kinds::Parameters;
+use kinds::demo_steps::DemoSteps;
+use operation::{CancelMode, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId};
 use runtime::clock;
 use serde_json::json;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     pub async fn claim(&self, worker: WorkerId, limit: u32) -> Vec<Claimed> {
-        self.store.claim(worker, Kind::DemoSteps, limit, "").await.expect("claimed").operations
+        self.store.claim(worker, kinds::demo_steps::KIND, limit, "").await.expect("claimed").operations
     }
 
     pub async fn claim_one(&self, worker: WorkerId) -> Fence {
@@ -88,7 +88,7 @@ pub fn position(fence: Fence, progress: Progress) -> Position {
 
 pub fn new_operation(id: OperationId, in_project: &str) -> NewOperation {
     let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
-    NewOperation { retry, ..testkit::new_operation(id, in_project, Spec::DemoSteps(DemoSteps::new(1, 1))) }
+    NewOperation { retry, ..testkit::new_operation(id, in_project, DemoSteps::new(1, 1).to_spec()) }
 }
 
 pub fn finished(fence: Fence, ending: Ending) -> Finished {

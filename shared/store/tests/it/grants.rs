@@ -188,7 +188,7 @@ async fn a_keeper_makes_partitions_that_it_does_not_own() {
     let partitions = keeper.partitions().await.expect("listed");
     let newest = partitions.iter().rfind(|partition| partition.ended_seconds_ago.is_some()).expect("one");
     assert_eq!(
-        keeper.expire(newest, operation::Kind::DemoSteps, std::time::Duration::ZERO, 10).await.expect("asked"),
+        keeper.expire(newest, operation::kinds::demo_steps::KIND, std::time::Duration::ZERO, 10).await.expect("asked"),
         0
     );
     let client = fixture.database.client().await;

@@ -1,7 +1,8 @@
 //! Ends that somebody is to be told of: shown to one keeper at a time, until it was done.
 
+use kinds::Parameters;
 use crate::fixture::{Fixture, failed, finished, new_operation, succeeded};
-use operation::transfer::{PayloadFormat, TransferNotification};
+use kinds::storage_transfer::{PayloadFormat, TransferNotification};
 use operation::{Kind, OperationId, Spec};
 use runtime::clock;
 use std::time::Duration;
@@ -13,7 +14,7 @@ const LONG: Duration = Duration::from_hours(1);
 fn told() -> Spec {
     let topic = "projects/p/topics/ends".to_owned();
     let notification = TransferNotification { topic, events: Vec::new(), payload: PayloadFormat::Json };
-    Spec::StorageTransfer(operation::transfer::StorageTransfer { notification: Some(notification), ..transfer() })
+    kinds::storage_transfer::StorageTransfer { notification: Some(notification), ..transfer() }.to_spec()
 }
 
 async fn create(fixture: &Fixture, spec: Spec) -> OperationId {
@@ -42,11 +43,11 @@ async fn only_ends_that_somebody_asked_to_be_told_of_are_shown() {
     let fixture = Fixture::new().await;
     let wanted = create(&fixture, told()).await;
     let failed = create(&fixture, told()).await;
-    create(&fixture, Spec::StorageTransfer(transfer())).await;
+    create(&fixture, transfer().to_spec()).await;
     fixture.create().await;
     assert_eq!(shown(&fixture.store, LONG, 10).await, [], "nothing has ended");
-    end_all(&fixture, Kind::StorageTransfer).await;
-    end_all(&fixture, Kind::DemoSteps).await;
+    end_all(&fixture, kinds::storage_transfer::KIND).await;
+    end_all(&fixture, kinds::demo_steps::KIND).await;
     create(&fixture, told()).await;
     assert_eq!(shown(&fixture.store, LONG, 10).await, [wanted, failed], "the oldest first");
 }
@@ -58,7 +59,7 @@ async fn one_keeper_at_a_time_is_shown_an_end_until_it_is_noted() {
     for _ in 0..20 {
         all.push(create(&fixture, told()).await);
     }
-    end_all(&fixture, Kind::StorageTransfer).await;
+    end_all(&fixture, kinds::storage_transfer::KIND).await;
     let other = fixture.database.store();
     let (first, second) = tokio::join!(shown(&fixture.store, LONG, 10), shown(&other, LONG, 10));
     assert!(first.len() <= 10 && second.len() <= 10);
@@ -86,9 +87,9 @@ async fn an_end_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
     let fixture = Fixture::new().await;
     let newer = create(&fixture, told()).await;
     let ours = create(&fixture, told()).await;
-    end_all(&fixture, Kind::StorageTransfer).await;
+    end_all(&fixture, kinds::storage_transfer::KIND).await;
     fixture
-        .sql(&format!("UPDATE operations SET spec = spec || '{{\"source\": \"newer\"}}' WHERE id = '{newer}'"))
+        .sql(&format!("UPDATE operations SET spec = spec - 'kind' WHERE id = '{newer}'"))
         .await;
     let untold = fixture.store.to_notify(LONG, 1).await.expect("looked");
     assert!(untold.len() == 1 && untold[0].is_err(), "{untold:?}");

@@ -1,8 +1,9 @@
 //! Jobs: changed by who has seen them as they stand, run once, and gone a while after they were deleted.
 
+use kinds::Parameters;
 use crate::fixture::{Fixture, actor, finished, project, succeeded};
 use futures_util::future::join_all;
-use operation::transfer::{JobName, JobStatus};
+use kinds::storage_transfer::{JobName, JobStatus};
 use operation::{Kind, OperationId, RetryPolicy, Spec, State};
 use runtime::clock;
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn change(seen: &StoredTransferJob, status: JobStatus) -> TransferJobChange {
 fn run() -> TransferJobRun {
     TransferJobRun {
         id: clock::new_operation_id(),
-        spec: Spec::StorageTransfer(transfer()),
+        spec: transfer().to_spec(),
         next_run_time: None,
         retry: RetryPolicy::default(),
         trace_parent: None,
@@ -55,7 +56,7 @@ async fn due(store: &Store) -> Vec<(String, bool)> {
 
 async fn end(fixture: &Fixture, id: OperationId) {
     let worker = fixture.worker().await;
-    let claimed = fixture.store.claim(worker, Kind::StorageTransfer, 1, "").await.expect("claimed").operations;
+    let claimed = fixture.store.claim(worker, kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
     assert_eq!(claimed[0].fence.id, id);
     assert_eq!(fixture.store.finish(&[finished(claimed[0].fence, succeeded())]).await.expect("written").len(), 1);
 }
@@ -164,7 +165,7 @@ async fn a_run_is_an_operation_and_the_job_that_names_it() {
     assert_eq!((made.id, made.project.as_str(), made.state), (asked.id, "p", State::Pending));
     assert_eq!(
         (made.collection.as_str(), made.kind, made.target.as_str()),
-        ("transferOperations", Kind::StorageTransfer, "transferJobs/a")
+        ("transferOperations", kinds::storage_transfer::KIND, "transferJobs/a")
     );
     assert_eq!((&made.spec, &made.trace_parent, made.retry), (&asked.spec, &asked.trace_parent, asked.retry));
     let job = get(&fixture.store, "a").await.expect("there");

@@ -266,10 +266,11 @@ fn configuration(bucket: &Path) -> Result<String> {
         projects = ["p"]
         [worker]
         slots = {SLOTS}
-        demo_steps = true
         renew_every_seconds = {}
         lease_ttl_seconds = {ttl}
         drain_seconds = 10
+        [kinds."demo.steps"]
+        enabled = true
         "#,
         ttl / 5.0
     ))

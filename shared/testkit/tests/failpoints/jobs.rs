@@ -1,11 +1,12 @@
 //! What the keeper finds to do about transfer jobs when it starts: one whose time has come, one whose run goes on, and an end
 //! that somebody is to be told of.
 
+use kinds::Parameters;
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
 use operation::Spec;
-use operation::transfer::{PayloadFormat, StorageTransfer, TransferNotification};
+use kinds::storage_transfer::{PayloadFormat, StorageTransfer, TransferNotification};
 use runtime::clock;
 use testkit::{hourly, new_transfer_job, transfer};
 
@@ -21,7 +22,7 @@ pub async fn plant(lane: &Lane, case: &str) -> Result<()> {
         events: Vec::new(),
         payload: PayloadFormat::Json,
     };
-    let spec = Spec::StorageTransfer(StorageTransfer { notification: Some(notification), ..transfer() });
+    let spec = StorageTransfer { notification: Some(notification), ..transfer() }.to_spec();
     let spec = serde_json::to_value(spec)?;
     let insert =
         "INSERT INTO operations (id, project_id, collection, kind, target, spec, state, finish_time, error_code,

@@ -1,10 +1,12 @@
 //! What the keeper finds to do when it starts: operations of long ago, their keys and labels, a worker that was lost long
 //! ago, and a partition that is missing.
 
+use kinds::Parameters;
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
-use operation::{DemoSteps, OperationId, Spec};
+use kinds::demo_steps::DemoSteps;
+use operation::{OperationId, Spec};
 use runtime::clock;
 use std::time::Duration;
 use store::{CreateRequest, NewOperation};
@@ -22,7 +24,7 @@ pub async fn plant(lane: &Lane) -> Result<()> {
         let new = NewOperation {
             labels: [("age".to_owned(), "old".to_owned())].into(),
             request: Some(CreateRequest { id: id.to_string(), fingerprint: [7; 32] }),
-            ..new_operation(id, "old", Spec::DemoSteps(DemoSteps::new(1, 1)))
+            ..new_operation(id, "old", DemoSteps::new(1, 1).to_spec())
         };
         store.create(&new).await?;
     }

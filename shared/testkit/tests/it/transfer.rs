@@ -1,6 +1,7 @@
 //! Workers that die in mid-transfer.
 
-use operation::transfer::{
+use kinds::Parameters;
+use kinds::storage_transfer::{
     BucketPath, StorageTransfer, TransferConditions, TransferOptions, TransferSink, TransferSource,
 };
 use operation::{RetryPolicy, Spec};
@@ -63,7 +64,7 @@ async fn a_killed_workers_transfer_is_taken_over_and_is_whole() {
         notification: None,
     };
     let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
-    let new = NewOperation { retry, ..testkit::new_operation(id, "p", Spec::StorageTransfer(spec)) };
+    let new = NewOperation { retry, ..testkit::new_operation(id, "p", spec.to_spec()) };
     system.database.store().create(&new).await.expect("created");
     let name = id.to_string();
     eventually("some files are there", testkit::LIMIT, async || (count(&sink) > FILES / 4).then_some(())).await;

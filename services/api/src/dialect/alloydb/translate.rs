@@ -7,7 +7,8 @@ use crate::export::{self, CsvCharacters, CsvFields};
 use crate::filter::{Field, Language};
 use crate::operations::Operation;
 use crate::time_text::{bytes, rfc3339, thousands};
-use operation::{Code, ExportFormat, OperationId, PostgresExport, Spec, SqlDump, State};
+use kinds::postgres_export::{ExportFormat, PostgresExport, SqlDump};
+use operation::{Code, OperationId, Spec, State};
 
 /// Before the UUID in an operation's name, as in Google's own examples.
 const ID_PREFIX: &str = "operation-";

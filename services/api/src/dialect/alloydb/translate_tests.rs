@@ -1,7 +1,8 @@
 use super::*;
 use crate::operations::CancelReceipt;
 use crate::samples;
-use operation::{CsvFormat, Kind};
+use kinds::postgres_export::CsvFormat;
+use operation::Kind;
 use runtime::config::{Bucket, Cluster, ClusterTls, Config};
 use serde_json::{Value, json};
 use time::macros::datetime;

@@ -5,7 +5,7 @@ use super::translate::Status;
 use crate::error::Violations;
 use crate::fields::Fields;
 use crate::operations::{ListFilter, Operation, StoredTransferJob, TransferJobFilter};
-use operation::transfer::{JobName, JobStatus, TransferSink, TransferSource};
+use kinds::storage_transfer::{JobName, JobStatus, TransferSink, TransferSource};
 use std::collections::BTreeSet;
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::samples;
-use operation::transfer::{BucketPath, StorageTransfer};
+use kinds::storage_transfer::{BucketPath, StorageTransfer};
 use operation::{OperationId, State};
 
 const ID: &str = "0193a5a0-0000-7000-8000-000000000001";

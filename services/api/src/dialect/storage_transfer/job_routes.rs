@@ -20,7 +20,7 @@ use crate::query::Query;
 use crate::transfer::Judge;
 use actix_web::HttpResponse;
 use operation::Code;
-use operation::transfer::{JobName, JobStatus};
+use kinds::storage_transfer::{JobName, JobStatus};
 use runtime::clock;
 
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";

@@ -5,7 +5,7 @@ use super::wire;
 use crate::error::Violations;
 use crate::fields::{Fields, Words};
 use operation::ProjectId;
-use operation::transfer::{NotificationEvent, PayloadFormat, TransferNotification};
+use kinds::storage_transfer::{NotificationEvent, PayloadFormat, TransferNotification};
 
 /// The vendor's events, in the order of their numbers.
 const EVENTS: Words<NotificationEvent> = Words {

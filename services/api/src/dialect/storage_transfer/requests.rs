@@ -6,7 +6,7 @@ use crate::fields::{Fields, Words};
 use crate::operations::TransferJobPatch;
 use crate::transfer::Judge;
 use operation::ProjectId;
-use operation::transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
+use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
 
 const LONGEST_DESCRIPTION: usize = 1024;
 /// What answers say, and requests need not: clients send back what they were given.

@@ -4,7 +4,7 @@ use super::wire;
 use crate::error::Violations;
 use crate::fields::Fields;
 use crate::time_text;
-use operation::transfer::{InvalidSchedule, Schedule, TimeOfDay};
+use kinds::storage_transfer::{InvalidSchedule, Schedule, TimeOfDay};
 use time::{Date, Month};
 
 /// Reads a schedule that says something; nothing where something of it is wrong.

@@ -4,7 +4,7 @@ use super::wire;
 use crate::fields::{Fields, Words};
 use crate::time_text;
 use crate::transfer::{ConditionFields, Judge};
-use operation::transfer::{
+use kinds::storage_transfer::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,
     TransferSink, TransferSource,
 };

@@ -5,7 +5,7 @@ use super::transfer_spec;
 use super::{notification, schedule, wire};
 use crate::operations::{Operation, StoredTransferJob};
 use crate::time_text::rfc3339;
-use operation::transfer::{TransferCounters, TransferPosition};
+use kinds::storage_transfer::{TransferCounters, TransferPosition};
 use operation::{Code, ProjectId, Spec, State};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -140,8 +140,8 @@ fn counters(counters: &TransferCounters) -> BTreeMap<String, String> {
     told.map(|(name, count)| (name, count.to_string())).collect()
 }
 
-fn error_summary(summary: operation::transfer::ErrorSummary) -> wire::ErrorSummary {
-    let entry = |example: operation::transfer::ErrorExample| wire::ErrorLogEntry {
+fn error_summary(summary: kinds::storage_transfer::ErrorSummary) -> wire::ErrorSummary {
+    let entry = |example: kinds::storage_transfer::ErrorExample| wire::ErrorLogEntry {
         url: example.url,
         error_details: vec![example.details],
     };

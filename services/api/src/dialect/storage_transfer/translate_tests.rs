@@ -3,7 +3,7 @@
 use super::*;
 use crate::samples;
 use operation::Kind;
-use operation::transfer::StorageTransfer;
+use kinds::storage_transfer::StorageTransfer;
 use serde_json::json;
 use time::macros::datetime;
 

@@ -6,7 +6,8 @@ use super::source::Filled;
 use super::{failure, query};
 use crate::executor::sink::Output;
 use crate::safepoint::Ended;
-use operation::{Code, CsvFormat, Failure};
+use kinds::postgres_export::CsvFormat;
+use operation::{Code, Failure};
 use runtime::config::Cluster;
 use tokio_postgres::types::{FromSql, Type};
 

@@ -16,23 +16,59 @@ mod session;
 mod source;
 mod tables;
 
-use super::sink::{Output, PULSE};
+use super::sink::Output;
+use super::{Services, gone};
+use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{ExportFormat, PostgresExport};
+use kinds::postgres_export::{ExportFormat, INFO, PostgresExport};
+use operation::KindInfo;
 use runtime::config::{Bucket, Cluster};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::Arc;
+use server::Finder;
 use tls::TrustError;
 
-/// The longest this executor goes from one safe point to the next: the pulse of its waits, and as much again for what
-/// it does between two waits (a block is filled in some 30 ms).
-///
-/// A stop does not wait for it, since every wait ends with the stop. Only the opening of a local file is not raced.
-pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
+/// Runs the operations of `postgres.export`.
+#[derive(Debug)]
+pub struct PostgresExporter(Arc<Services>);
 
-/// A cancelled query is waited for, or `pg_dump` (`session.rs` and `dump.rs`: 10 s and 5 s), then an upload is aborted
-/// (`sink/cloud.rs`: 10 s).
-pub const STOP_BOUND: Duration = Duration::from_secs(30);
+impl PostgresExporter {
+    /// An executor on what is configured.
+    pub const fn new(services: Arc<Services>) -> Self {
+        Self(services)
+    }
+
+    fn finder(&self) -> Finder<'_> {
+        let Services { config, secret_keys, store, .. } = &*self.0;
+        Finder {
+            allowed: &config.destinations,
+            authorities: config.destinations_ca_file.as_deref(),
+            secret_keys,
+            store,
+        }
+    }
+}
+
+impl Executor for PostgresExporter {
+    type Spec = PostgresExport;
+    type Response = Value;
+
+    fn info(&self) -> KindInfo {
+        INFO.clone()
+    }
+
+    async fn run(&self, spec: &PostgresExport, cx: &Safepoint) -> Result<Value, Ended> {
+        // Looked up at each attempt: what was taken out of the configuration since is not touched any more.
+        let config = &self.0.config;
+        let bucket = config.bucket(cx.project(), &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
+        if let Some(server) = &spec.server {
+            let cluster = self.finder().find(server, cx.project(), cx).await?;
+            return run(spec, &cluster, bucket, cx).await;
+        }
+        let cluster = config.cluster(&spec.cluster).ok_or_else(|| gone("cluster", &spec.cluster))?;
+        run(spec, cluster, bucket, cx).await
+    }
+}
 
 /// Whether the cluster's file of authorities, if it has one, can be used: a mistake shows at the start.
 ///

@@ -1,7 +1,8 @@
 //! `pg_dump`: where it is, and how it is called.
 
 use super::session::LOCK_TIMEOUT_SECONDS;
-use operation::{OperationId, SqlDump};
+use kinds::postgres_export::SqlDump;
+use operation::OperationId;
 use runtime::config::Cluster;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

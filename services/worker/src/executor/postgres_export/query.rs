@@ -1,6 +1,6 @@
 //! The statements of a CSV export, as text.
 
-use operation::CsvFormat;
+use kinds::postgres_export::CsvFormat;
 use serde_json::Value;
 
 /// What stands before the query in the statement: positions of errors are counted from its start.

@@ -2,7 +2,8 @@
 //! password that came with the request.
 
 use crate::safepoint::{Ended, Safepoint};
-use operation::{Code, Failure, PostgresServer, ProjectId};
+use kinds::postgres_export::PostgresServer;
+use operation::{Code, Failure, ProjectId};
 use runtime::config::{Cluster, ClusterTls, Secret};
 use runtime::destination::{AllowedDestinations, Destination, DestinationError, Host, resolve, system_dns};
 use runtime::sealing::KeyRing;

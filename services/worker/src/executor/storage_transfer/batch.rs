@@ -15,7 +15,7 @@ use super::writer::{Writer, folder_of, memory};
 use crate::executor::guarded::Look;
 use md5::{Digest, Md5};
 use operation::Code;
-use operation::transfer::OverwriteWhen;
+use kinds::storage_transfer::OverwriteWhen;
 use rustix::fd::AsFd;
 use std::sync::Arc;
 use tokio::sync::mpsc;

@@ -11,7 +11,7 @@ use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use operation::transfer::{DeleteOption, OverwriteWhen};
+use kinds::storage_transfer::{DeleteOption, OverwriteWhen};
 use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -46,7 +46,7 @@ impl World {
             at_a_time: 1,
             budget: Budget::default(),
             throttle: None,
-            halt: Halt::new(Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker)))),
+            halt: Halt::new(Arc::new(Attempt::new(fence, &kinds::storage_transfer::INFO, clock.held_by(worker)))),
         };
         Self { source, sink, context: Arc::new(context) }
     }

@@ -3,7 +3,7 @@
 
 use super::entry::Stamp;
 use globset::{GlobBuilder, GlobMatcher};
-use operation::transfer::TransferConditions;
+use kinds::storage_transfer::TransferConditions;
 use operation::{Code, Failure, OperationId};
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use super::throttle::Throttle;
 use crate::executor::guarded::Expected;
 use crate::work::Work;
 use operation::Failure;
-use operation::transfer::{DeleteOption, OverwriteWhen};
+use kinds::storage_transfer::{DeleteOption, OverwriteWhen};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, syncfs};
 use std::io;
@@ -204,7 +204,7 @@ mod tests {
         clock.begin(worker, Instant::now() + Duration::from_hours(1));
         let (id, nonce) = (OperationId::from_uuid(Uuid::nil()), Nonce::from_uuid(Uuid::nil()));
         let fence = Fence { id, attempt: AttemptNumber(1), nonce };
-        Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker)))
+        Arc::new(Attempt::new(fence, &kinds::storage_transfer::INFO, clock.held_by(worker)))
     }
 
     /// A disk that does not follow must not hold up a stop, or its worker would be given up.

@@ -3,7 +3,7 @@
 use super::conditions::Conditions;
 use super::entry::{Broken, Entry, Side, SinkItem, SourceItem};
 use crate::executor::guarded::{Expected, Version};
-use operation::transfer::{DeleteOption, OverwriteWhen, TransferOptions};
+use kinds::storage_transfer::{DeleteOption, OverwriteWhen, TransferOptions};
 use std::cmp::Ordering;
 
 /// What a sink can tell of the objects in it.

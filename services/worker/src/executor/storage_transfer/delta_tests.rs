@@ -3,7 +3,7 @@
 use super::*;
 use crate::executor::storage_transfer::entry::Stamp;
 use operation::Code;
-use operation::transfer::TransferConditions;
+use kinds::storage_transfer::TransferConditions;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

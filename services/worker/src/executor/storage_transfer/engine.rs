@@ -11,7 +11,7 @@ use super::report::{Batch, Report};
 use super::{batch, folder_batch};
 use crate::executor::sink::{PULSE, wait};
 use crate::safepoint::{Ended, Safepoint};
-use operation::transfer::{TransferPosition, TransferUpload};
+use kinds::storage_transfer::{TransferPosition, TransferUpload};
 use operation::{Code, Failure};
 use runtime::failpoint;
 use std::io;

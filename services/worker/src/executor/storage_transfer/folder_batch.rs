@@ -11,7 +11,7 @@ use super::folder::copy::{Copied, Copier};
 use super::ledger::Done;
 use super::proof::{Compared, FileId, Proof};
 use super::report::{Batch, Miss, Report};
-use operation::transfer::OverwriteWhen;
+use kinds::storage_transfer::OverwriteWhen;
 use operation::{Code, Failure};
 use rustix::fd::AsFd;
 use std::borrow::Cow;

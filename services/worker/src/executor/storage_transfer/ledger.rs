@@ -5,7 +5,7 @@
 //! that are begun and not done are `pending` in the checkpoint. An attempt that resumes lists again from the first of
 //! them, passes over what is done, and never puts two of the spans, or one of them and what is new, into one batch.
 
-use operation::transfer::{TransferCounters, TransferPosition, TransferSpan, TransferUpload};
+use kinds::storage_transfer::{TransferCounters, TransferPosition, TransferSpan, TransferUpload};
 use operation::{Code, Progress};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -162,7 +162,7 @@ impl Ledger {
     }
 
     /// The most frequent error, and how many there are in all.
-    pub fn worst(&self) -> Option<(&operation::transfer::ErrorSummary, u64)> {
+    pub fn worst(&self) -> Option<(&kinds::storage_transfer::ErrorSummary, u64)> {
         let worst = self.position.errors.iter().rev().max_by_key(|summary| summary.count)?;
         Some((worst, self.position.errors.iter().map(|summary| summary.count).sum()))
     }

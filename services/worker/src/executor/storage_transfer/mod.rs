@@ -34,29 +34,45 @@ mod report;
 mod throttle;
 mod writer;
 
-use super::sink::PULSE;
+use super::Services;
+use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
 use context::{Context, Sink};
 use delta::Delta;
 use engine::Engine;
 use ledger::Ledger;
 use open::{Opened, check_apart, open};
-use operation::transfer::{StorageTransfer, TransferCounters, TransferPosition};
-use operation::{Cleanup, CleanupStatus, Code, Failure, ProjectId};
+use kinds::storage_transfer::{INFO, StorageTransfer, TransferCounters, TransferPosition};
+use operation::{Cleanup, CleanupStatus, Code, Failure, KindInfo, ProjectId};
 use plan::{Cut, Plan};
 use runtime::config::Config;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 use store::Store;
 
-/// The longest this executor goes from one safe point to the next: it only waits, with a pulse, for those who copy. They
-/// look at the stop themselves, between two files and between two pieces of 16 MiB.
-pub const SAFE_POINT_BOUND: Duration = PULSE.saturating_mul(2);
+/// Runs the operations of `storage.transfer`.
+#[derive(Debug)]
+pub struct StorageTransferrer(Arc<Services>);
 
-/// Requests under way are waited for, then uploads are aborted (`cloud/upload.rs`: 10 s each), then the disk follows
-/// (`engine.rs`: 10 s).
-pub const STOP_BOUND: Duration = Duration::from_secs(45);
+impl StorageTransferrer {
+    /// An executor on what is configured.
+    pub const fn new(services: Arc<Services>) -> Self {
+        Self(services)
+    }
+}
+
+impl Executor for StorageTransferrer {
+    type Spec = StorageTransfer;
+    type Response = Value;
+
+    fn info(&self) -> KindInfo {
+        INFO.clone()
+    }
+
+    async fn run(&self, spec: &StorageTransfer, cx: &Safepoint) -> Result<Value, Ended> {
+        run(spec, cx.project(), &self.0.config, &self.0.store, cx).await
+    }
+}
 
 /// Batches of threads: a millisecond or two each.
 const OF_THREADS: Cut = Cut { effects: 64, bytes: 8 * 1024 * 1024, compares: false };

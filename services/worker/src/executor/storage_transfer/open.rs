@@ -20,7 +20,7 @@ use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
-use operation::transfer::{DeleteOption, StorageTransfer};
+use kinds::storage_transfer::{DeleteOption, StorageTransfer};
 use operation::{Code, Failure, Fence, OperationId, Progress, ProjectId};
 use runtime::config::Config;
 use rustix::fd::{AsFd, OwnedFd};

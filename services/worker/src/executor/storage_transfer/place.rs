@@ -4,7 +4,7 @@
 use super::cloud::CloudPlace;
 use super::entry::objection_to_path;
 use crate::executor::sink::{Root, root};
-use operation::transfer::{BucketPath, StorageTransfer, TransferSink, TransferSource};
+use kinds::storage_transfer::{BucketPath, StorageTransfer, TransferSink, TransferSource};
 use operation::{Code, Failure, ProjectId};
 use runtime::config::{Bucket, Config};
 use std::path::{Path, PathBuf};
@@ -180,7 +180,7 @@ fn meet(one: &At, other: &At) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::transfer::{TransferConditions, TransferOptions};
+    use kinds::storage_transfer::{TransferConditions, TransferOptions};
 
     #[test]
     fn names_tell_of_some_places_that_they_are_apart() {

@@ -160,7 +160,7 @@ mod tests {
     use super::super::list::known;
     use super::*;
     use crate::executor::guarded::Expected;
-    use operation::transfer::{DeleteOption, TransferConditions, TransferOptions, TransferPosition, TransferSpan};
+    use kinds::storage_transfer::{DeleteOption, TransferConditions, TransferOptions, TransferPosition, TransferSpan};
     use tokio::sync::mpsc;
 
     const BEGAN: Stamp = Stamp { seconds: 0, nanos: 0 };

@@ -4,7 +4,7 @@ use super::delta::Decision;
 use super::entry::{Broken, Entry};
 use super::halt::Halted;
 use super::ledger::Done;
-use operation::transfer::TransferCounters;
+use kinds::storage_transfer::TransferCounters;
 use operation::{Code, Failure};
 use std::borrow::Cow;
 

@@ -11,7 +11,7 @@ use super::proof::{FileId, Version};
 use super::reader::{About, blocking};
 use super::report::Miss;
 use bytes::{Bytes, BytesMut};
-use operation::transfer::OverwriteWhen;
+use kinds::storage_transfer::OverwriteWhen;
 use operation::{Code, Failure};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, fstat};

@@ -5,7 +5,7 @@ use super::{FORMER, Former, Store, befall, is_fenced, soon};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::World;
 use operation::Code;
-use operation::transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
+use kinds::storage_transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
 use testkit::Conditions;
 
 /// Moves the bucket into a folder.

@@ -6,7 +6,7 @@ use super::{FORMER, Store, befall, is_fenced, is_refused, soon};
 use crate::postgres_export::world::{Run, World as Exports};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::World;
-use operation::transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
+use kinds::storage_transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
 use runtime::config::Bucket;
 use std::net::SocketAddr;
 use testkit::{S3Front, free_address};

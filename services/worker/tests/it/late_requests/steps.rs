@@ -1,8 +1,10 @@
 //! The objects of `demo.steps`.
 
+use kinds::Parameters;
 use super::{FORMER, Store, befall, is_fenced, soon};
 use crate::fixture::project;
-use operation::{DemoSteps, Kind, LeaseTerms, OperationId, RetryPolicy, Spec, WorkerId};
+use kinds::demo_steps::DemoSteps;
+use operation::{Kind, LeaseTerms, OperationId, RetryPolicy, Spec, WorkerId};
 use runtime::config::Bucket;
 use serde_json::Value;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ impl Steps {
             ..testkit::new_operation(
                 OperationId::from_uuid(Uuid::now_v7()),
                 project().as_str(),
-                Spec::DemoSteps(spec.clone()),
+                spec.clone().to_spec(),
             )
         };
         database.store().create(&new).await.unwrap();
@@ -46,12 +48,12 @@ impl Steps {
     /// Claims it, and runs the attempt.
     async fn attempt(&self) -> (LeaseClock, JoinHandle<Result<Value, Ended>>) {
         let store = self.database.store();
-        let claimed = store.claim(self.worker, Kind::DemoSteps, 1, "").await.unwrap().operations;
+        let claimed = store.claim(self.worker, kinds::demo_steps::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
-        let attempt = Arc::new(Attempt::new(fence, Kind::DemoSteps, clock.held_by(self.worker)));
-        let cx = Safepoint::new(attempt, store, checkpoint);
+        let attempt = Arc::new(Attempt::new(fence, &kinds::demo_steps::INFO, clock.held_by(self.worker)));
+        let cx = Safepoint::new(attempt, project(), store, checkpoint);
         let (spec, bucket) = (self.spec.clone(), self.bucket.clone());
         (clock, tokio::spawn(async move { demo_steps::run(&spec, Some(&bucket), &cx).await }))
     }

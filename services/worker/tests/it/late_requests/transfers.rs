@@ -6,7 +6,7 @@ use crate::storage_transfer::world::{World, content};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use operation::Code;
-use operation::transfer::{OverwriteWhen, StorageTransfer, TransferPosition, TransferSink, TransferUpload};
+use kinds::storage_transfer::{OverwriteWhen, StorageTransfer, TransferPosition, TransferSink, TransferUpload};
 
 const MIB: usize = 1024 * 1024;
 /// Objects that go by one request, and by an upload.

@@ -1,5 +1,6 @@
 use super::world::{PATIENCE, World, csv, sql};
-use operation::{CleanupStatus, Code, SqlDump};
+use kinds::postgres_export::SqlDump;
+use operation::{CleanupStatus, Code};
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

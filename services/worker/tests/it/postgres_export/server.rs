@@ -1,7 +1,8 @@
 //! A server that a caller named: reached by what was judged, and only as it may be.
 
 use super::world::{World, csv, sql};
-use operation::{Code, PostgresServer, SqlDump};
+use kinds::postgres_export::{PostgresServer, SqlDump};
+use operation::Code;
 use runtime::destination::AllowedDestinations;
 use runtime::sealing::KeyRing;
 use serde_json::json;

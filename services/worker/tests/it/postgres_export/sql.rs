@@ -1,5 +1,6 @@
 use super::world::{World, output, sql};
-use operation::{Code, SqlDump};
+use kinds::postgres_export::SqlDump;
+use operation::Code;
 use std::path::Path;
 use testkit::TestDatabase;
 

@@ -1,5 +1,6 @@
 use super::world::{PATIENCE, Run, World, csv, sql};
-use operation::{CancelMode, CleanupStatus, Code, Road, SqlDump};
+use kinds::postgres_export::SqlDump;
+use operation::{CancelMode, CleanupStatus, Code, Road};
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;

@@ -1,7 +1,8 @@
 //! A cluster that is reached by TLS: with all that goes there, and with servers that are not it.
 
 use super::world::{PATIENCE, Run, World, csv, sql};
-use operation::{CancelMode, Road, SqlDump};
+use kinds::postgres_export::SqlDump;
+use operation::{CancelMode, Road};
 use runtime::config::ClusterTls;
 use std::path::PathBuf;
 use testkit::{Authority, GATE, TlsFront, eventually, server_authorities};

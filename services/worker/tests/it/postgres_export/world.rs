@@ -1,9 +1,8 @@
 //! A database to export, a folder to export to, and attempts that stand in a real store.
 
-use operation::{
-    CsvFormat, ExportFormat, Kind, LeaseTerms, OperationId, PostgresExport, Progress, ProjectId, RetryPolicy, Spec,
-    SqlDump, WorkerId,
-};
+use kinds::Parameters;
+use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport, SqlDump};
+use operation::{Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId};
 use runtime::config::{Bucket, Cluster, ClusterTls, Secret};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -88,19 +87,19 @@ impl World {
         let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
         let new = NewOperation {
             retry,
-            ..testkit::new_operation(id, project().as_str(), Spec::PostgresExport(spec.clone()))
+            ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec())
         };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
     }
 
     async fn claim(&self, spec: PostgresExport) -> Run {
-        let claimed = self.store.store().claim(self.worker, Kind::PostgresExport, 1, "").await.unwrap().operations;
+        let claimed = self.store.store().claim(self.worker, kinds::postgres_export::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));
-        let attempt = Arc::new(Attempt::new(fence, Kind::PostgresExport, clock.held_by(self.worker)));
-        let cx = Safepoint::new(Arc::clone(&attempt), self.store.store(), checkpoint);
+        let attempt = Arc::new(Attempt::new(fence, &kinds::postgres_export::INFO, clock.held_by(self.worker)));
+        let cx = Safepoint::new(Arc::clone(&attempt), project(), self.store.store(), checkpoint);
         Run { spec, cluster: self.cluster(), bucket: self.bucket(), attempt, cx: Arc::new(cx), clock }
     }
 

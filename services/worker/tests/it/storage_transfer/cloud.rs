@@ -5,7 +5,7 @@ use super::moto::{Moto, part};
 use super::world::{OLD, PATIENCE, World, age, cancelled, content, sums, whole};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use operation::transfer::{
+use kinds::storage_transfer::{
     DeleteOption, S3CompatiblePath, StorageTransfer, TransferPosition, TransferSink, TransferSource, TransferUpload,
 };
 use operation::{CancelMode, Code};

@@ -3,7 +3,7 @@
 
 use super::moto::{Moto, part};
 use super::world::{OLD, PATIENCE, Run, World, age, content, is_tidy, whole};
-use operation::transfer::{DeleteOption, StorageTransfer, TransferSink};
+use kinds::storage_transfer::{DeleteOption, StorageTransfer, TransferSink};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! From folder to folder.
 
 use super::world::{OLD, World, age, content, is_tidy, put, sums, whole};
-use operation::transfer::{BucketPath, TransferSink, TransferSource};
+use kinds::storage_transfer::{BucketPath, TransferSink, TransferSource};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::time::Duration;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use operation::Code;
-use operation::transfer::{StorageTransfer, TransferSink, TransferSource};
+use kinds::storage_transfer::{StorageTransfer, TransferSink, TransferSource};
 use serde_json::json;
 use std::fs;
 use std::net::{TcpListener, TcpStream};

@@ -4,7 +4,7 @@ use super::world::{PATIENCE, World, project};
 use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use operation::transfer::BucketPath;
+use kinds::storage_transfer::BucketPath;
 use runtime::config::{Bucket, Secret};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};

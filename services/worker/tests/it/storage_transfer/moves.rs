@@ -2,7 +2,7 @@
 //! bytes.
 
 use super::world::{OLD, PATIENCE, World, cancelled, content, is_tidy, put, whole};
-use operation::transfer::{BucketPath, DeleteOption, OverwriteWhen, StorageTransfer, TransferSink};
+use kinds::storage_transfer::{BucketPath, DeleteOption, OverwriteWhen, StorageTransfer, TransferSink};
 use operation::{CancelMode, Code};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -4,7 +4,7 @@ use super::moto::{Moto, part};
 use super::moves::{another, moving};
 use super::world::{OLD, World, content, put, whole};
 use operation::Code;
-use operation::transfer::{OverwriteWhen, StorageTransfer, TransferSink, TransferSource};
+use kinds::storage_transfer::{OverwriteWhen, StorageTransfer, TransferSink, TransferSource};
 use std::fs;
 use std::time::SystemTime;
 

@@ -1,7 +1,7 @@
 //! Overwriting, deleting, and conditions.
 
 use super::world::{OLD, World, put, whole};
-use operation::transfer::{DeleteOption, OverwriteWhen, StorageTransfer};
+use kinds::storage_transfer::{DeleteOption, OverwriteWhen, StorageTransfer};
 use std::fs;
 use std::time::Duration;
 

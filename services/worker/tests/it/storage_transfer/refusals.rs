@@ -2,7 +2,7 @@
 
 use super::world::{OLD, World, content, files, is_tidy, put, whole};
 use operation::Code;
-use operation::transfer::{BucketPath, DeleteOption, S3CompatiblePath, TransferSink, TransferSource};
+use kinds::storage_transfer::{BucketPath, DeleteOption, S3CompatiblePath, TransferSink, TransferSource};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -2,7 +2,7 @@
 
 use super::world::{OLD, Run};
 use super::world::{PATIENCE, World, cancelled, content, files, is_tidy, put, stopped, sums, until_there, whole};
-use operation::transfer::TransferPosition;
+use kinds::storage_transfer::TransferPosition;
 use operation::{CancelMode, CleanupStatus};
 use runtime::clock;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Folders and buckets to transfer between, and attempts that stand in a real store.
 
+use kinds::Parameters;
 use md5::{Digest, Md5};
-use operation::transfer::{
+use kinds::storage_transfer::{
     StorageTransfer, TransferConditions, TransferCounters, TransferOptions, TransferPosition, TransferSink,
     TransferSource,
 };
@@ -105,7 +106,7 @@ impl World {
         let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
         let new = NewOperation {
             retry,
-            ..testkit::new_operation(id, project().as_str(), Spec::StorageTransfer(spec.clone()))
+            ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec())
         };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
@@ -116,12 +117,12 @@ impl World {
     }
 
     async fn claim_as(&self, worker: WorkerId, spec: StorageTransfer) -> Run {
-        let claimed = self.store.store().claim(worker, Kind::StorageTransfer, 1, "").await.unwrap().operations;
+        let claimed = self.store.store().claim(worker, kinds::storage_transfer::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(worker);
         clock.begin(worker, Instant::now() + Duration::from_hours(1));
-        let attempt = Arc::new(Attempt::new(fence, Kind::StorageTransfer, clock.held_by(worker)));
-        let cx = Safepoint::new(Arc::clone(&attempt), self.store.store(), checkpoint);
+        let attempt = Arc::new(Attempt::new(fence, &kinds::storage_transfer::INFO, clock.held_by(worker)));
+        let cx = Safepoint::new(Arc::clone(&attempt), project(), self.store.store(), checkpoint);
         let config = self.config.clone();
         Run { spec, config, store: self.store.store(), attempt, cx: Arc::new(cx), clock, worker }
     }

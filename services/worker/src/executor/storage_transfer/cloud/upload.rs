@@ -12,7 +12,7 @@ use object_store::multipart::PartId;
 use object_store::path::Path;
 use object_store::{Error, MultipartId};
 use operation::Code;
-use operation::transfer::TransferUpload;
+use kinds::storage_transfer::TransferUpload;
 use runtime::failpoint;
 use std::future::Future;
 use std::time::Duration;

@@ -24,7 +24,7 @@ fn fence() -> Fence {
 }
 
 fn halt(clock: &LeaseClock) -> Halt {
-    Halt::new(Arc::new(Attempt::new(fence(), Kind::StorageTransfer, clock.held_by(worker()))))
+    Halt::new(Arc::new(Attempt::new(fence(), &kinds::storage_transfer::INFO, clock.held_by(worker()))))
 }
 
 fn root(folder: &Path) -> OwnedFd {

@@ -4,20 +4,17 @@
 //! itself, so an attempt that takes over neither repeats a step nor reports less than there is to be seen.
 
 use super::sink::SmallObjects;
+use super::{Services, gone};
+use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{AttemptNumber, Cleanup, CleanupStatus, Code, DemoSteps, Failure, Progress};
+use kinds::demo_steps::{DemoSteps, INFO};
+use operation::{AttemptNumber, Cleanup, CleanupStatus, Code, Failure, KindInfo, Progress};
 use runtime::config::Bucket;
 use runtime::failpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// It waits where it can be stopped, so it is never long without a safe point; unless it was asked to hang, to spin or to
-/// block, which shows what then happens.
-pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(1);
-
-/// A step's object is written to its end.
-pub const STOP_BOUND: Duration = Duration::from_secs(5);
 
 const SPIN_MILLIS: u32 = 5_000;
 const BLOCK_MILLIS: u32 = 5_000;
@@ -26,6 +23,31 @@ const BLOCK_MILLIS: u32 = 5_000;
 #[derive(Debug, Serialize, Deserialize)]
 struct Checkpoint {
     steps_done: u32,
+}
+
+/// Runs the operations of `demo.steps`.
+#[derive(Debug)]
+pub struct DemoStepper(Arc<Services>);
+
+impl DemoStepper {
+    /// An executor on what is configured.
+    pub const fn new(services: Arc<Services>) -> Self {
+        Self(services)
+    }
+}
+
+impl Executor for DemoStepper {
+    type Spec = DemoSteps;
+    type Response = Value;
+
+    fn info(&self) -> KindInfo {
+        INFO.clone()
+    }
+
+    async fn run(&self, spec: &DemoSteps, cx: &Safepoint) -> Result<Value, Ended> {
+        let find = |name| self.0.config.bucket(cx.project(), name).ok_or_else(|| gone("bucket", name));
+        run(spec, spec.bucket.as_deref().map(find).transpose()?, cx).await
+    }
 }
 
 /// Takes the steps that no earlier attempt has taken. `bucket` is the one that the spec names.

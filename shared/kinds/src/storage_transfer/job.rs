@@ -1,7 +1,7 @@
 //! A transfer that is run again and again: by its schedule, or when somebody asks.
 
 use super::{Schedule, StorageTransfer};
-use crate::ProjectId;
+use operation::ProjectId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! Properties of a schedule, whatever it says, whenever its job was made, and whenever somebody asks.
 
-use operation::transfer::{Schedule, TimeOfDay};
+use kinds::storage_transfer::{Schedule, TimeOfDay};
 use proptest::prelude::*;
 use std::time::Duration;
 use time::{Date, OffsetDateTime, Time};

@@ -1,32 +1,44 @@
 //! A cancel of many operations: page by page, oldest first, each by the same statement and hint as a single one.
 
+use super::Services;
+use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use operation::{CancelOperations, Failure, Kind, ListFilter, OperationId, Progress, ProjectId};
-use runtime::broker::{Hint, Publisher};
+use kinds::operations_cancel::{CancelOperations, INFO, KIND};
+use operation::{Failure, KindInfo, ListFilter, OperationId, Progress};
+use runtime::broker::Hint;
 use runtime::{failpoint, telemetry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Duration;
-use store::{Actor, Address, Asked, Operation, Requester, Store, StoreError};
+use std::sync::Arc;
+use store::{Actor, Address, Asked, Operation, Requester, StoreError};
 use time::OffsetDateTime;
-
-/// A page of cancels, each one short statement.
-pub const SAFE_POINT_BOUND: Duration = Duration::from_secs(10);
-
-/// The page under way is brought to its end.
-pub const STOP_BOUND: Duration = SAFE_POINT_BOUND.saturating_mul(2);
 
 const PAGE: u32 = 100;
 /// Up to here the total is exact.
 const COUNTED: u32 = 1_000_000;
 
-/// What it works on: our own operations.
-#[derive(Debug, Clone)]
-pub struct Desk {
-    /// The lane for work.
-    pub store: Store,
-    /// Tells the owners.
-    pub publisher: Publisher,
+/// Runs the operations of `operations.cancel`.
+#[derive(Debug)]
+pub struct OperationsCanceller(Arc<Services>);
+
+impl OperationsCanceller {
+    /// An executor on our own operations.
+    pub const fn new(services: Arc<Services>) -> Self {
+        Self(services)
+    }
+}
+
+impl Executor for OperationsCanceller {
+    type Spec = CancelOperations;
+    type Response = Value;
+
+    fn info(&self) -> KindInfo {
+        INFO.clone()
+    }
+
+    async fn run(&self, spec: &CancelOperations, cx: &Safepoint) -> Result<Value, Ended> {
+        run(spec, &self.0, cx).await
+    }
 }
 
 /// What an attempt resumes from.
@@ -44,19 +56,20 @@ struct Checkpoint {
 ///
 /// # Errors
 /// [`Ended`]: a stop, or a database that does not answer.
-pub async fn run(spec: &CancelOperations, project: &ProjectId, desk: &Desk, cx: &Safepoint) -> Result<Value, Ended> {
+async fn run(spec: &CancelOperations, services: &Services, cx: &Safepoint) -> Result<Value, Ended> {
+    let (store, project) = (&services.store, cx.project());
     let mut done = cx.checkpoint::<Checkpoint>()?.unwrap_or_default();
     let this = Address { project: project.clone(), collection: None, id: cx.fence().id };
-    let this = cx.or_stop("looking at itself", desk.store.get_to_cancel(&this)).await?.map_err(passing)?;
+    let this = cx.or_stop("looking at itself", store.get_to_cancel(&this)).await?.map_err(passing)?;
     let filter = meant(&spec.filter, this.map(|this| this.create_time));
-    let left = cx.or_stop("counting", desk.store.count_to_cancel(project, &filter, COUNTED)).await?.map_err(passing)?;
+    let left = cx.or_stop("counting", store.count_to_cancel(project, &filter, COUNTED)).await?.map_err(passing)?;
     let total = left + asked_so_far(&done);
     loop {
-        let page = desk.store.list_to_cancel(project, &filter, done.after, PAGE);
+        let page = store.list_to_cancel(project, &filter, done.after, PAGE);
         let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
         for operation in &page.operations {
             // One after another: single cancels go before many.
-            done.count(ask(desk, operation, spec, cx.fence().id).await?.as_ref());
+            done.count(ask(services, operation, spec, cx.fence().id).await?.as_ref());
         }
         done.after = page.operations.last().map(|operation| operation.id).or(done.after);
         let progress = Progress { items_done: asked_so_far(&done), items_total: Some(total), bytes_done: 0 };
@@ -91,17 +104,16 @@ const fn asked_so_far(done: &Checkpoint) -> u64 {
 /// What has not ended, deleted or not, and nothing that came after this operation, by the database's clock: who creates
 /// operations while others are cancelled means to keep them. Never a bulk cancel, lest one cancel itself.
 fn meant(filter: &ListFilter, created: Option<OffsetDateTime>) -> ListFilter {
-    let asked = if filter.kinds.is_empty() { &Kind::ALL[..] } else { &filter.kinds };
     ListFilter {
         done: Some(false),
-        kinds: asked.iter().copied().filter(|kind| *kind != Kind::CancelOperations).collect(),
+        excluded_kinds: filter.excluded_kinds.iter().cloned().chain([KIND]).collect(),
         created_before: created.into_iter().chain(filter.created_before).min(),
         ..filter.clone()
     }
 }
 
 async fn ask(
-    desk: &Desk,
+    services: &Services,
     operation: &Operation,
     spec: &CancelOperations,
     this: OperationId,
@@ -113,13 +125,13 @@ async fn ask(
     };
     let requester = Requester { by, reason: spec.reason.clone(), mode: spec.mode };
     let address = Address { project: operation.project.clone(), collection: None, id: operation.id };
-    let asked = failpoint::around!("worker.bulk_cancel", desk.store.cancel(&address, &requester).await);
+    let asked = failpoint::around!("worker.bulk_cancel", services.store.cancel(&address, &requester).await);
     let asked = asked.map_err(passing)?;
     let Some(Asked::Recorded(operation)) = &asked else { return Ok(asked) };
-    desk.publisher.send(Hint::Changed { operations: vec![operation.id] });
+    services.publisher.send(Hint::Changed { operations: vec![operation.id] });
     if let Some((worker, fence, mode)) = operation.to_be_told() {
         let trace_parent = telemetry::current_trace_parent();
-        desk.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
+        services.publisher.send(Hint::Cancel { worker, fence, mode, trace_parent });
     }
     Ok(asked)
 }
@@ -133,22 +145,24 @@ fn passing(error: StoreError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use operation::Kind;
     use time::macros::datetime;
 
     #[test]
     fn what_is_meant_is_bounded_by_its_own_creation_and_no_bulk_cancel() {
         let created = datetime!(2026-11-25 12:00 UTC);
-        let check = |filter: &ListFilter, kinds: &[Kind], before| {
-            let meant = meant(filter, Some(created));
-            assert_eq!((meant.done, &meant.kinds[..], meant.created_before), (Some(false), kinds, Some(before)));
+        let all = meant(&ListFilter::default(), Some(created));
+        let expected = ListFilter {
+            done: Some(false),
+            excluded_kinds: vec![KIND],
+            created_before: Some(created),
+            ..ListFilter::default()
         };
-        check(&ListFilter::default(), &[Kind::PostgresExport, Kind::StorageTransfer, Kind::DemoSteps], created);
+        assert_eq!(all, expected);
         let earlier = datetime!(2026-11-25 11:00 UTC);
-        let kinds = vec![Kind::CancelOperations, Kind::DemoSteps];
-        check(
-            &ListFilter { kinds, created_before: Some(earlier), ..ListFilter::default() },
-            &[Kind::DemoSteps],
-            earlier,
-        );
+        let kinds = vec![KIND, Kind::from_static("acme.reindex")];
+        let asked = ListFilter { kinds, created_before: Some(earlier), ..ListFilter::default() };
+        let some = meant(&asked, Some(created));
+        assert_eq!(some, ListFilter { done: Some(false), excluded_kinds: vec![KIND], ..asked });
     }
 }

@@ -1,6 +1,6 @@
 //! How far a transfer has come: its checkpoint, which the api reads as well, for the vendor's counters.
 
-use crate::{Code, OperationId};
+use operation::{Code, OperationId};
 use serde::{Deserialize, Serialize};
 
 /// How many examples are kept of each code (google.storagetransfer.v1.ErrorSummary).

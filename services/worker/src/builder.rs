@@ -1,0 +1,68 @@
+//! A worker put together from executors: those of the product, and those of other crates.
+
+use crate::executor::{self, Services};
+use crate::executors::{Executor, Executors};
+use crate::process;
+use crate::worker::{StartError, Worker};
+use crate::Settings;
+use runtime::config::Config;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Which executors a worker has. Start from [`Worker::builder`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    built_in: bool,
+    own: Executors,
+}
+
+impl Builder {
+    /// Adds the kinds that come with the product.
+    pub const fn built_in_kinds(mut self) -> Self {
+        self.built_in = true;
+        self
+    }
+
+    /// Adds an executor, and with it its kind: the api takes operations of it as soon as this worker has started.
+    pub fn executor(mut self, executor: impl Executor) -> Self {
+        self.own.register(executor);
+        self
+    }
+
+    /// Is the worker's whole process: takes its settings from the command line and the environment, and works until SIGTERM
+    /// or SIGINT.
+    ///
+    /// # Errors
+    /// It could not start; the text says why.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        process::run(self)
+    }
+
+    /// Starts a worker within a process.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        self,
+        settings: &Settings,
+        config: Config,
+        shutdown: CancellationToken,
+    ) -> Result<Worker, StartError> {
+        Worker::start(Chosen(self), settings, config, shutdown).await
+    }
+}
+
+/// The executors that were chosen, to be made when what they work on is there.
+pub(crate) struct Chosen(Builder);
+
+impl Chosen {
+    /// The executors of all kinds that the operator has not switched off.
+    pub(crate) fn executors(self, services: Arc<Services>) -> Executors {
+        let Self(Builder { built_in, own }) = self;
+        let mut executors = if built_in { executor::built_in(&services) } else { Executors::default() };
+        executors.extend(own);
+        executors.retain(|info| services.config.kinds.is_enabled(info));
+        executors
+    }
+}

@@ -1,0 +1,45 @@
+//! `operations.cancel`: a cancel of many operations.
+
+use crate::Parameters;
+use operation::{CancelMode, Kind, KindInfo, ListFilter};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The kind.
+pub const KIND: Kind = Kind::from_static("operations.cancel");
+
+/// What holds for every operation of this kind.
+pub static INFO: KindInfo = KindInfo {
+    kind: KIND,
+    unit: Cow::Borrowed("operations"),
+    // A page of cancels, each one short statement.
+    safe_point_bound: Duration::from_secs(10),
+    // The page under way is brought to its end.
+    stop_bound: Duration::from_secs(20),
+    // Who has reached a limit must be able to cancel.
+    counts_against_quotas: false,
+    opt_in: false,
+};
+
+impl Parameters for CancelOperations {
+    fn info() -> &'static KindInfo {
+        &INFO
+    }
+}
+
+/// A cancel of many operations of a project: an operation itself, with progress, that can be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CancelOperations {
+    /// Which operations. What was created after this operation is never meant.
+    pub filter: ListFilter,
+    /// Who asks, for the receipts.
+    pub requested_by: String,
+    /// Why, in the requester's words, for the receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which safe points they stop at.
+    #[serde(default)]
+    pub mode: CancelMode,
+}

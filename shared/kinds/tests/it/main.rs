@@ -1,0 +1,3 @@
+//! Properties of what kinds share.
+
+mod schedule;
