@@ -9,11 +9,12 @@ pub mod storage_transfer;
 
 use crate::safepoint::{Ended, Safepoint};
 use cancel_operations::Desk;
-use operation::{Code, Failure, Kind, ProjectId, Spec};
+use operation::{Kind, ProjectId, Spec};
 use postgres_export::server::Finder;
 use runtime::config::Config;
 use runtime::sealing::KeyRing;
 use serde_json::Value;
+use sink::gone;
 use std::time::Duration;
 
 /// What executors work on: the configured clusters and buckets, and our own operations.
@@ -93,8 +94,4 @@ pub const fn safe_point_bound(kind: Kind) -> Duration {
         Kind::DemoSteps => demo_steps::SAFE_POINT_BOUND,
         Kind::CancelOperations => cancel_operations::SAFE_POINT_BOUND,
     }
-}
-
-fn gone(what: &str, name: &str) -> Failure {
-    Failure::fatal(Code::FailedPrecondition, format!("The {what} {name} is no longer configured for this project."))
 }

@@ -15,6 +15,7 @@ pub mod server;
 mod session;
 mod source;
 mod tables;
+mod wire;
 
 use super::sink::{Output, PULSE};
 use crate::safepoint::{Ended, Safepoint};

@@ -1,6 +1,6 @@
 //! `pg_dump`: where it is, and how it is called.
 
-use super::session::LOCK_TIMEOUT_SECONDS;
+use super::query::LOCK_TIMEOUT_SECONDS;
 use operation::{OperationId, SqlDump};
 use runtime::config::Cluster;
 use std::ffi::OsStr;
