@@ -1,10 +1,11 @@
 //! A worker put together from executors: those of the product, and those of other crates.
 
-use crate::executor::{self, Services};
+use crate::executor;
+use crate::executor::services::Services;
 use crate::executors::{Executor, Executors};
 use crate::process;
+use crate::settings::Settings;
 use crate::worker::{StartError, Worker};
-use crate::Settings;
 use runtime::config::Config;
 use std::process::ExitCode;
 use std::sync::Arc;

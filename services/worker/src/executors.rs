@@ -32,11 +32,7 @@ pub trait Executor: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Ended`]: a stop or a failure. Whatever was begun and is not to be seen has been removed, or the receipt names it.
-    fn run(
-        &self,
-        spec: &Self::Spec,
-        cx: &Safepoint,
-    ) -> impl Future<Output = Result<Self::Response, Ended>> + Send;
+    fn run(&self, spec: &Self::Spec, cx: &Safepoint) -> impl Future<Output = Result<Self::Response, Ended>> + Send;
 }
 
 /// An [`Executor`] without its types.

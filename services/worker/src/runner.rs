@@ -76,12 +76,7 @@ impl Runner {
         self.registry.remove(&attempt);
     }
 
-    async fn execute(
-        &self,
-        attempt: Arc<Attempt>,
-        executor: Registered,
-        claimed: Claimed,
-    ) -> Result<Value, Ended> {
+    async fn execute(&self, attempt: Arc<Attempt>, executor: Registered, claimed: Claimed) -> Result<Value, Ended> {
         let spec = claimed.spec.map_err(Ended::UnreadableSpec)?;
         let safepoint = Safepoint::new(attempt.clone(), claimed.project, self.store.clone(), claimed.checkpoint);
         let work = async move { executor.run(&spec, &safepoint).await };
@@ -134,7 +129,10 @@ fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter
         Err(Ended::Stop(Stop::Drain)) => Ending::Released,
         Err(Ended::Stop(Stop::LeaseLost)) => return None,
         Err(Ended::UnreadableSpec(error)) => {
-            tracing::warn!(error, "this worker cannot read the operation's parameters: a newer version may have written them");
+            tracing::warn!(
+                error,
+                "this worker cannot read the operation's parameters: a newer version may have written them"
+            );
             Ending::Unreadable { delay: UNREADABLE_WAITS.mul_f64(0.5 + jitter) }
         }
         Err(Ended::Failure(failure)) => {

@@ -2,18 +2,20 @@
 //! then stop renewing.
 
 use crate::attempt::Stop;
+use crate::builder::{Builder, Chosen};
 use crate::checkpoints;
 use crate::claims::Claims;
 use crate::escalation::Escalation;
-use crate::builder::{Builder, Chosen};
-use crate::executor::{Services, postgres_export};
+use crate::executor::postgres_export;
+use crate::executor::services::Services;
 use crate::executors::Executors;
 use crate::finisher::Finisher;
 use crate::lease::Lease;
 use crate::lease_clock::LeaseClock;
 use crate::registry::Registry;
 use crate::runner::Runner;
-use crate::{Settings, cancel_listener, kind_registration, metrics};
+use crate::settings::Settings;
+use crate::{cancel_listener, kind_registration, metrics};
 use operation::{InvalidLease, Kind, KindInfo};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, BrokerUrlError, Listener, Publisher};

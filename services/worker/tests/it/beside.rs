@@ -1,7 +1,7 @@
 //! Deadlines, cancels that let the current item come to its end, and cancels of many.
 
-use kinds::Parameters;
 use crate::fixture::{Fixture, LIMIT, at, endless, steps};
+use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
 use operation::{CancelMode, Kind, ListFilter, Spec, State};
 use runtime::clock;

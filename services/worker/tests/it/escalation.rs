@@ -1,8 +1,8 @@
 //! Executors that do not stop: they are aborted, or their worker is given up. An operation can always be stopped.
 //! Whole processes, and threads that spin: testkit's `escalation.rs`.
 
-use kinds::Parameters;
 use crate::fixture::{Fixture, LIMIT, at, endless, no_attempt_runs, steps};
+use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{CancelMode, CleanupStatus, EndedBy, LeaseTerms, Spec, State};
 use runtime::clock;

@@ -92,7 +92,11 @@ impl Fixture {
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
         let shutdown = CancellationToken::new();
-        let worker = Worker::builder().built_in_kinds().start(&settings, config, shutdown.clone()).await.expect("the worker starts");
+        let worker = Worker::builder()
+            .built_in_kinds()
+            .start(&settings, config, shutdown.clone())
+            .await
+            .expect("the worker starts");
         Running { shutdown, run: tokio::spawn(worker.run()) }
     }
 

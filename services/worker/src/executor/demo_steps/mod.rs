@@ -3,8 +3,9 @@
 //! Each step leaves one small object where the spec names a bucket. Which steps are done is then told by the destination
 //! itself, so an attempt that takes over neither repeats a step nor reports less than there is to be seen.
 
+use super::services::Services;
 use super::sink::SmallObjects;
-use super::{Services, gone};
+use super::sink::gone;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
 use kinds::demo_steps::{DemoSteps, INFO};

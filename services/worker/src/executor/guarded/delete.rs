@@ -5,7 +5,7 @@ use super::decide::{AfterDelete, Answer, after_delete, is_version};
 use super::look::look;
 use super::publish::pause;
 use super::request::answer;
-use crate::executor::sink::CloudStore;
+use super::store::CloudStore;
 use crate::lease_clock::HeldLease;
 use object_store::Error;
 use object_store::path::Path;

@@ -2,7 +2,7 @@
 
 use super::condition::{Found, METADATA, Version};
 use super::request::Dialect;
-use crate::executor::sink::CloudStore;
+use super::store::CloudStore;
 use object_store::path::Path;
 use object_store::{Attribute, Error, GetOptions, ObjectStore};
 

@@ -17,13 +17,16 @@ mod headers;
 mod look;
 mod publish;
 mod request;
+mod store;
 
 pub use condition::{Expected, Version};
 pub use delete::{Look, NotDeleted, delete};
-pub use headers::ConditionalConnector;
 pub use look::look;
 pub use publish::{Author, Content, NotPublished, publish};
-pub use request::{Dialect, Once, status};
+pub use request::status;
+#[cfg(test)]
+pub use request::{Dialect, Once};
+pub use store::CloudStore;
 
 /// What a user reads where a store does not know conditional requests.
 pub const UNSUPPORTED: &str = "the store does not support conditional requests: set conditional_writes = false for this \

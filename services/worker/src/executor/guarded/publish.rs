@@ -4,7 +4,7 @@ use super::condition::{Condition, Expected, Mark};
 use super::decide::{AfterWrite, Answer, after_write};
 use super::look::look;
 use super::request::{answer, marked_upload};
-use crate::executor::sink::CloudStore;
+use super::store::CloudStore;
 use crate::lease_clock::HeldLease;
 use bytes::Bytes;
 use object_store::multipart::PartId;

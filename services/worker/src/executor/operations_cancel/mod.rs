@@ -1,6 +1,6 @@
 //! A cancel of many operations: page by page, oldest first, each by the same statement and hint as a single one.
 
-use super::Services;
+use super::services::Services;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
 use kinds::operations_cancel::{CancelOperations, INFO, KIND};

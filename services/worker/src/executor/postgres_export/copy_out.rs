@@ -1,7 +1,7 @@
 //! The rows of a `COPY … TO STDOUT`, from the wire into blocks.
 
-use super::session::Wire;
 use super::source::{Filled, pulse};
+use super::wire::Wire;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::Stream;
 use std::future::poll_fn;

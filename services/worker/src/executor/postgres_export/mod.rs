@@ -15,17 +15,19 @@ pub mod server;
 mod session;
 mod source;
 mod tables;
+mod wire;
 
+use super::services::Services;
 use super::sink::Output;
-use super::{Services, gone};
+use super::sink::gone;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
 use kinds::postgres_export::{ExportFormat, INFO, PostgresExport};
 use operation::KindInfo;
 use runtime::config::{Bucket, Cluster};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use server::Finder;
+use std::sync::Arc;
 use tls::TrustError;
 
 /// Runs the operations of `postgres.export`.

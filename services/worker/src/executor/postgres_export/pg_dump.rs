@@ -1,6 +1,6 @@
 //! `pg_dump`: where it is, and how it is called.
 
-use super::session::LOCK_TIMEOUT_SECONDS;
+use super::query::LOCK_TIMEOUT_SECONDS;
 use kinds::postgres_export::SqlDump;
 use operation::OperationId;
 use runtime::config::Cluster;

@@ -3,6 +3,9 @@
 use kinds::postgres_export::CsvFormat;
 use serde_json::Value;
 
+/// How long a query may wait for a lock on a table.
+pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
+
 /// What stands before the query in the statement: positions of errors are counted from its start.
 const BEFORE: &str = "COPY (";
 

@@ -1,21 +1,20 @@
 //! One connection to the cluster: opened, driven, and ended so that its query is seen gone.
 
 use super::failure;
+use super::query::LOCK_TIMEOUT_SECONDS;
+use super::wire::Wire;
 use crate::work::Work;
 use operation::{Failure, OperationId};
 use runtime::config::Cluster;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tls::{Driver, PostgresLink, TrustError};
+use tls::{PostgresLink, TrustError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_postgres::SimpleQueryMessage::Row;
-use tokio_postgres::{CancelToken, Client, Config, Error};
+use tokio_postgres::{CancelToken, Client, Config};
 
-/// How long a query may wait for a lock on a table.
-pub(super) const LOCK_TIMEOUT_SECONDS: u32 = 60;
 /// How long connecting may take, from the first packet to a session that can be used.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 /// How often a query is cancelled until it is seen gone: a cancel that comes between two statements is lost.
@@ -132,7 +131,7 @@ impl Session {
         let connected = link.connect(&config).await;
         let (client, driver) = connected.map_err(|error| failure::of_connect(&cluster.name, &error))?;
         let canceller = Canceller { link, token: client.cancel_token(), ended: false };
-        let mut wire = Wire { driver: Some(driver), ended: None };
+        let mut wire = Wire::new(driver);
         let asked = wire.drive(client.simple_query(&settings())).await;
         let answers = asked.map_err(|error| failure::of_error(&cluster.name, &error, &wire))?;
         let rows = answers.iter().filter_map(|answer| if let Row(row) = answer { Some(row) } else { None });
@@ -173,45 +172,5 @@ impl Session {
             }
         }
         tracing::warn!(cluster, "a cancelled query was not seen to end; its connection is cut");
-    }
-}
-
-/// The half of a connection that moves the bytes. Polled by whoever waits for an answer, in the same task: a row is
-/// not handed from thread to thread.
-pub(super) struct Wire {
-    /// Dropped as soon as it has ended: only then do the requests that still wait for it fail.
-    driver: Option<Driver>,
-    ended: Option<Result<(), Error>>,
-}
-
-impl Wire {
-    /// Moves what can be moved. Ready when the connection has ended.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(driver) = &mut self.driver
-            && let Poll::Ready(ended) = driver.as_mut().poll(cx)
-        {
-            self.driver = None;
-            self.ended = Some(ended);
-        }
-        if self.ended.is_some() { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// What broke the connection, if something did.
-    pub(super) fn broken(&self) -> Option<&Error> {
-        self.ended.as_ref().and_then(|ended| ended.as_ref().err())
-    }
-
-    /// Runs requests. Safe to drop: an answer that nobody waits for any more is skipped.
-    pub(super) async fn drive<F: Future>(&mut self, requests: F) -> F::Output {
-        let mut requests = pin!(requests);
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = requests.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            // The connection's end shows in the requests: they fail.
-            let _ = self.poll(cx);
-            requests.as_mut().poll(cx)
-        })
-        .await
     }
 }

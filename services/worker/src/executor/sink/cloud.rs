@@ -1,8 +1,7 @@
 //! A bucket in S3 or GCS: an upload in parts, completed at the end.
 
-use super::connect::CloudStore;
 use super::{part_size, wait};
-use crate::executor::guarded::{self, Author, Content, Expected, NotPublished, look, publish};
+use crate::executor::guarded::{self, Author, CloudStore, Content, Expected, NotPublished, look, publish};
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
 use bytes::{Bytes, BytesMut};

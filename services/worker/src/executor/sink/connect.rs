@@ -1,67 +1,15 @@
 //! From a bucket's configured URL to the place it names.
 
 use super::ObjectName;
-use crate::executor::guarded::{ConditionalConnector, Dialect, Once};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use crate::executor::guarded::CloudStore;
+use object_store::ClientConfigKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::list::PaginatedListStore;
-use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use operation::{Code, Failure};
 use runtime::config::Bucket;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
-
-/// A store that takes uploads in parts, by the interfaces it has.
-#[derive(Clone)]
-pub struct CloudStore {
-    /// Whole objects.
-    pub objects: Arc<dyn ObjectStore>,
-    /// Uploads in parts.
-    pub uploads: Arc<dyn MultipartStore>,
-    /// Listings, a page at a time.
-    pub pages: Arc<dyn PaginatedListStore>,
-    /// For what changes the objects that are visible.
-    pub once: Once,
-}
-
-impl CloudStore {
-    /// A store that speaks S3's language.
-    ///
-    /// # Errors
-    /// The configuration's.
-    pub fn s3(builder: AmazonS3Builder, conditional: bool) -> object_store::Result<Self> {
-        let store = Arc::new(builder.clone().with_retry(retry()).build()?);
-        let once = builder
-            // The bulk request has no header for a condition.
-            .with_disable_bulk_delete(true)
-            .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_credentials(store.credentials().clone())
-            .with_retry(no_retry())
-            .with_http_connector(ConditionalConnector);
-        let once = Arc::new(once.build()?);
-        let once = Once { objects: once.clone(), uploads: once, dialect: Dialect::S3, conditional };
-        Ok(Self { objects: store.clone(), uploads: store.clone(), pages: store, once })
-    }
-
-    /// A bucket of Google's.
-    ///
-    /// # Errors
-    /// The configuration's.
-    pub fn gcs(builder: GoogleCloudStorageBuilder, conditional: bool) -> object_store::Result<Self> {
-        let store = Arc::new(builder.clone().with_retry(retry()).build()?);
-        let once = builder
-            .with_credentials(store.credentials().clone())
-            .with_retry(no_retry())
-            .with_http_connector(ConditionalConnector);
-        let once = Arc::new(once.build()?);
-        let once = Once { objects: once.clone(), uploads: once, dialect: Dialect::Gcs, conditional };
-        Ok(Self { objects: store.clone(), uploads: store.clone(), pages: store, once })
-    }
-}
 
 /// What a bucket's URL names.
 pub enum Root {
@@ -87,17 +35,6 @@ pub(super) enum Place {
         /// The object's full path there, with the bucket's prefix.
         path: Path,
     },
-}
-
-/// Requests that change nothing visible are repeated for a minute at most: a store that is away for longer fails the
-/// attempt, and the operation's own retries take over.
-fn retry() -> RetryConfig {
-    RetryConfig { backoff: BackoffConfig::default(), max_retries: 8, retry_timeout: Duration::from_mins(1) }
-}
-
-/// A request that changes what is visible is sent once: a repetition could come after the next attempt's.
-fn no_retry() -> RetryConfig {
-    RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: Duration::ZERO }
 }
 
 /// Time for one request, unless `AWS_TIMEOUT` or `GOOGLE_TIMEOUT` sets another: a part of 64 MiB at 1 MiB/s.
@@ -174,4 +111,9 @@ fn misconfigured(bucket: &Bucket) -> Failure {
         Code::FailedPrecondition,
         format!("the bucket {} is not configured well: tell the operator", bucket.name),
     )
+}
+
+/// What was configured when the operation was created, and is not any more.
+pub fn gone(what: &str, name: &str) -> Failure {
+    Failure::fatal(Code::FailedPrecondition, format!("The {what} {name} is no longer configured for this project."))
 }

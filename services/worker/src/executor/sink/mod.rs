@@ -13,7 +13,7 @@ mod part_size;
 mod small;
 mod wait;
 
-pub use connect::{CloudStore, Root, root};
+pub use connect::{Root, gone, root};
 pub use object_name::ObjectName;
 pub use output::Output;
 pub use small::SmallObjects;

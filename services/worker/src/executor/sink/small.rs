@@ -9,10 +9,10 @@
 //! rename was due may still appear, and the receipt says `unknown`. In a cloud store the same holds for the one request
 //! under way; once a later attempt has written that object, the store refuses it.
 
-use super::connect::{self, CloudStore, Place, Root};
+use super::connect::{self, Place, Root};
 use super::folder::{blocking, sync_folders};
 use super::{ObjectName, cloud, folder};
-use crate::executor::guarded::{Author, Content, Expected, publish};
+use crate::executor::guarded::{Author, CloudStore, Content, Expected, publish};
 use crate::lease_clock::HeldLease;
 use crate::safepoint::{Ended, Safepoint};
 use cap_std::ambient_authority;

@@ -4,20 +4,21 @@
 //! What the checkpoint says is done is durable: files are synced, all at once, before the ledger that counts them is
 //! written, about once a second. Stores are durable by themselves.
 
-use super::context::Context;
-use super::ledger::Ledger;
-use super::plan::Plan;
-use super::report::{Batch, Report};
-use super::{batch, folder_batch};
+use super::copy::context::Context;
+use super::copy::{streams, threads};
+use super::decide::plan::{Batch, Plan};
+use super::report::Report;
+use super::report::ledger::Ledger;
+use super::report::note::Note;
 use crate::executor::sink::{PULSE, wait};
 use crate::safepoint::{Ended, Safepoint};
-use kinds::storage_transfer::{TransferPosition, TransferUpload};
+use kinds::storage_transfer::TransferPosition;
 use operation::{Code, Failure};
 use runtime::failpoint;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -27,17 +28,6 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 const SYNCED_WITHIN: Duration = Duration::from_secs(10);
 /// What happens while nothing ends.
 const WAITING: &str = "objects under way";
-
-/// What a batch tells while it is under way.
-#[derive(Debug)]
-pub enum Note {
-    /// An upload in parts has begun. It must be written down before its first part is sent.
-    Begun(TransferUpload, oneshot::Sender<()>),
-    /// It is completed or aborted.
-    Over(TransferUpload),
-    /// Nobody knows what became of this.
-    Unknown(String),
-}
 
 /// What carries a plan out.
 pub struct Engine<'a> {
@@ -265,10 +255,10 @@ impl Drop for Engine<'_> {
 
 async fn carry_out(context: Arc<Context>, batch: Batch, notes: mpsc::UnboundedSender<Note>) -> Result<Report, Ended> {
     if !context.on_threads() {
-        return Ok(batch::run(&context, batch, &notes).await);
+        return Ok(streams::batch::run(&context, batch, &notes).await);
     }
     let work = context.halt.work().clone();
-    work.blocking(move || folder_batch::run(&context, &batch)).await.map_err(|_| died().into())
+    work.blocking(move || threads::batch::run(&context, &batch)).await.map_err(|_| died().into())
 }
 
 fn died() -> Failure {

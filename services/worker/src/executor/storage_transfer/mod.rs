@@ -1,50 +1,37 @@
 //! `storage.transfer`: makes a sink hold what a source holds.
 //!
-//! Both sides are listed in the order of names ([`list`]) and merged into decisions ([`delta`]), which go in batches
-//! ([`plan`]) to those who carry them out ([`engine`]): threads from folder to folder ([`folder_batch`]), streams otherwise
-//! ([`batch`]). What is done is kept in a [`ledger`], which is the checkpoint.
+//! Both sides are opened ([`open`]), listed in the order of names ([`list`]) and merged into decisions
+//! ([`decide::delta`]), which go in batches ([`decide::plan`]) to those who carry them out ([`engine`], [`copy`]): threads
+//! from folder to folder ([`copy::threads`]), streams otherwise ([`copy::streams`]). Each batch ends with a [`report`]. What
+//! is done is kept in a ledger ([`report::ledger`]), which is the checkpoint.
+//!
+//! The folders import in one direction: [`copy`] from [`decide`], [`decide`] from [`list`] and [`report`], all of them from
+//! [`places`], which imports from none of them. Only this file, [`open`] and [`engine`] put them together.
 //!
 //! Each object appears in the sink whole or not at all, and stays there whatever becomes of the operation: a stop takes
 //! back what is not whole alone. The fence holds at the sink: the lease is looked at right before each rename and each
 //! request that makes an object visible, and whoever takes over first removes the folder of temporary files, and aborts
 //! the uploads, of the attempts before.
 
-mod apart;
-mod batch;
-mod cloud;
-mod compare;
-mod conditions;
-mod context;
-mod delta;
+mod copy;
+mod decide;
 mod engine;
-mod entry;
-mod folder;
-mod folder_batch;
-mod halt;
-mod hosts;
-mod http_list;
-mod ledger;
 mod list;
 mod open;
-mod place;
-mod plan;
-mod proof;
-mod reader;
+mod places;
 mod report;
-mod throttle;
-mod writer;
 
-use super::Services;
+use super::services::Services;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use context::{Context, Sink};
-use delta::Delta;
+use copy::context::{Context, Sink};
+use decide::delta::{Delta, SinkKind};
+use decide::plan::{Cut, Plan};
 use engine::Engine;
-use ledger::Ledger;
-use open::{Opened, check_apart, open};
 use kinds::storage_transfer::{INFO, StorageTransfer, TransferCounters, TransferPosition};
+use open::{Opened, check_apart, open};
 use operation::{Cleanup, CleanupStatus, Code, Failure, KindInfo, ProjectId};
-use plan::{Cut, Plan};
+use report::ledger::Ledger;
 use runtime::config::Config;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -120,8 +107,8 @@ pub async fn run(
         ledger.count(root);
     }
     let kind = match context.sink {
-        Sink::Folder(_) => delta::SinkKind::Folder,
-        Sink::Cloud(_) => delta::SinkKind::Store,
+        Sink::Folder(_) => SinkKind::Folder,
+        Sink::Cloud(_) => SinkKind::Store,
     };
     let cut = match &context.throttle {
         _ if !context.on_threads() => OF_STREAMS,

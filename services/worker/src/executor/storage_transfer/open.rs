@@ -1,20 +1,22 @@
 //! Opens the two places of a transfer, and removes what earlier attempts left in the sink.
 
-use super::apart::{self, Checked};
-use super::cloud::{self, Budget, CloudPlace};
-use super::conditions::{Conditions, began};
-use super::context::{Context, FolderSink, Sink, Source, umask};
-use super::entry::{SinkItem, SourceItem};
-use super::folder::temporary::{Temporary, clear_earlier, clear_ended};
-use super::folder::{failure, open_root};
-use super::halt::Halt;
-use super::http_list;
-use super::ledger::Ledger;
+use super::copy::apart::{self, Checked};
+use super::copy::budget::Budget;
+use super::copy::context::{Context, FolderSink, Sink, Source, umask};
+use super::copy::streams::upload::abort_former;
+use super::copy::throttle::Throttle;
+use super::list::conditions::{Conditions, began};
 use super::list::{self, Listing};
-use super::place::{At, Spot, are_known_apart, bytes_per_second, find};
-use super::reader::blocking;
-use super::report::Miss;
-use super::throttle::Throttle;
+use super::places::cloud::CloudPlace;
+use super::places::entry::{SinkItem, SourceItem};
+use super::places::find::{At, Spot, are_known_apart, bytes_per_second, find};
+use super::places::folder::temporary::{Temporary, clear_earlier, clear_ended};
+use super::places::folder::{failure, open_root};
+use super::places::halt::Halt;
+use super::places::http_list;
+use super::places::miss::Miss;
+use super::places::thread::blocking;
+use super::report::ledger::Ledger;
 use crate::executor::sink::wait;
 use crate::safepoint::{Ended, Safepoint};
 use crate::work::Work;
@@ -202,7 +204,7 @@ async fn abort_uploads(place: &CloudPlace, ledger: &mut Ledger, cx: &Safepoint) 
     let completes_conditionally = place.store.once.completes_conditionally();
     let place = place.clone();
     // Dropped at a stop, the wait leaves this to finish; the checkpoint still names the uploads.
-    let aborting = Work::clean_up(async move { cloud::abort_former(&place, former).await });
+    let aborting = Work::clean_up(async move { abort_former(&place, former).await });
     if let Ok(left) = wait(cx, OPENING, ledger.progress(), aborting).await? {
         *ledger.uploads() = left;
     }

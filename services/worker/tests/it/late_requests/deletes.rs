@@ -4,8 +4,8 @@ use super::transfers::world;
 use super::{FORMER, Former, Store, befall, is_fenced, soon};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::World;
-use operation::Code;
 use kinds::storage_transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
+use operation::Code;
 use testkit::Conditions;
 
 /// Moves the bucket into a folder.

@@ -1,8 +1,8 @@
 //! The objects of `demo.steps`.
 
-use kinds::Parameters;
 use super::{FORMER, Store, befall, is_fenced, soon};
 use crate::fixture::project;
+use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{Kind, LeaseTerms, OperationId, RetryPolicy, Spec, WorkerId};
 use runtime::config::Bucket;
@@ -35,11 +35,7 @@ impl Steps {
         let spec = DemoSteps { bucket, object, ..DemoSteps::new(1, 0) };
         let new = NewOperation {
             retry: RetryPolicy { failure_limit: 3, ..RetryPolicy::default() },
-            ..testkit::new_operation(
-                OperationId::from_uuid(Uuid::now_v7()),
-                project().as_str(),
-                spec.clone().to_spec(),
-            )
+            ..testkit::new_operation(OperationId::from_uuid(Uuid::now_v7()), project().as_str(), spec.clone().to_spec())
         };
         database.store().create(&new).await.unwrap();
         Self { database, worker, spec, bucket: store.bucket("steps") }

@@ -3,10 +3,10 @@
 use super::{FORMER, Former, Store, befall, is_fenced, is_refused, soon};
 use crate::storage_transfer::moto::part;
 use crate::storage_transfer::world::{World, content};
+use kinds::storage_transfer::{OverwriteWhen, StorageTransfer, TransferPosition, TransferSink, TransferUpload};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use operation::Code;
-use kinds::storage_transfer::{OverwriteWhen, StorageTransfer, TransferPosition, TransferSink, TransferUpload};
 
 const MIB: usize = 1024 * 1024;
 /// Objects that go by one request, and by an upload.

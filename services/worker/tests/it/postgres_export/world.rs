@@ -85,16 +85,14 @@ impl World {
     pub async fn begin(&self, spec: PostgresExport) -> Run {
         let id = OperationId::from_uuid(Uuid::now_v7());
         let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
-        let new = NewOperation {
-            retry,
-            ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec())
-        };
+        let new = NewOperation { retry, ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec()) };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
     }
 
     async fn claim(&self, spec: PostgresExport) -> Run {
-        let claimed = self.store.store().claim(self.worker, kinds::postgres_export::KIND, 1, "").await.unwrap().operations;
+        let claimed =
+            self.store.store().claim(self.worker, kinds::postgres_export::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));

@@ -3,11 +3,11 @@
 use super::folders::{make_tree, size_of_tree};
 use super::moto::{Moto, part};
 use super::world::{OLD, PATIENCE, World, age, cancelled, content, sums, whole};
-use object_store::multipart::MultipartStore;
-use object_store::path::Path;
 use kinds::storage_transfer::{
     DeleteOption, S3CompatiblePath, StorageTransfer, TransferPosition, TransferSink, TransferSource, TransferUpload,
 };
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
 use operation::{CancelMode, Code};
 use runtime::clock;
 use std::fs;

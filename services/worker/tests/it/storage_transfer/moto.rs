@@ -1,10 +1,10 @@
 //! An S3 of a test's own: `moto`, in a Python named by `TEST_PYTHON`.
 
 use super::world::{PATIENCE, World, project};
+use kinds::storage_transfer::BucketPath;
 use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use kinds::storage_transfer::BucketPath;
 use runtime::config::{Bucket, Secret};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};

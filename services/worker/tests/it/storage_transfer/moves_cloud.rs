@@ -3,8 +3,8 @@
 use super::moto::{Moto, part};
 use super::moves::{another, moving};
 use super::world::{OLD, World, content, put, whole};
-use operation::Code;
 use kinds::storage_transfer::{OverwriteWhen, StorageTransfer, TransferSink, TransferSource};
+use operation::Code;
 use std::fs;
 use std::time::SystemTime;
 

@@ -1,8 +1,8 @@
 //! What can't be transferred, and how that is told.
 
 use super::world::{OLD, World, content, files, is_tidy, put, whole};
-use operation::Code;
 use kinds::storage_transfer::{BucketPath, DeleteOption, S3CompatiblePath, TransferSink, TransferSource};
+use operation::Code;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -1,11 +1,11 @@
 //! Folders and buckets to transfer between, and attempts that stand in a real store.
 
 use kinds::Parameters;
-use md5::{Digest, Md5};
 use kinds::storage_transfer::{
     StorageTransfer, TransferConditions, TransferCounters, TransferOptions, TransferPosition, TransferSink,
     TransferSource,
 };
+use md5::{Digest, Md5};
 use operation::{CancelMode, Failure, Kind, LeaseTerms, OperationId, RetryPolicy, Road, Spec, WorkerId};
 use runtime::config::{Bucket, Config, Folder};
 use serde_json::Value;
@@ -104,10 +104,7 @@ impl World {
     pub async fn begin(&self, spec: StorageTransfer) -> Run {
         let id = OperationId::from_uuid(Uuid::now_v7());
         let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
-        let new = NewOperation {
-            retry,
-            ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec())
-        };
+        let new = NewOperation { retry, ..testkit::new_operation(id, project().as_str(), spec.clone().to_spec()) };
         self.store.store().create(&new).await.unwrap();
         self.claim(spec).await
     }
