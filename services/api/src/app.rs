@@ -1,16 +1,18 @@
 //! All routes, and what their handlers share.
 
-use crate::auth::{ADMIN, CANCEL, Callers, DELETE, Need, READ, WRITE};
-use crate::call::Admit;
-use crate::catalog::Catalog;
+use crate::admin::health;
+use crate::admission::auth::{ADMIN, CANCEL, Callers, DELETE, Need, READ, WRITE};
+use crate::admission::call::Admit;
+use crate::admission::limits::Limits;
+use crate::admission::observe;
+use crate::admission::queues::Queues;
 use crate::dialect::{alloydb, storage_transfer};
-use crate::error::ApiError;
-use crate::limits::Limits;
+use crate::kinds::catalog::Catalog;
+use crate::listing::page_token::PageTokens;
 use crate::operations::Operations;
-use crate::page_token::PageTokens;
-use crate::queues::Queues;
-use crate::watch::Watches;
-use crate::{health, native, observe, openapi};
+use crate::operations::watch::Watches;
+use crate::wire::error::ApiError;
+use crate::{native, openapi};
 use actix_web::dev::{AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::ALLOW;
 use actix_web::http::{Method, StatusCode};
@@ -258,8 +260,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Call;
-    use crate::watch::Terms;
+    use crate::admission::call::Call;
+    use crate::operations::watch::Terms;
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
     use operation::ProjectId;
     use runtime::broker::{BrokerSettings, Changes, Publisher};

@@ -2,18 +2,18 @@
 
 use actix_web::web;
 use anyhow::Context;
+use api::admin::{health, metrics};
+use api::admission::auth::{Callers, StoredTokens};
+use api::admission::limits::Limits;
+use api::admission::queues::Queues;
 use api::app::Api;
-use api::auth::{Callers, StoredTokens};
-use api::catalog::Catalog;
-use api::certificate::{Certificate, LOOK_EVERY};
-use api::limits::Limits;
+use api::kinds::catalog::Catalog;
+use api::listing::page_token::PageTokens;
+use api::operations::watch::{Terms, Watches};
 use api::operations::{ANSWER_WITHIN, Operations};
-use api::page_token::PageTokens;
-use api::queues::Queues;
-use api::serve::{self, Serving};
+use api::server::certificate::{Certificate, LOOK_EVERY};
+use api::server::{self, Serving};
 use api::settings::Settings;
-use api::watch::{Terms, Watches};
-use api::{health, metrics};
 use clap::Parser;
 use runtime::admin::{Probe, Readiness};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
@@ -84,7 +84,7 @@ async fn main() -> anyhow::Result<()> {
     let serving = Serving { listen: settings.listen, certificate, drain_seconds: settings.drain_seconds };
     let tls = serving.certificate.is_some();
     let (server, listen) =
-        serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
+        server::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
     tracing::info!(%listen, tls, most_watchers = terms.most, "serving");
     server.await.context("the server failed")?;
 

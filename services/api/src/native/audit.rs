@@ -2,13 +2,13 @@
 
 use super::request_schemas::OfOneOperation;
 use super::translate;
+use crate::admission::call::Call;
 use crate::app::PROJECT;
-use crate::call::Call;
-use crate::error::ApiError;
+use crate::listing::page_token::List;
 use crate::openapi::{BadRequest, InProject, Page, Unavailable, Usual};
 use crate::operations::AuditEntry;
-use crate::page_token::List;
-use crate::time_text::rfc3339;
+use crate::wire::error::ApiError;
+use crate::wire::time_text::rfc3339;
 use actix_web::HttpResponse;
 use runtime::clock;
 use serde::Serialize;

@@ -4,16 +4,16 @@ use super::options::{self, Options};
 use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
 use super::translate::{self, Asked, FILTER};
 use super::wire;
+use crate::admission::auth::CANCEL;
+use crate::admission::call::Call;
 use crate::app::OPERATIONS;
-use crate::auth::CANCEL;
-use crate::call::Call;
-use crate::error::{ApiError, Violations};
+use crate::listing::paging::{self, Collections};
 use crate::openapi::{
     BadRequest, Filter, IdempotencyKey, InProject, KeyTaken, NotFound, Nothing, Page, TooSlow, Unavailable,
     Unimplemented, Usual,
 };
 use crate::operations::{Address, Creation, Operation, OperationsError, Order};
-use crate::paging::{self, Collections};
+use crate::wire::error::{ApiError, Violations};
 use actix_web::HttpResponse;
 use operation::{Code, Kind};
 use runtime::clock;

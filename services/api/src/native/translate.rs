@@ -1,14 +1,15 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
-use super::demo_steps::demo_steps;
-use super::postgres_export::postgres_export;
-use super::{storage_transfer, wire};
+use super::wire;
 use crate::app::Api;
-use crate::error::{ApiError, Violations};
-use crate::filter::{Field, Language};
+use crate::kinds::demo_steps::demo_steps;
+use crate::kinds::postgres_export::postgres_export;
+use crate::kinds::storage_transfer;
+use crate::kinds::transfer::Judge;
+use crate::listing::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
-use crate::time_text::{rfc3339, seconds};
-use crate::transfer::Judge;
+use crate::wire::error::{ApiError, Violations};
+use crate::wire::time_text::{rfc3339, seconds};
 use operation::{Code, Kind, OperationId, Progress, ProjectId, Spec, State};
 use runtime::config::Secret;
 

@@ -3,12 +3,12 @@
 use super::request_schemas::OfOperation;
 use super::routes::{address, of_operation};
 use super::wire;
+use crate::admission::call::Call;
 use crate::app::OPERATIONS;
-use crate::call::Call;
-use crate::error::ApiError;
 use crate::openapi::{InProject, NotFound, Unavailable, Usual};
 use crate::operations::Why;
-use crate::time_text::{rfc3339, seconds};
+use crate::wire::error::ApiError;
+use crate::wire::time_text::{rfc3339, seconds};
 use actix_web::HttpResponse;
 use operation::State;
 use std::time::Duration;

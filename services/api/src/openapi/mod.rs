@@ -12,9 +12,10 @@ pub use answers::{BadRequest, Conflict, KeyTaken, NotFound, Open, TooSlow, Unava
 pub use parameters::{Filter, IdempotencyKey, InProject, Page};
 pub use schemas::{Document, Health, Nothing};
 
+use crate::admin::health;
 use crate::app::{self, Api};
 use crate::dialect::{alloydb, storage_transfer};
-use crate::{health, native};
+use crate::native;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
 use std::sync::LazyLock;

@@ -167,13 +167,13 @@ fn the_document_states_the_limits_that_the_code_holds() {
     let schemas = &document["components"]["schemas"];
     for schema in ["CsvRequest", "alloydb.CsvExportOptions"] {
         let stated = &schemas[schema]["properties"]["selectQuery"]["maxLength"];
-        assert_eq!(*stated, crate::select_query::LONGEST, "{schema}");
+        assert_eq!(*stated, crate::kinds::select_query::LONGEST, "{schema}");
     }
     for path in [crate::app::TRANSFER_JOBS, crate::app::TRANSFER_OPERATIONS] {
         let parameters = document["paths"][path]["get"]["parameters"].as_array().expect("parameters");
         let filter = parameters.iter().find(|parameter| parameter["name"] == "filter").expect("a filter");
-        assert_eq!(filter["schema"]["maxLength"], crate::bounds::LONGEST_JSON_FILTER, "{path}");
+        assert_eq!(filter["schema"]["maxLength"], crate::wire::bounds::LONGEST_JSON_FILTER, "{path}");
     }
     let filter = &schemas["CancelManyRequest"]["properties"]["filter"]["maxLength"];
-    assert_eq!(*filter, crate::filter::LONGEST);
+    assert_eq!(*filter, crate::listing::filter::LONGEST);
 }

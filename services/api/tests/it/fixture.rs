@@ -2,16 +2,16 @@
 
 use crate::issuer::TestIssuer;
 use actix_web::web;
+use api::admission::auth::{Callers, StoredTokens};
+use api::admission::limits::Limits;
+use api::admission::queues::Queues;
 use api::app::Api;
-use api::auth::{Callers, StoredTokens};
-use api::catalog::Catalog;
-use api::certificate::Certificate;
-use api::limits::Limits;
+use api::kinds::catalog::Catalog;
+use api::listing::page_token::PageTokens;
 use api::operations::Operations;
-use api::page_token::PageTokens;
-use api::queues::Queues;
-use api::serve::{self, Serving};
-use api::watch::{Terms, Watches};
+use api::operations::watch::{Terms, Watches};
+use api::server::certificate::Certificate;
+use api::server::{self, Serving};
 use operation::{Kind, LeaseTerms, Progress, WorkerId};
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
@@ -191,7 +191,7 @@ impl Fixture {
         });
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, drain_seconds: 1 };
-        let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
+        let (server, address) = server::serve(api, serving, shutdown.clone()).expect("a free port");
         tokio::spawn(server);
         let url = format!("{scheme}://{address}");
         Self { url, store, database, http: Client::new(), shutdown }

@@ -3,13 +3,13 @@
 use super::request_schemas::{CancelBody, ExportClusterBody, InLocation, OfCluster, OfOperation, PartialSuccess};
 use super::translate::{self, FILTER};
 use super::wire;
+use crate::admission::call::Call;
 use crate::app::{LOCATION, LOCATIONS};
-use crate::call::Call;
-use crate::catalog::{ClusterName, is_id};
-use crate::error::{ApiError, Violations};
+use crate::kinds::catalog::{ClusterName, is_id};
+use crate::listing::paging::{self, Collections};
 use crate::openapi::{BadRequest, Filter, InProject, NotFound, Page, TooSlow, Unavailable, Unimplemented, Usual};
 use crate::operations::{Address, Creation, OperationsError, Order};
-use crate::paging::{self, Collections};
+use crate::wire::error::{ApiError, Violations};
 use actix_web::HttpResponse;
 use operation::{CancelMode, RetryPolicy, Spec};
 use std::collections::BTreeMap;

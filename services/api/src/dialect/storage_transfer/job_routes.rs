@@ -6,18 +6,18 @@ use super::request_schemas::{
     JobsFilter, OfJob, OfProject, RunTransferJobBody, TransferJobBody, TransferPage, UpdateTransferJobBody,
 };
 use super::{filter, requests, translate, wire};
+use crate::admission::auth::DELETE;
+use crate::admission::call::{Call, Identified};
 use crate::app::{SERVICE_ACCOUNTS, TRANSFER_JOBS};
-use crate::auth::DELETE;
-use crate::bounds::LONGEST_JSON_FILTER;
-use crate::call::{Call, Identified};
-use crate::error::{ApiError, Violations};
-use crate::fields::Fields;
+use crate::kinds::transfer::Judge;
+use crate::listing::page_token::List;
+use crate::listing::paging;
 use crate::openapi::{BadRequest, Conflict, InProject, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
 use crate::operations::{TransferJobCreation, TransferJobError, TransferJobPatch};
-use crate::page_token::List;
-use crate::paging;
-use crate::query::Query;
-use crate::transfer::Judge;
+use crate::wire::bounds::LONGEST_JSON_FILTER;
+use crate::wire::error::{ApiError, Violations};
+use crate::wire::fields::Fields;
+use crate::wire::query::Query;
 use actix_web::HttpResponse;
 use operation::Code;
 use operation::transfer::{JobName, JobStatus};

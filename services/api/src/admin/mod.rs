@@ -1,0 +1,4 @@
+//! What operators and their machines ask.
+
+pub mod health;
+pub mod metrics;
