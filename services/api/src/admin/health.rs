@@ -1,9 +1,9 @@
 //! What operators and their machines ask. No versions, hosts or names stand in the answers.
 
 use crate::admin::metrics;
-use crate::app::Api;
 use crate::openapi::{Health, Open};
 use crate::operations::Operations;
+use crate::state::Api;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ContentType};
 use actix_web::{HttpResponse, web};

@@ -1,12 +1,13 @@
 //! A call whose caller may act in its project. What else a handler wants of the request, it asks for: nothing is read before
 //! the right to it is settled.
 
+use super::Gate;
 use crate::admission::auth::{Need, Principal};
 use crate::admission::observe::RequestId;
 use crate::admission::off_reactor;
 use crate::admission::source_address::source_address;
-use crate::app::Api;
 use crate::operations::Actor;
+use crate::state::Api;
 use crate::wire::body;
 use crate::wire::error::ApiError;
 use crate::wire::fields::Fields;
@@ -24,6 +25,7 @@ use std::future::Future;
 pub struct Identified {
     principal: Principal,
     api: web::Data<Api>,
+    gate: web::Data<Gate>,
     request: HttpRequest,
     payload: Payload,
 }
@@ -50,10 +52,11 @@ impl Admit for Identified {
     /// and [`Principal::may`], in this order.
     async fn admit(request: HttpRequest, payload: Payload, need: Need) -> Result<Self, ApiError> {
         let api = request.app_data::<web::Data<Api>>().ok_or_else(ApiError::internal)?.clone();
-        let principal = api.callers.authenticate(request.headers()).await?;
-        api.limits.request(&principal.name, need)?;
+        let gate = request.app_data::<web::Data<Gate>>().ok_or_else(ApiError::internal)?.clone();
+        let principal = gate.callers.authenticate(request.headers()).await?;
+        gate.limits.request(&principal.name, need)?;
         principal.may(need)?;
-        Ok(Self { principal, api, request, payload })
+        Ok(Self { principal, api, gate, request, payload })
     }
 }
 
@@ -147,7 +150,7 @@ impl Call {
     /// # Errors
     /// See [`Limits::creation`](crate::admission::limits::Limits::creation).
     pub fn creates(&self) -> Result<(), ApiError> {
-        self.caller.api.limits.creation(&self.project)
+        self.caller.gate.limits.creation(&self.project)
     }
 
     /// The same for an operation that waits for its turn among the project's.
@@ -156,18 +159,18 @@ impl Call {
     /// See [`Call::creates`] and [`Queues::let_in`](crate::admission::queues::Queues::let_in).
     pub async fn enqueues(&self) -> Result<(), ApiError> {
         self.creates()?;
-        let api = &self.caller.api;
-        api.queues.let_in(&self.project, &api.operations).await
+        let Identified { api, gate, .. } = &self.caller;
+        gate.queues.let_in(&self.project, &api.operations).await
     }
 
     /// Who asks, as the audit log tells it.
     pub fn actor(&self) -> Actor {
-        let Identified { principal, api, request, payload: _ } = &self.caller;
+        let Identified { principal, api: _, gate, request, payload: _ } = &self.caller;
         Actor {
             principal: principal.name.clone(),
             source_address: request
                 .peer_addr()
-                .map(|peer| source_address(peer.ip(), request.headers(), &api.trusted_proxies)),
+                .map(|peer| source_address(peer.ip(), request.headers(), &gate.trusted_proxies)),
             request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         }
     }

@@ -1,32 +1,32 @@
 //! The spec of `postgres.export`, as the native api takes it.
 
-use crate::app::Api;
-use crate::kinds::catalog::ClusterName;
+use crate::kinds::catalog::{Catalog, ClusterName};
 use crate::kinds::export::{self, CsvCharacters, CsvFields};
 use crate::kinds::select_query;
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::Fields;
 use operation::{ExportFormat, PostgresExport, PostgresServer, ProjectId, SqlDump};
 use runtime::config::Secret;
-use runtime::destination::Destination;
+use runtime::destination::{AllowedDestinations, Destination};
 
 const POSTGRES_PORT: i64 = 5432;
 
 /// The same checks as `AlloyDB`'s export, in our own words: characters are written as themselves.
 pub fn postgres_export(
     mut spec: Fields,
-    api: &Api,
+    catalog: &Catalog,
+    destinations: &AllowedDestinations,
     project: &ProjectId,
     violations: &mut Violations,
 ) -> Result<Option<(PostgresExport, Option<Secret>)>, ApiError> {
     let cluster = spec.text("cluster", violations);
-    let server = spec.object("server", violations).map(|server| server_of(server, api, project, violations));
+    let server = spec.object("server", violations).map(|server| server_of(server, destinations, project, violations));
     let database = spec.text("database", violations);
     let database = export::check_database(database, "spec.database", violations);
     let bucket = required(&mut spec, "bucket", violations);
     let object = required(&mut spec, "object", violations);
     if !bucket.is_empty() {
-        export::check_bucket(&bucket, "spec.bucket", &api.catalog, project, violations);
+        export::check_bucket(&bucket, "spec.bucket", catalog, project, violations);
     }
     if !object.is_empty() {
         export::check_object(&object, "spec.object", violations);
@@ -57,7 +57,7 @@ pub fn postgres_export(
     // Another project's cluster is told apart from none nowhere.
     let known = ClusterName::parse(&cluster)
         .filter(|name| name.project == *project)
-        .is_some_and(|name| api.catalog.cluster(project, &name.location, &name.cluster).is_some());
+        .is_some_and(|name| catalog.cluster(project, &name.location, &name.cluster).is_some());
     if !known {
         return Err(ApiError::not_found("CLUSTER_NOT_FOUND", "alloydb.googleapis.com/Cluster", &cluster));
     }
@@ -67,7 +67,7 @@ pub fn postgres_export(
 /// A server that the caller names, with the role's password; nothing where something is wrong with it.
 fn server_of(
     mut server: Fields,
-    api: &Api,
+    destinations: &AllowedDestinations,
     project: &ProjectId,
     violations: &mut Violations,
 ) -> Option<(PostgresServer, Secret)> {
@@ -82,7 +82,7 @@ fn server_of(
         return None;
     }
     let destination = Destination::new(&host, port);
-    match destination.and_then(|to| api.destinations.check(project, &to).map(|()| to)) {
+    match destination.and_then(|to| destinations.check(project, &to).map(|()| to)) {
         Ok(to) => Some((PostgresServer { host: to.host().to_string(), port: to.port().get(), user }, password)),
         Err(error) => {
             violations.add(host_field, export::not_reached(&error));

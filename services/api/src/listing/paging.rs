@@ -2,9 +2,9 @@
 
 use crate::admission::call::Call;
 use crate::listing::filter::{self, Language, Selection};
-use crate::listing::page_token::List;
 use crate::operations::{ListFilter, Operation, Order};
 use crate::wire::error::ApiError;
+use crate::wire::page_token::List;
 use crate::wire::query::Query;
 use runtime::clock;
 

@@ -1,13 +1,13 @@
 //! The audit log of a project: who changed what.
 
+use super::PROJECT;
 use super::request_schemas::OfOneOperation;
 use super::translate;
 use crate::admission::call::Call;
-use crate::app::PROJECT;
-use crate::listing::page_token::List;
 use crate::openapi::{BadRequest, InProject, Page, Unavailable, Usual};
 use crate::operations::AuditEntry;
 use crate::wire::error::ApiError;
+use crate::wire::page_token::List;
 use crate::wire::time_text::rfc3339;
 use actix_web::HttpResponse;
 use runtime::clock;

@@ -1,12 +1,12 @@
 //! A cancel of many operations by a filter: counted first if wanted, then an operation itself.
 
+use super::OPERATIONS;
 use super::options::{cancel_mode, reason, request_id};
 use super::request_schemas::CancelManyRequest;
 use super::routes::COLLECTION;
 use super::translate::{self, FILTER};
 use super::wire;
 use crate::admission::call::Call;
-use crate::app::OPERATIONS;
 use crate::listing::filter::{self, Selection};
 use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};

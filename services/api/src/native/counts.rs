@@ -1,7 +1,7 @@
 //! How many operations a project has, by kind and state.
 
+use super::OPERATIONS;
 use crate::admission::call::Call;
-use crate::app::OPERATIONS;
 use crate::openapi::{BadRequest, InProject, Unavailable, Usual};
 use crate::wire::error::ApiError;
 use actix_web::HttpResponse;

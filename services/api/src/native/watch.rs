@@ -1,5 +1,6 @@
 //! The two ways to wait for an operation without asking over and over: a long poll and a stream of events.
 
+use super::OPERATIONS;
 use super::answer_schemas::ServerSentEvent;
 use super::feed::{self, Feed};
 use super::request_schemas::{LastEventId, OfOperation, WaitRequest};
@@ -7,7 +8,6 @@ use super::routes::{address, of_operation};
 use super::translate;
 use super::wire;
 use crate::admission::call::Call;
-use crate::app::OPERATIONS;
 use crate::openapi::{BadRequest, InProject, NotFound, TooSlow, Unavailable, Usual};
 use crate::operations::watch::{Known, Watcher, Woken};
 use crate::operations::{Address, Operation, OperationsError};

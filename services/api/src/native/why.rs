@@ -1,10 +1,10 @@
 //! Why an operation has not ended: who has it, when it was last heard of, and what it waits for.
 
+use super::OPERATIONS;
 use super::request_schemas::OfOperation;
 use super::routes::{address, of_operation};
 use super::wire;
 use crate::admission::call::Call;
-use crate::app::OPERATIONS;
 use crate::openapi::{InProject, NotFound, Unavailable, Usual};
 use crate::operations::Why;
 use crate::wire::error::ApiError;

@@ -7,6 +7,7 @@
 mod cancel_lane;
 mod creation;
 mod deletes;
+mod error;
 #[cfg(test)]
 pub(crate) mod samples;
 mod transfer_jobs;
@@ -28,6 +29,7 @@ use store::{
 use tracing::Instrument;
 
 pub use creation::Creation;
+pub use error::OperationsError;
 pub use operation::ListFilter;
 pub use store::{
     Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue,
@@ -39,32 +41,6 @@ pub use transfer_jobs::{TransferJobCreation, TransferJobError, TransferJobPatch}
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 /// A create is tried again only if its failure came quickly: two long waits would outlast the caller's.
 const QUICK: Duration = Duration::from_millis(500);
-
-/// Why a use case failed. What the store said was logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OperationsError {
-    /// There is no such operation in this project and collection.
-    #[error("there is no such operation")]
-    NotFound,
-    /// The key of an idempotent create was used for another request.
-    #[error("the key was used for another request")]
-    KeyTaken,
-    /// Only what failed or was cancelled is tried again.
-    #[error("an operation that is {0} is not tried again")]
-    NotRetryable(State),
-    /// Only what has ended is deleted.
-    #[error("an operation that is {0} is not deleted")]
-    NotDone(State),
-    /// A secret came, and there are no keys to keep it with.
-    #[error("no secret can be kept")]
-    NoSecretKeys,
-    /// The database is not there, or too slow. What was asked for may still happen.
-    #[error("the database is not available")]
-    Unavailable,
-    /// A bug, or a schema of another version.
-    #[error("an error of ours")]
-    Internal,
-}
 
 /// The closed vocabulary of answers to cancel, pause and resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

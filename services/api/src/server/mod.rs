@@ -4,7 +4,6 @@ pub mod certificate;
 pub mod connection;
 pub mod unread;
 
-use crate::app::{self, Api};
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
@@ -12,10 +11,11 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_se
 use actix_tls::accept::rustls_0_23::reexports::ServerConfig;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
-use actix_web::dev::AppConfig;
-use actix_web::web;
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error};
 use certificate::Certificate;
 use connection::Connection;
+use runtime::heartbeat::Heartbeats;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,14 +49,21 @@ const MOST_CONNECTIONS: usize = 25_000;
 const BACKLOG: u32 = 2_048;
 const NAME: &str = "api";
 
-/// Listens when this returns; serves while the server is awaited, until `shutdown`. As many threads serve as
-/// [`Api::serving_threads`] expects; each of them calls the factory, and beats from then on.
+/// Listens when this returns; serves while the server is awaited, until `shutdown`. As many threads serve as `threads`
+/// expects; each of them calls `app`, and beats from then on.
 ///
 /// # Errors
 /// The address can't be listened on, or not by TLS.
-pub fn serve(api: web::Data<Api>, serving: Serving, shutdown: CancellationToken) -> io::Result<(Server, SocketAddr)> {
+pub fn serve<T>(
+    app: impl Fn() -> App<T> + Clone + Send + 'static,
+    threads: Heartbeats,
+    serving: Serving,
+    shutdown: CancellationToken,
+) -> io::Result<(Server, SocketAddr)>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + 'static,
+{
     let Serving { listen, certificate, drain_seconds } = serving;
-    let threads = api.serving_threads.clone();
     let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(listen)?;
@@ -71,36 +78,41 @@ pub fn serve(api: web::Data<Api>, serving: Serving, shutdown: CancellationToken)
     let server = match certificate {
         None => server.listen(NAME, listener, move || {
             tokio::spawn(threads.clone().beat());
-            plain(api.clone(), ending.clone())
+            plain(app(), ending.clone())
         })?,
         Some(certificate) => {
             max_concurrent_tls_connect(MOST_CONNECTIONS);
             let config = certificate.server().map_err(io::Error::other)?;
             server.listen(NAME, listener, move || {
                 tokio::spawn(threads.clone().beat());
-                tls(config.clone(), api.clone(), ending.clone())
+                tls(config.clone(), app(), ending.clone())
             })?
         }
     };
     Ok((server.run(), address))
 }
 
-fn plain(
-    api: web::Data<Api>,
+fn plain<T>(
+    app: App<T>,
     ending: GracefulShutdownSignal,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> {
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + 'static,
+{
     fn_service(async |stream: TcpStream| {
         let peer = stream.peer_addr()?;
         Ok((Connection::new(stream), Protocol::Http1, Some(peer)))
     })
-    .and_then(http(api, ending))
+    .and_then(http(app, ending))
 }
 
-fn tls(
+fn tls<T>(
     mut config: ServerConfig,
-    api: web::Data<Api>,
+    app: App<T>,
     ending: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = TlsError<io::Error, DispatchError>, InitError = ()>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + 'static,
 {
     config.alpn_protocols.insert(0, b"http/1.1".to_vec());
     let mut acceptor = Acceptor::new(config);
@@ -111,11 +123,11 @@ fn tls(
             let peer = stream.get_ref().0.peer_addr().map_err(|error| TlsError::Service(error.into()))?;
             Ok((Connection::new(stream), Protocol::Http1, Some(peer)))
         })
-        .and_then(http(api, ending).map_err(TlsError::Service))
+        .and_then(http(app, ending).map_err(TlsError::Service))
 }
 
-fn http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
-    api: web::Data<Api>,
+fn http<S, T>(
+    app: App<T>,
     ending: GracefulShutdownSignal,
 ) -> impl ServiceFactory<
     (Connection<S>, Protocol, Option<SocketAddr>),
@@ -123,8 +135,12 @@ fn http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     Response = (),
     Error = DispatchError,
     InitError = (),
-> {
-    let app = app::app(api).into_factory().map_err(|error| error.error_response());
+>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()> + 'static,
+{
+    let app = app.into_factory().map_err(|error| error.error_response());
     HttpService::build()
         .client_request_timeout(HEAD_WITHIN)
         .keep_alive(KEPT_FOR)

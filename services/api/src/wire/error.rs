@@ -1,7 +1,6 @@
 //! The one error of the api, and its form on the wire (AIP-193, `google/rpc/error_details.proto`).
 
 pub use super::violations::{Violation, Violations};
-use crate::operations::OperationsError;
 use crate::wire::bounds::cut;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -21,6 +20,9 @@ const LONGEST_NAME: usize = 512;
 
 /// The header that names a request, in calls and in answers.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a handler comes to.
+pub type HandlerResult = Result<HttpResponse, ApiError>;
 
 /// What a caller is told when a call fails. Boxed, so that a `Result` stays small.
 #[derive(Debug, Clone)]
@@ -204,44 +206,6 @@ impl ResponseError for ApiError {
     }
 }
 
-impl From<OperationsError> for ApiError {
-    fn from(error: OperationsError) -> Self {
-        match error {
-            OperationsError::NotFound => Self::new(Code::NotFound, "OPERATION_NOT_FOUND", "operation not found"),
-            OperationsError::KeyTaken => Self::new(
-                Code::Aborted,
-                "REQUEST_ID_REUSED",
-                "this requestId (or Idempotency-Key) was used for another request: use a fresh one",
-            ),
-            OperationsError::NotRetryable(state) => Self::new(
-                Code::FailedPrecondition,
-                "OPERATION_NOT_RETRYABLE",
-                format!("only an operation that is FAILED or CANCELLED is tried again; this one is {state}"),
-            )
-            .with("state", state.as_str()),
-            OperationsError::NotDone(state) => Self::new(
-                Code::FailedPrecondition,
-                "OPERATION_NOT_DONE",
-                format!(
-                    "the operation is {state}: only one that has ended can be deleted. Wait for its end, or use ?cancel=true \
-                     to cancel it and delete it when it has ended"
-                ),
-            )
-            .with("state", state.as_str()),
-            OperationsError::NoSecretKeys => Self::new(
-                Code::Unimplemented,
-                "SECRETS_SWITCHED_OFF",
-                "this service keeps no secrets: its operator has set no keys for them (SAFEPOINT_SECRET_KEYS)",
-            ),
-            OperationsError::Unavailable => {
-                Self::new(Code::Unavailable, "DATABASE_UNAVAILABLE", "the database is not available; try again")
-                    .with_retry_after(1)
-            }
-            OperationsError::Internal => Self::internal(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_passes_says_when_to_try_again() {
-        let error = ApiError::from(OperationsError::Unavailable);
+        let error = ApiError::new(Code::Unavailable, "DATABASE_UNAVAILABLE", "try again").with_retry_after(1);
         assert_eq!(error.error_response().headers().get("retry-after").unwrap(), "1");
         assert_eq!(shown(&error)["error"]["details"][1]["retryDelay"], "1s");
     }

@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod error;
 pub mod fields;
 pub mod merge_patch;
+pub mod page_token;
 pub mod query;
 pub mod time_text;
 mod violations;

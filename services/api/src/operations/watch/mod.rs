@@ -5,11 +5,11 @@
 
 mod looks;
 
-use crate::admin::metrics;
 use operation::OperationId;
+use prometheus::{IntGauge, register_int_gauge};
 use runtime::broker::Changes;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Operation, Store};
 use tokio::sync::watch;
@@ -18,6 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Above this a replica refuses to watch more, whatever the machine would bear.
 const MOST_WATCHERS: u64 = 10_000;
+
+static WATCHERS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!("safepoint_watchers", "Clients that wait for operations: long polls and streams")
+        .expect("the metric's name is ours alone")
+});
 
 /// How a replica watches.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +136,7 @@ impl Watches {
             return Err(Full);
         }
         registry.watchers += 1;
-        metrics::watchers(registry.watchers);
+        gauge(registry.watchers);
         let watched = registry
             .watched
             .entry(id)
@@ -233,7 +238,7 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let mut registry = self.watches.lock();
         registry.watchers -= 1;
-        metrics::watchers(registry.watchers);
+        gauge(registry.watchers);
         if let Some(watched) = registry.watched.get_mut(&self.id) {
             watched.watchers -= 1;
             if watched.watchers == 0 {
@@ -241,6 +246,11 @@ impl Drop for Watcher {
             }
         }
     }
+}
+
+/// How many clients wait now.
+fn gauge(count: usize) {
+    WATCHERS.set(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
 #[cfg(test)]

@@ -1,9 +1,28 @@
-//! The document holds all routes, and nothing else; and it is one that tools can read.
+//! The application answers whatever happens; the document holds all routes, and nothing else; and it is one that tools can read.
 
-use super::document;
-use crate::app::{OPERATIONS, endpoints};
+use super::*;
+use crate::admission::auth::WRITE;
+use crate::admission::call::Call;
+use crate::admission::endpoint::at;
+use crate::kinds::catalog::Catalog;
+use crate::native::OPERATIONS;
+use crate::operations::Operations;
+use crate::operations::watch::Terms;
+use crate::operations::watch::Watches;
+use crate::wire::page_token::PageTokens;
+use actix_web::HttpResponse;
+use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use operation::ProjectId;
+use runtime::broker::{BrokerSettings, Changes, Publisher};
+use runtime::callers::Token;
+use runtime::config::{Config, Secret};
+use runtime::heartbeat::Heartbeats;
+use runtime::scope::Scope;
+use runtime::sealing::KeyRing;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use store::{PoolSettings, Store};
+use tokio_util::sync::CancellationToken;
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
@@ -169,11 +188,76 @@ fn the_document_states_the_limits_that_the_code_holds() {
         let stated = &schemas[schema]["properties"]["selectQuery"]["maxLength"];
         assert_eq!(*stated, crate::kinds::select_query::LONGEST, "{schema}");
     }
-    for path in [crate::app::TRANSFER_JOBS, crate::app::TRANSFER_OPERATIONS] {
+    for path in [storage_transfer::TRANSFER_JOBS, storage_transfer::TRANSFER_OPERATIONS] {
         let parameters = document["paths"][path]["get"]["parameters"].as_array().expect("parameters");
         let filter = parameters.iter().find(|parameter| parameter["name"] == "filter").expect("a filter");
         assert_eq!(filter["schema"]["maxLength"], crate::wire::bounds::LONGEST_JSON_FILTER, "{path}");
     }
     let filter = &schemas["CancelManyRequest"]["properties"]["filter"]["maxLength"];
     assert_eq!(*filter, crate::listing::filter::LONGEST);
+}
+
+/// Connects to nothing.
+fn api() -> (web::Data<Api>, web::Data<Gate>) {
+    let url = Secret::new("amqp://127.0.0.1:1");
+    let broker = BrokerSettings { url, authorities: None, namespace: "none".to_owned(), process: "test" };
+    let ended = CancellationToken::new();
+    let publisher = Publisher::start(broker.clone(), ended.clone()).expect("a publisher");
+    let changes = Changes::start(broker, ended.clone()).expect("a listener");
+    let store = Store::new("postgres://127.0.0.1:1/none", PoolSettings::new("test")).expect("a store");
+    let project: ProjectId = "p".parse().expect("a project");
+    // printf %s secret | sha256sum
+    let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b".to_owned();
+    let token = Token { name: "demo".to_owned(), sha256, projects: vec![project], scopes: vec![Scope::Write] };
+    let config = Config { tokens: vec![token], ..Config::default() };
+    let gate = Gate::new(&config, None).expect("TLS");
+    let api = Api {
+        watches: Watches::start(&store, changes, Terms::new(100), ended),
+        operations: Operations::new(store, publisher, KeyRing::EMPTY),
+        destinations: config.destinations.clone(),
+        catalog: Catalog::new(&config).expect("an empty catalog"),
+        page_tokens: PageTokens::new(&[7; 32]),
+        demo_steps: false,
+        serving_threads: Heartbeats::new("serving threads", 0),
+    };
+    (web::Data::new(api), web::Data::new(gate))
+}
+
+async fn panics(call: Call) -> HandlerResult {
+    assert!(call.project.as_str().is_empty(), "canary-panic");
+    Ok(HttpResponse::Ok().finish())
+}
+
+#[actix_web::test]
+async fn a_panic_is_an_answer_and_the_next_call_is_served() {
+    let (api, gate) = api();
+    let routes = |config: &mut web::ServiceConfig| {
+        config.service(at("/{project}/panics").get(WRITE, panics));
+    };
+    let app = App::new().app_data(api).app_data(gate).configure(routes).wrap(from_fn(observe::observe));
+    let app = init_service(app).await;
+    for _ in 0..2 {
+        let request = TestRequest::get().uri("/p/panics").insert_header(("authorization", "Bearer secret"));
+        let response = call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), 500);
+        assert!(response.headers().contains_key("x-request-id"));
+        let body: Value = read_body_json(response).await;
+        assert_eq!(body["error"]["status"], "INTERNAL");
+        assert_eq!(body["error"]["details"][0]["reason"], "INTERNAL");
+        assert!(!body.to_string().contains("canary"), "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn a_kind_that_is_switched_off_cannot_be_created() {
+    let (api, gate) = api();
+    let app = init_service(app(api, gate)).await;
+    let request = TestRequest::post()
+        .uri("/api/v1/projects/p/operations")
+        .insert_header(("authorization", "Bearer secret"))
+        .set_payload(r#"{"kind":"demo.steps","spec":{"steps":1,"stepMillis":1}}"#);
+    let response = call_service(&app, request.to_request()).await;
+    assert_eq!(response.status(), 501);
+    let body: Value = read_body_json(response).await;
+    assert_eq!(body["error"]["details"][0]["reason"], "KIND_SWITCHED_OFF");
 }
