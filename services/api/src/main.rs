@@ -2,18 +2,18 @@
 
 use actix_web::web;
 use anyhow::Context;
-use api::app::Api;
-use api::auth::{Callers, StoredTokens};
-use api::catalog::Catalog;
-use api::certificate::{Certificate, LOOK_EVERY};
-use api::limits::Limits;
+use api::admin::{health, metrics};
+use api::admission::Gate;
+use api::admission::auth::StoredTokens;
+use api::kinds::catalog::Catalog;
+use api::operations::watch::{Terms, Watches};
 use api::operations::{ANSWER_WITHIN, Operations};
-use api::page_token::PageTokens;
-use api::queues::Queues;
-use api::serve::{self, Serving};
+use api::routes;
+use api::server::certificate::{Certificate, LOOK_EVERY};
+use api::server::{self, Serving};
 use api::settings::Settings;
-use api::watch::{Terms, Watches};
-use api::{health, metrics};
+use api::state::Api;
+use api::wire::page_token::PageTokens;
 use clap::Parser;
 use runtime::admin::{Probe, Readiness};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
@@ -67,24 +67,23 @@ async fn main() -> anyhow::Result<()> {
         serving.await.with_context(|| format!("cannot listen on {listen}"))?;
     }
     let stored = StoredTokens::follow(looks, shutdown.clone());
+    let gate = Gate::new(&config, Some(stored)).context("there is no TLS to fetch issuers' keys with")?;
+    let gate = web::Data::new(gate);
+    tokio::spawn(forget_callers(gate.clone()));
     let api = web::Data::new(Api {
         operations,
         watches,
-        callers: Callers::new(&config, Some(stored)).context("there is no TLS to fetch issuers' keys with")?,
-        limits: Limits::new(&config.limits),
-        queues: Queues::new(config.limits.queued_operations),
-        trusted_proxies: config.trusted_proxies.clone(),
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config)?,
         page_tokens,
         demo_steps: config.worker.demo_steps,
-        serving_threads,
+        serving_threads: serving_threads.clone(),
     });
-    tokio::spawn(forget_callers(api.clone()));
+    let app = move || routes::app(api.clone(), gate.clone());
     let serving = Serving { listen: settings.listen, certificate, drain_seconds: settings.drain_seconds };
     let tls = serving.certificate.is_some();
-    let (server, listen) =
-        serve::serve(api, serving, shutdown).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let (server, listen) = server::serve(app, serving_threads, serving, shutdown)
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
     tracing::info!(%listen, tls, most_watchers = terms.most, "serving");
     server.await.context("the server failed")?;
 
@@ -94,13 +93,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Those who have not called for a while take no memory.
-async fn forget_callers(api: web::Data<Api>) {
+async fn forget_callers(gate: web::Data<Gate>) {
     let mut tick = tokio::time::interval(FORGET_EVERY);
     loop {
         tick.tick().await;
-        api.limits.forget();
-        api.queues.forget();
+        gate.forget();
     }
 }
 

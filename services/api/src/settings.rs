@@ -1,6 +1,6 @@
 //! The command line and the environment of the process.
 
-use crate::certificate::CertificateFiles;
+use crate::server::certificate::CertificateFiles;
 use clap::Parser;
 use runtime::config::Secret;
 use runtime::sealing::{InvalidKeyRing, KeyRing, bytes_from_hex};

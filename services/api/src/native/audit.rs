@@ -1,14 +1,14 @@
 //! The audit log of a project: who changed what.
 
+use super::PROJECT;
 use super::request_schemas::OfOneOperation;
 use super::translate;
-use crate::app::PROJECT;
-use crate::call::Call;
-use crate::error::ApiError;
+use crate::admission::call::Call;
 use crate::openapi::{BadRequest, InProject, Page, Unavailable, Usual};
 use crate::operations::AuditEntry;
-use crate::page_token::List;
-use crate::time_text::rfc3339;
+use crate::wire::error::ApiError;
+use crate::wire::page_token::List;
+use crate::wire::time_text::rfc3339;
 use actix_web::HttpResponse;
 use runtime::clock;
 use serde::Serialize;

@@ -1,16 +1,16 @@
 //! A cancel of many operations by a filter: counted first if wanted, then an operation itself.
 
+use super::OPERATIONS;
 use super::options::{cancel_mode, reason, request_id};
 use super::request_schemas::CancelManyRequest;
 use super::routes::COLLECTION;
 use super::translate::{self, FILTER};
 use super::wire;
-use crate::app::OPERATIONS;
-use crate::call::Call;
-use crate::error::{ApiError, Violations};
-use crate::filter::{self, Selection};
+use crate::admission::call::Call;
+use crate::listing::filter::{self, Selection};
 use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};
+use crate::wire::error::{ApiError, Violations};
 use actix_web::HttpResponse;
 use kinds::operations_cancel::CancelOperations;
 use operation::{RetryPolicy, Spec};

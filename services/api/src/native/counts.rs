@@ -1,9 +1,9 @@
 //! How many operations a project has, by kind and state.
 
-use crate::app::OPERATIONS;
-use crate::call::Call;
-use crate::error::ApiError;
+use super::OPERATIONS;
+use crate::admission::call::Call;
 use crate::openapi::{BadRequest, InProject, Unavailable, Usual};
+use crate::wire::error::ApiError;
 use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;

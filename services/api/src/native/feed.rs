@@ -2,9 +2,9 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). Pure: what is known comes in, text goes out.
 
 use super::translate;
-use crate::merge_patch;
 use crate::operations::Operation;
-use crate::watch::Known;
+use crate::operations::watch::Known;
+use crate::wire::merge_patch;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ fn event(name: &str, revision: i64, data: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::tests::at_revision;
+    use crate::operations::watch::tests::at_revision;
     use operation::{OperationId, State};
     use serde_json::json;
 

@@ -4,24 +4,22 @@ mod answer_schemas;
 mod audit;
 mod bulk;
 mod counts;
-mod demo_steps;
 mod feed;
 mod options;
-mod postgres_export;
 mod request_schemas;
 mod routes;
-mod storage_transfer;
 mod translate;
 mod watch;
 mod why;
 mod wire;
 
-pub use audit::list as audit_log;
-pub use bulk::cancel as cancel_many;
-pub use counts::counts;
-pub use routes::{cancel, create, delete, get, list, pause, resume, retry};
-pub use watch::{events, wait};
-pub use why::why;
+use crate::admission::auth::{ADMIN, CANCEL, DELETE, READ, WRITE};
+use crate::admission::endpoint::{Endpoint, at};
+
+/// Above all of a project's.
+const PROJECT: &str = "/api/v1/projects/{project}";
+/// The operations.
+pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
 
 /// The part of the document that is ours.
 #[derive(Debug, utoipa::OpenApi)]
@@ -42,3 +40,23 @@ pub use why::why;
     why::why
 ))]
 pub struct Document;
+
+/// Its routes, and the scope that each asks for. A pattern with a verb stands before the one without, which would match it too.
+/// Each is described at its handler as well: a test compares both.
+pub fn endpoints() -> Vec<Endpoint> {
+    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
+    vec![
+        under(OPERATIONS, ":cancel").post(CANCEL, bulk::cancel),
+        under(OPERATIONS, ":counts").get(READ, counts::counts),
+        at(OPERATIONS).get(READ, routes::list).post(WRITE, routes::create),
+        under(OPERATIONS, "/{operation}:cancel").post(CANCEL, routes::cancel),
+        under(OPERATIONS, "/{operation}:pause").post(WRITE, routes::pause),
+        under(OPERATIONS, "/{operation}:resume").post(WRITE, routes::resume),
+        under(OPERATIONS, "/{operation}:retry").post(WRITE, routes::retry),
+        under(OPERATIONS, "/{operation}/why").get(READ, why::why),
+        under(OPERATIONS, "/{operation}:wait").post(READ, watch::wait),
+        under(OPERATIONS, "/{operation}/events").get(READ, watch::events),
+        under(OPERATIONS, "/{operation}").get(READ, routes::get).delete(DELETE, routes::delete),
+        under(PROJECT, "/auditLog").get(ADMIN, audit::list),
+    ]
+}

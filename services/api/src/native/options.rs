@@ -1,9 +1,9 @@
 //! What a create request says beside its spec: labels, priority, deadline, retry policy, request id.
 
 use super::wire::CreateRequest;
-use crate::error::Violations;
-use crate::fields::Fields;
-use crate::time_text;
+use crate::wire::error::Violations;
+use crate::wire::fields::Fields;
+use crate::wire::time_text;
 use operation::RetryPolicy;
 use std::collections::BTreeMap;
 use std::time::Duration;

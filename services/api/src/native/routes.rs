@@ -1,19 +1,19 @@
 //! The native methods. Whether the caller may act in the project is settled when a handler starts.
 
+use super::OPERATIONS;
 use super::options::{self, Options};
 use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
-use super::translate::{self, Asked, FILTER};
+use super::translate::{self, FILTER, RequestedWork};
 use super::wire;
-use crate::app::OPERATIONS;
-use crate::auth::CANCEL;
-use crate::call::Call;
-use crate::error::{ApiError, Violations};
+use crate::admission::auth::CANCEL;
+use crate::admission::call::Call;
+use crate::listing::paging::{self, Collections};
 use crate::openapi::{
     BadRequest, Filter, IdempotencyKey, InProject, KeyTaken, NotFound, Nothing, Page, TooSlow, Unavailable,
     Unimplemented, Usual,
 };
 use crate::operations::{Address, Creation, Operation, OperationsError, Order};
-use crate::paging::{self, Collections};
+use crate::wire::error::{ApiError, HandlerResult, Violations};
 use actix_web::HttpResponse;
 use operation::{Code, Kind};
 use runtime::clock;
@@ -25,8 +25,6 @@ const TRANSFERS: &str = "transferOperations";
 const OPERATION_TYPE: &str = "safepoint/Operation";
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /api/v1/projects/{project}/operations`. With a `requestId` (AIP-155; or the header `Idempotency-Key`) the same
 /// request is the same operation, as often as it is sent.
@@ -41,13 +39,13 @@ type Answer = Result<HttpResponse, ApiError>;
     request_body(content = CreateOperation),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unimplemented, Unavailable),
 )]
-pub async fn create(mut call: Call) -> Answer {
+pub async fn create(mut call: Call) -> HandlerResult {
     let mut violations = Violations::default();
     let mut request = wire::CreateRequest::read(call.body().await?, &mut violations);
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let now = request_id.is_none().then(clock::now);
     let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
-    let Asked { spec, target, secret } = if translate::is_costly(&request) {
+    let RequestedWork { spec, target, secret } = if translate::is_costly(&request) {
         call.judge(move |api, project| translate::creation(request, api, project, violations)).await?
     } else {
         translate::creation(request, call.api(), &call.project, violations)?
@@ -85,7 +83,7 @@ pub async fn create(mut call: Call) -> Answer {
     params(InProject, OfOperation),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
 )]
-pub async fn get(call: Call) -> Answer {
+pub async fn get(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
@@ -102,7 +100,7 @@ pub async fn get(call: Call) -> Answer {
     params(InProject, Page, Filter, OrderBy),
     responses((status = 200, body = wire::Operations, description = "A page"), Usual, BadRequest, Unavailable),
 )]
-pub async fn list(mut call: Call) -> Answer {
+pub async fn list(mut call: Call) -> HandlerResult {
     let query = call.query().await?;
     query.refuse_unknown(&["pageSize", "pageToken", "filter", "orderBy"])?;
     let parent = format!("projects/{}/operations", call.project);
@@ -135,7 +133,7 @@ fn order(text: &str) -> Result<Order, ApiError> {
     request_body(content = Option<CancelRequest>),
     responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn cancel(mut call: Call) -> Answer {
+pub async fn cancel(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
@@ -158,7 +156,7 @@ pub async fn cancel(mut call: Call) -> Answer {
     request_body(content = Option<Nothing>),
     responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn pause(mut call: Call) -> Answer {
+pub async fn pause(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
     answered(call.api().operations.pause(address, call.actor()).await, &name)
@@ -176,7 +174,7 @@ pub async fn pause(mut call: Call) -> Answer {
     request_body(content = Option<Nothing>),
     responses((status = 200, body = wire::Answered, description = "What became of it, and the operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn resume(mut call: Call) -> Answer {
+pub async fn resume(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
     answered(call.api().operations.resume(address, call.actor()).await, &name)
@@ -195,7 +193,7 @@ pub async fn resume(mut call: Call) -> Answer {
     request_body(content = Option<RetryOperation>),
     responses((status = 200, body = wire::Operation, description = "The new operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unavailable),
 )]
-pub async fn retry(mut call: Call) -> Answer {
+pub async fn retry(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let mut fields = call.body().await?;
     let mut violations = Violations::default();
@@ -240,7 +238,7 @@ pub async fn retry(mut call: Call) -> Answer {
     params(InProject, OfOperation, CancelFirst),
     responses((status = 200, body = Nothing, description = "It is hidden, or will be when it has ended"), Usual, BadRequest, NotFound, Unavailable),
 )]
-pub async fn delete(mut call: Call) -> Answer {
+pub async fn delete(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let query = call.query().await?;
     query.refuse_unknown(&["cancel"])?;
@@ -270,7 +268,7 @@ async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
     violations.into_result()
 }
 
-fn answered(result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> Answer {
+fn answered(result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> HandlerResult {
     let (answer, operation) = result.map_err(|error| of_operation(error, name))?;
     let operation = translate::operation(operation);
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))

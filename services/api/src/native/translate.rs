@@ -1,14 +1,15 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
-use super::demo_steps::demo_steps;
-use super::postgres_export::postgres_export;
-use super::{storage_transfer, wire};
-use crate::app::Api;
-use crate::error::{ApiError, Violations};
-use crate::filter::{Field, Language};
+use super::wire;
+use crate::kinds::demo_steps::demo_steps;
+use crate::kinds::postgres_export::postgres_export;
+use crate::kinds::storage_transfer;
+use crate::kinds::transfer::Judge;
+use crate::listing::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
-use crate::time_text::{rfc3339, seconds};
-use crate::transfer::Judge;
+use crate::state::Api;
+use crate::wire::error::{ApiError, Violations};
+use crate::wire::time_text::{rfc3339, seconds};
 use operation::{Code, Kind, OperationId, Progress, ProjectId, Spec, State};
 use runtime::config::Secret;
 
@@ -141,7 +142,7 @@ fn code_name(number: i32) -> &'static str {
 
 /// What a create request asks for.
 #[derive(Debug)]
-pub struct Asked {
+pub struct RequestedWork {
     /// What to do.
     pub spec: Spec,
     /// On what.
@@ -164,21 +165,21 @@ pub fn creation(
     api: &Api,
     project: &ProjectId,
     mut violations: Violations,
-) -> Result<Asked, ApiError> {
+) -> Result<RequestedWork, ApiError> {
     let Some(kind) = request.kind else {
         violations.add("kind", "is required");
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
     };
     match kind.parse() {
         Ok(Kind::PostgresExport) => {
-            let export = postgres_export(request.spec, api, project, &mut violations)?;
+            let export = postgres_export(request.spec, &api.catalog, &api.destinations, project, &mut violations)?;
             violations.into_result()?;
             let (export, secret) = export.ok_or_else(ApiError::internal)?;
             let target = match &export.server {
                 Some(server) => format!("{}:{}", server.host, server.port),
                 None => export.cluster.clone(),
             };
-            Ok(Asked { spec: Spec::PostgresExport(export), target, secret })
+            Ok(RequestedWork { spec: Spec::PostgresExport(export), target, secret })
         }
         Ok(Kind::DemoSteps) if !api.demo_steps => Err(ApiError::new(
             Code::Unimplemented,
@@ -189,7 +190,7 @@ pub fn creation(
         Ok(Kind::DemoSteps) => {
             let steps = demo_steps(request.spec, &api.catalog, project, &mut violations);
             violations.into_result()?;
-            Ok(Asked { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
+            Ok(RequestedWork { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
         }
         Ok(Kind::StorageTransfer) => {
             let (catalog, destinations) = (&api.catalog, &api.destinations);
@@ -198,7 +199,7 @@ pub fn creation(
             violations.into_result()?;
             let transfer = transfer.ok_or_else(ApiError::internal)?;
             let target = storage_transfer::target(&transfer);
-            Ok(Asked { spec: Spec::StorageTransfer(transfer), target, secret: None })
+            Ok(RequestedWork { spec: Spec::StorageTransfer(transfer), target, secret: None })
         }
         Ok(Kind::CancelOperations) => {
             violations.add("kind", "operations.cancel is created by POST …/operations:cancel");

@@ -1,19 +1,19 @@
 //! The two ways to wait for an operation without asking over and over: a long poll and a stream of events.
 
+use super::OPERATIONS;
 use super::answer_schemas::ServerSentEvent;
 use super::feed::{self, Feed};
 use super::request_schemas::{LastEventId, OfOperation, WaitRequest};
 use super::routes::{address, of_operation};
 use super::translate;
 use super::wire;
-use crate::app::OPERATIONS;
-use crate::bounds::LONGEST_TEXT;
-use crate::call::Call;
-use crate::error::{ApiError, Violations};
+use crate::admission::call::Call;
 use crate::openapi::{BadRequest, InProject, NotFound, TooSlow, Unavailable, Usual};
+use crate::operations::watch::{Known, Watcher, Woken};
 use crate::operations::{Address, Operation, OperationsError};
-use crate::time_text;
-use crate::watch::{Known, Watcher, Woken};
+use crate::wire::bounds::LONGEST_TEXT;
+use crate::wire::error::{ApiError, Violations};
+use crate::wire::time_text;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Bytes;

@@ -1,14 +1,14 @@
 //! Why an operation has not ended: who has it, when it was last heard of, and what it waits for.
 
+use super::OPERATIONS;
 use super::request_schemas::OfOperation;
 use super::routes::{address, of_operation};
 use super::wire;
-use crate::app::OPERATIONS;
-use crate::call::Call;
-use crate::error::ApiError;
+use crate::admission::call::Call;
 use crate::openapi::{InProject, NotFound, Unavailable, Usual};
 use crate::operations::Why;
-use crate::time_text::{rfc3339, seconds};
+use crate::wire::error::ApiError;
+use crate::wire::time_text::{rfc3339, seconds};
 use actix_web::HttpResponse;
 use operation::State;
 use std::time::Duration;

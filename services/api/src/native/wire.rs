@@ -2,8 +2,8 @@
 
 use super::answer_schemas::{AnswerWord, EndedByName, ShownCleanup, ShownSpec, StateName, WaitsFor};
 use super::request_schemas::CancelModeName;
-use crate::error::Violations;
-use crate::fields::Fields;
+use crate::wire::error::Violations;
+use crate::wire::fields::Fields;
 use operation::{CancelMode, Cleanup, EndedBy, Spec};
 use serde::Serialize;
 use serde_json::Value;

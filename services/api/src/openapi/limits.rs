@@ -1,6 +1,6 @@
 //! States in the document what `Fields` and `Query` hold every request to: what has no limit of its own has the general one.
 
-use crate::bounds::{LONGEST_TEXT, MOST_ITEMS, MOST_NAMES};
+use crate::wire::bounds::{LONGEST_TEXT, MOST_ITEMS, MOST_NAMES};
 use std::collections::BTreeSet;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, SchemaType, Type};

@@ -5,16 +5,12 @@ mod answers;
 mod limits;
 mod parameters;
 mod schemas;
-#[cfg(test)]
-mod tests;
 
 pub use answers::{BadRequest, Conflict, KeyTaken, NotFound, Open, TooSlow, Unavailable, Unimplemented, Usual};
 pub use parameters::{Filter, IdempotencyKey, InProject, Page};
 pub use schemas::{Document, Health, Nothing};
 
-use crate::app::{self, Api};
-use crate::dialect::{alloydb, storage_transfer};
-use crate::{health, native};
+use crate::admission::endpoint::{Endpoint, at};
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
 use std::sync::LazyLock;
@@ -23,8 +19,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 
-/// Written at the first look, and kept: it is small.
-static JSON: LazyLock<Option<String>> = LazyLock::new(|| document().to_json().ok());
+/// The whole document as text, for the handler that shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Written(pub &'static LazyLock<Option<String>>);
 
 /// Needs nothing from anywhere else: networks where such services run often see no internet.
 const PAGE: &str = include_str!("docs.html");
@@ -39,7 +36,7 @@ const PAGE: &str = include_str!("docs.html");
                        snake_case, null is absent, whole numbers may be texts. Every answer bears X-Request-Id.",
         license(name = "MIT OR Apache-2.0")
     ),
-    paths(health::alive, health::ready, health::metrics, json, page),
+    paths(json, page),
     components(schemas(schemas::ErrorAnswer, schemas::ErrorStatus, schemas::ErrorDetail, schemas::FieldViolation)),
     security(("token" = [])),
     tags(
@@ -63,13 +60,18 @@ impl Modify for Shared {
     }
 }
 
-/// The whole document.
-pub fn document() -> OpenApi {
+/// Its routes; none asks for a token.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![at("/openapi.json").open(json), at("/docs").open(page)]
+}
+
+/// The whole document: what is shared, the parts, and the scopes that the endpoints ask for.
+pub fn compose(parts: impl IntoIterator<Item = OpenApi>, endpoints: &[Endpoint]) -> OpenApi {
     let mut document = Whole::openapi();
-    document.merge(native::Document::openapi());
-    document.merge(alloydb::Document::openapi());
-    document.merge(storage_transfer::Document::openapi());
-    for endpoint in app::endpoints() {
+    for part in parts {
+        document.merge(part);
+    }
+    for endpoint in endpoints {
         for (method, need) in &endpoint.methods {
             if let (Some(need), Some(described)) = (need, described(&mut document, &endpoint.pattern, method)) {
                 let one_of = need.scopes().iter().map(|scope| SecurityRequirement::new("token", [scope.as_str()]));
@@ -103,8 +105,8 @@ fn described<'a>(document: &'a mut OpenApi, pattern: &str, method: &str) -> Opti
     security(()),
     responses((status = 200, body = Document, description = "OpenAPI 3.1"), Open)
 )]
-pub async fn json(_: web::Data<Api>) -> HttpResponse {
-    match JSON.as_deref() {
+pub async fn json(written: web::Data<Written>) -> HttpResponse {
+    match written.0.as_deref() {
         Some(json) => HttpResponse::Ok().insert_header(ContentType::json()).body(json),
         None => HttpResponse::InternalServerError().finish(),
     }
@@ -120,7 +122,7 @@ pub async fn json(_: web::Data<Api>) -> HttpResponse {
     security(()),
     responses((status = 200, body = String, content_type = "text/html", description = "A page"), Open)
 )]
-pub async fn page(_: web::Data<Api>) -> HttpResponse {
+pub async fn page(_: web::Data<Written>) -> HttpResponse {
     let policy = "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'";
     HttpResponse::Ok().insert_header(ContentType::html()).insert_header((CONTENT_SECURITY_POLICY, policy)).body(PAGE)
 }

@@ -323,7 +323,7 @@ fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use crate::operations::samples;
     use kinds::storage_transfer::Schedule;
     use time::macros::{date, datetime};
 

@@ -2,7 +2,7 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer};
-use api::watch::Terms;
+use api::operations::watch::Terms;
 use operation::{Kind, Progress};
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;

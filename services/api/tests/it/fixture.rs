@@ -2,16 +2,16 @@
 
 use crate::issuer::TestIssuer;
 use actix_web::web;
-use api::app::Api;
-use api::auth::{Callers, StoredTokens};
-use api::catalog::Catalog;
-use api::certificate::Certificate;
-use api::limits::Limits;
+use api::admission::Gate;
+use api::admission::auth::StoredTokens;
+use api::kinds::catalog::Catalog;
 use api::operations::Operations;
-use api::page_token::PageTokens;
-use api::queues::Queues;
-use api::serve::{self, Serving};
-use api::watch::{Terms, Watches};
+use api::operations::watch::{Terms, Watches};
+use api::routes;
+use api::server::certificate::Certificate;
+use api::server::{self, Serving};
+use api::state::Api;
+use api::wire::page_token::PageTokens;
 use operation::{Kind, LeaseTerms, Progress, WorkerId};
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::broker::{BrokerSettings, Changes, Publisher};
@@ -176,22 +176,22 @@ impl Fixture {
         let shutdown = CancellationToken::new();
         let publisher = Publisher::start(broker.clone(), shutdown.clone()).expect("a publisher");
         let changes = Changes::start(broker, shutdown.clone()).expect("a listener");
+        let stored = StoredTokens::follow(store.clone(), shutdown.clone());
+        let gate = web::Data::new(Gate::new(config, Some(stored)).expect("TLS"));
+        let serving_threads = Heartbeats::new("serving threads", 1);
         let api = web::Data::new(Api {
             operations: Operations::new(store.clone(), publisher, SECRET_KEYS.parse().expect("keys")),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
-            callers: Callers::new(config, Some(StoredTokens::follow(store.clone(), shutdown.clone()))).expect("TLS"),
-            limits: Limits::new(&config.limits),
-            queues: Queues::new(config.limits.queued_operations),
-            trusted_proxies: config.trusted_proxies.clone(),
             destinations: config.destinations.clone(),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
             demo_steps: config.worker.demo_steps,
-            serving_threads: Heartbeats::new("serving threads", 1),
+            serving_threads: serving_threads.clone(),
         });
+        let app = move || routes::app(api.clone(), gate.clone());
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let serving = Serving { listen: ([127, 0, 0, 1], 0).into(), certificate, drain_seconds: 1 };
-        let (server, address) = serve::serve(api, serving, shutdown.clone()).expect("a free port");
+        let (server, address) = server::serve(app, serving_threads, serving, shutdown.clone()).expect("a free port");
         tokio::spawn(server);
         let url = format!("{scheme}://{address}");
         Self { url, store, database, http: Client::new(), shutdown }

@@ -3,7 +3,7 @@
 
 use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv, transfer_job};
 use crate::issuer::{RSA_PUBLIC, SigningKey, TestIssuer, ec, ed, other_rsa, rsa, sign};
-use api::auth::Issuers;
+use api::admission::auth::Issuers;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use runtime::limits::{Limits, Rate};

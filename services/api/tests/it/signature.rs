@@ -1,7 +1,7 @@
 //! Huawei Cloud's own signer, and us who check.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use api::auth::signature::{Authorization, MOST_SKEW, Refused, SignedRequest, verify};
+use api::admission::auth::signature::{Authorization, MOST_SKEW, Refused, SignedRequest, verify};
 use runtime::clock;
 use runtime::config::Secret;
 use serde_json::{Value, json};

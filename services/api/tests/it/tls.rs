@@ -2,7 +2,7 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE};
-use api::certificate::{Certificate, CertificateFiles};
+use api::server::certificate::{Certificate, CertificateFiles};
 use reqwest::tls::Version;
 use reqwest::{Client, ClientBuilder};
 use std::fs;

@@ -2,7 +2,7 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Answer, Fixture, NATIVE, THEIRS, answer};
-use api::watch::Terms;
+use api::operations::watch::Terms;
 use operation::{Kind, Progress};
 use runtime::broker::{Hint, Publisher};
 use serde_json::json;

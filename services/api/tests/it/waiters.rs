@@ -2,7 +2,7 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, answer};
-use api::watch::Terms;
+use api::operations::watch::Terms;
 use futures_util::future::join_all;
 use operation::{Kind, LeaseTerms, Progress};
 use runtime::{clock, lifecycle};

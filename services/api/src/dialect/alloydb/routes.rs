@@ -3,13 +3,13 @@
 use super::request_schemas::{CancelBody, ExportClusterBody, InLocation, OfCluster, OfOperation, PartialSuccess};
 use super::translate::{self, FILTER};
 use super::wire;
-use crate::app::{LOCATION, LOCATIONS};
-use crate::call::Call;
-use crate::catalog::{ClusterName, is_id};
-use crate::error::{ApiError, Violations};
+use super::{LOCATION, LOCATIONS};
+use crate::admission::call::Call;
+use crate::kinds::catalog::{ClusterName, is_id};
+use crate::listing::paging::{self, Collections};
 use crate::openapi::{BadRequest, Filter, InProject, NotFound, Page, TooSlow, Unavailable, Unimplemented, Usual};
 use crate::operations::{Address, Creation, OperationsError, Order};
-use crate::paging::{self, Collections};
+use crate::wire::error::{ApiError, HandlerResult, Violations};
 use actix_web::HttpResponse;
 use operation::{CancelMode, RetryPolicy, Spec};
 use std::collections::BTreeMap;
@@ -19,8 +19,6 @@ const CLUSTER_TYPE: &str = "alloydb.googleapis.com/Cluster";
 const LOCATION_TYPE: &str = "locations.googleapis.com/Location";
 /// The location that stands for all of them in lists (AIP-159).
 const ANY: &str = "-";
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/{name=projects/*/locations/*/clusters/*}:export`
 #[utoipa::path(
@@ -34,7 +32,7 @@ type Answer = Result<HttpResponse, ApiError>;
     request_body(content = ExportClusterBody),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn export_cluster(mut call: Call) -> Answer {
+pub async fn export_cluster(mut call: Call) -> HandlerResult {
     let cluster = cluster(&call)?;
     let mut violations = Violations::default();
     let request = wire::ExportClusterRequest::read(call.body().await?, &mut violations);
@@ -70,7 +68,7 @@ pub async fn export_cluster(mut call: Call) -> Answer {
     params(InProject, InLocation, OfCluster),
     responses(Usual, Unimplemented),
 )]
-pub async fn import_cluster(_: Call) -> Answer {
+pub async fn import_cluster(_: Call) -> HandlerResult {
     Err(ApiError::unimplemented("clusters.import is not implemented: this service exports only"))
 }
 
@@ -85,7 +83,7 @@ pub async fn import_cluster(_: Call) -> Answer {
     params(InProject, InLocation, OfOperation),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
 )]
-pub async fn get_operation(call: Call) -> Answer {
+pub async fn get_operation(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(translate::operation(operation)))
@@ -102,7 +100,7 @@ pub async fn get_operation(call: Call) -> Answer {
     params(InProject, InLocation, OfOperation),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
 )]
-pub async fn describe_operation(call: Call) -> Answer {
+pub async fn describe_operation(call: Call) -> HandlerResult {
     get_operation(call).await
 }
 
@@ -117,7 +115,7 @@ pub async fn describe_operation(call: Call) -> Answer {
     params(InProject, InLocation, Page, Filter, PartialSuccess),
     responses((status = 200, body = wire::ListOperationsResponse, description = "A page"), Usual, BadRequest, NotFound, Unimplemented, Unavailable),
 )]
-pub async fn list_operations(mut call: Call) -> Answer {
+pub async fn list_operations(mut call: Call) -> HandlerResult {
     let query = call.query().await?;
     query.refuse_partial_success()?;
     let location = call.segment("location");
@@ -149,7 +147,7 @@ pub async fn list_operations(mut call: Call) -> Answer {
     request_body(content = Option<CancelBody>),
     responses((status = 200, body = wire::Empty, description = "It was asked, or had ended"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn cancel_operation(mut call: Call) -> Answer {
+pub async fn cancel_operation(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
@@ -178,7 +176,7 @@ pub async fn cancel_operation(mut call: Call) -> Answer {
     params(InProject, InLocation, OfOperation),
     responses((status = 200, body = wire::Empty, description = "It is hidden"), Usual, NotFound, Unavailable),
 )]
-pub async fn delete_operation(call: Call) -> Answer {
+pub async fn delete_operation(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     call.api().operations.delete(address, call.actor()).await.map_err(|error| of_operation(error, &name))?;
     Ok(empty())
@@ -195,7 +193,7 @@ pub async fn delete_operation(call: Call) -> Answer {
     params(InProject, InLocation, OfOperation),
     responses(Usual, Unimplemented),
 )]
-pub async fn wait_operation(_: Call) -> Answer {
+pub async fn wait_operation(_: Call) -> HandlerResult {
     Err(ApiError::unimplemented("operations.wait is not implemented: poll operations.get"))
 }
 
@@ -210,7 +208,7 @@ pub async fn wait_operation(_: Call) -> Answer {
     params(InProject, InLocation, OfCluster),
     responses((status = 200, body = wire::Cluster, description = "The cluster"), Usual, NotFound),
 )]
-pub async fn get_cluster(call: Call) -> Answer {
+pub async fn get_cluster(call: Call) -> HandlerResult {
     Ok(HttpResponse::Ok().json(translate::cluster(&cluster(&call)?.to_string())))
 }
 
@@ -225,7 +223,7 @@ pub async fn get_cluster(call: Call) -> Answer {
     params(InProject, InLocation, Page),
     responses((status = 200, body = wire::ListClustersResponse, description = "A page"), Usual, BadRequest, NotFound),
 )]
-pub async fn list_clusters(mut call: Call) -> Answer {
+pub async fn list_clusters(mut call: Call) -> HandlerResult {
     let query = call.query().await?;
     let location = call.segment("location");
     let in_location = if location == ANY { None } else { Some(location.as_str()) };
@@ -252,7 +250,7 @@ pub async fn list_clusters(mut call: Call) -> Answer {
     params(InProject, InLocation),
     responses((status = 200, body = wire::Location, description = "The location"), Usual, NotFound),
 )]
-pub async fn get_location(call: Call) -> Answer {
+pub async fn get_location(call: Call) -> HandlerResult {
     let location = call.segment("location");
     if !call.api().catalog.locations(&call.project).contains(&location.as_str()) {
         return Err(no_location(&call, &location));
@@ -272,7 +270,7 @@ pub async fn get_location(call: Call) -> Answer {
     params(InProject, Page),
     responses((status = 200, body = wire::ListLocationsResponse, description = "A page"), Usual, BadRequest),
 )]
-pub async fn list_locations(mut call: Call) -> Answer {
+pub async fn list_locations(mut call: Call) -> HandlerResult {
     let query = call.query().await?;
     let parent = format!("projects/{}/locations", call.project);
     let locations = call.api().catalog.locations(&call.project);

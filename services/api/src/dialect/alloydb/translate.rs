@@ -1,12 +1,12 @@
 //! From our operations to `AlloyDB`'s, and from `AlloyDB`'s requests to ours.
 
 use super::wire;
-use crate::catalog::{Catalog, ClusterName};
-use crate::error::{ApiError, Violations};
-use crate::export::{self, CsvCharacters, CsvFields};
-use crate::filter::{Field, Language};
+use crate::kinds::catalog::{Catalog, ClusterName};
+use crate::kinds::export::{self, CsvCharacters, CsvFields};
+use crate::listing::filter::{Field, Language};
 use crate::operations::Operation;
-use crate::time_text::{bytes, rfc3339, thousands};
+use crate::wire::error::{ApiError, Violations};
+use crate::wire::time_text::{bytes, rfc3339, thousands};
 use kinds::postgres_export::{ExportFormat, PostgresExport, SqlDump};
 use operation::{Code, OperationId, Spec, State};
 
@@ -205,5 +205,4 @@ pub fn location(name: &str) -> wire::Location {
 }
 
 #[cfg(test)]
-#[path = "translate_tests.rs"]
 mod tests;

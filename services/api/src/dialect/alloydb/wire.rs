@@ -1,8 +1,8 @@
 //! `AlloyDB`'s JSON, field for field.
 
-use crate::error::Violations;
-use crate::fields::Fields;
-use crate::select_query;
+use crate::kinds::select_query;
+use crate::wire::error::Violations;
+use crate::wire::fields::Fields;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,9 +2,9 @@
 
 use super::names::{COLLECTION, JOBS, RunName, matches, run_name};
 use super::translate::Status;
-use crate::error::Violations;
-use crate::fields::Fields;
 use crate::operations::{ListFilter, Operation, StoredTransferJob, TransferJobFilter};
+use crate::wire::error::Violations;
+use crate::wire::fields::Fields;
 use kinds::storage_transfer::{JobName, JobStatus, TransferSink, TransferSource};
 use std::collections::BTreeSet;
 use time::format_description::well_known::Rfc3339;
@@ -213,5 +213,4 @@ fn time(fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<
 }
 
 #[cfg(test)]
-#[path = "filter_tests.rs"]
 mod tests;

@@ -5,19 +5,19 @@ use super::names::{JOBS, run_name};
 use super::request_schemas::{
     JobsFilter, OfJob, OfProject, RunTransferJobBody, TransferJobBody, TransferPage, UpdateTransferJobBody,
 };
+use super::{SERVICE_ACCOUNTS, TRANSFER_JOBS};
 use super::{filter, requests, translate, wire};
-use crate::app::{SERVICE_ACCOUNTS, TRANSFER_JOBS};
-use crate::auth::DELETE;
-use crate::bounds::LONGEST_JSON_FILTER;
-use crate::call::{Call, Identified};
-use crate::error::{ApiError, Violations};
-use crate::fields::Fields;
+use crate::admission::auth::DELETE;
+use crate::admission::call::{Call, Identified};
+use crate::kinds::transfer::Judge;
+use crate::listing::paging;
 use crate::openapi::{BadRequest, Conflict, InProject, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
 use crate::operations::{TransferJobCreation, TransferJobError, TransferJobPatch};
-use crate::page_token::List;
-use crate::paging;
-use crate::query::Query;
-use crate::transfer::Judge;
+use crate::wire::bounds::LONGEST_JSON_FILTER;
+use crate::wire::error::{ApiError, HandlerResult, Violations};
+use crate::wire::fields::Fields;
+use crate::wire::page_token::List;
+use crate::wire::query::Query;
 use actix_web::HttpResponse;
 use operation::Code;
 use kinds::storage_transfer::{JobName, JobStatus};
@@ -26,8 +26,6 @@ use runtime::clock;
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";
 /// More than this is never on a page.
 pub(super) const LARGEST_PAGE: u32 = 256;
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/transferJobs`
 #[utoipa::path(
@@ -40,7 +38,7 @@ type Answer = Result<HttpResponse, ApiError>;
     request_body(content = TransferJobBody),
     responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, TooSlow, Conflict, Unimplemented, Unavailable),
 )]
-pub async fn create_job(call: Identified) -> Answer {
+pub async fn create_job(call: Identified) -> HandlerResult {
     let (call, fields) = by_body(call).await?;
     let mut violations = Violations::default();
     let created = requests::create(fields, &mut judge(&call, &mut violations));
@@ -65,7 +63,7 @@ pub async fn create_job(call: Identified) -> Answer {
     params(OfJob, OfProject),
     responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, NotFound, Unavailable),
 )]
-pub async fn get_job(call: Identified) -> Answer {
+pub async fn get_job(call: Identified) -> HandlerResult {
     let call = by_query(call).await?;
     let name = job_name(&call)?;
     let found = call.api().operations.transfer_job(call.project.clone(), name.clone()).await;
@@ -84,7 +82,7 @@ pub async fn get_job(call: Identified) -> Answer {
     request_body(content = UpdateTransferJobBody),
     responses((status = 200, body = wire::TransferJob, description = "The job"), Usual, BadRequest, NotFound, TooSlow, Conflict, Unimplemented, Unavailable),
 )]
-pub async fn patch_job(call: Identified) -> Answer {
+pub async fn patch_job(call: Identified) -> HandlerResult {
     let (call, fields) = by_body(call).await?;
     let name = job_name(&call)?;
     let mut violations = Violations::default();
@@ -110,7 +108,7 @@ pub async fn patch_job(call: Identified) -> Answer {
     params(OfJob, OfProject),
     responses((status = 200, body = Nothing, description = "It is deleted"), Usual, BadRequest, NotFound, Conflict, Unavailable),
 )]
-pub async fn delete_job(call: Identified) -> Answer {
+pub async fn delete_job(call: Identified) -> HandlerResult {
     let call = by_query(call).await?;
     let name = job_name(&call)?;
     let patch = TransferJobPatch::delete();
@@ -132,7 +130,7 @@ pub async fn delete_job(call: Identified) -> Answer {
     request_body(content = RunTransferJobBody),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, BadRequest, NotFound, TooSlow, Conflict, Unavailable),
 )]
-pub async fn run_job(call: Identified) -> Answer {
+pub async fn run_job(call: Identified) -> HandlerResult {
     let (call, mut fields) = by_body(call).await?;
     let name = job_name(&call)?;
     let mut violations = Violations::default();
@@ -157,7 +155,7 @@ pub async fn run_job(call: Identified) -> Answer {
     params(JobsFilter, TransferPage),
     responses((status = 200, body = wire::ListTransferJobsResponse, description = "A page"), Usual, BadRequest, Unavailable),
 )]
-pub async fn list_jobs(call: Identified) -> Answer {
+pub async fn list_jobs(call: Identified) -> HandlerResult {
     let (call, query, fields) = by_filter(call).await?;
     let mut violations = Violations::default();
     let filter = filter::of_jobs(fields, &mut violations);
@@ -212,7 +210,7 @@ pub async fn list_jobs(call: Identified) -> Answer {
     params(InProject),
     responses((status = 200, body = wire::GoogleServiceAccount, description = "An account that stands for the project"), Usual),
 )]
-pub async fn get_service_account(call: Call) -> Answer {
+pub async fn get_service_account(call: Call) -> HandlerResult {
     Ok(HttpResponse::Ok().json(translate::service_account(&call.project)))
 }
 

@@ -13,11 +13,20 @@ mod transfer_spec;
 mod translate;
 mod wire;
 
-pub use job_routes::{create_job, delete_job, get_job, get_service_account, list_jobs, patch_job, run_job};
-pub use operation_routes::{
+use crate::admission::auth::{CANCEL, DELETE, READ, WRITE};
+use crate::admission::endpoint::{Endpoint, at, tail};
+use job_routes::{create_job, delete_job, get_job, get_service_account, list_jobs, patch_job, run_job};
+use operation_routes::{
     cancel_operation, delete_operation, get_operation, list_operations, pause_operation, resume_operation,
     wait_operation,
 };
+
+/// The jobs.
+pub const TRANSFER_JOBS: &str = "/v1/transferJobs";
+/// Their runs.
+pub const TRANSFER_OPERATIONS: &str = "/v1/transferOperations";
+/// Whom Storage Transfer works as.
+const SERVICE_ACCOUNTS: &str = "/v1/googleServiceAccounts";
 
 /// The part of the document that is Storage Transfer's.
 #[derive(Debug, utoipa::OpenApi)]
@@ -38,3 +47,21 @@ pub use operation_routes::{
     operation_routes::wait_operation
 ))]
 pub struct Document;
+
+/// Its routes, and the scope that each asks for. A pattern with a verb stands before the one without, which would match it too.
+/// Each is described at its handler as well: a test compares both.
+pub fn endpoints() -> Vec<Endpoint> {
+    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
+    vec![
+        at(TRANSFER_JOBS).get(READ, list_jobs).post(WRITE, create_job),
+        tail(TRANSFER_JOBS, "{job}", ":run").post(WRITE, run_job),
+        tail(TRANSFER_JOBS, "{job}", "").get(READ, get_job).patch(WRITE, patch_job).delete(DELETE, delete_job),
+        at(TRANSFER_OPERATIONS).get(READ, list_operations),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":cancel").post(CANCEL, cancel_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":pause").post(WRITE, pause_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":resume").post(WRITE, resume_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", ":wait").post(READ, wait_operation),
+        tail(TRANSFER_OPERATIONS, "{operation}", "").get(READ, get_operation).delete(DELETE, delete_operation),
+        under(SERVICE_ACCOUNTS, "/{project}").get(READ, get_service_account),
+    ]
+}

@@ -2,8 +2,8 @@
 //! of an AMQP exchange here.
 
 use super::wire;
-use crate::error::Violations;
-use crate::fields::{Fields, Words};
+use crate::wire::error::Violations;
+use crate::wire::fields::{Fields, Words};
 use operation::ProjectId;
 use kinds::storage_transfer::{NotificationEvent, PayloadFormat, TransferNotification};
 

@@ -1,26 +1,24 @@
 //! The methods of runs. A run's name does not tell its project: the run itself does. Before its caller is known to be allowed
 //! in that project, it is told apart from none nowhere.
 
+use super::TRANSFER_OPERATIONS;
 use super::job_routes::{LARGEST_PAGE, by_filter};
 use super::names::{COLLECTION, RunName};
 use super::request_schemas::{OfRun, OperationBody, OperationsFilter, PartialSuccess, TransferPage};
 use super::translate::{self, Status};
 use super::{filter, wire};
-use crate::app::TRANSFER_OPERATIONS;
-use crate::bounds::LONGEST_JSON_FILTER;
-use crate::call::{Call, Identified};
-use crate::error::{ApiError, Violations};
+use crate::admission::call::{Call, Identified};
+use crate::listing::paging;
 use crate::openapi::{BadRequest, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
-use crate::operations::{Address, Answer as Asked, Operation, OperationsError, Order};
-use crate::page_token::List;
-use crate::paging;
+use crate::operations::{Address, Answer, Operation, OperationsError, Order};
+use crate::wire::bounds::LONGEST_JSON_FILTER;
+use crate::wire::error::{ApiError, HandlerResult, Violations};
+use crate::wire::page_token::List;
 use actix_web::HttpResponse;
 use operation::{CancelMode, Code, OperationId};
 use runtime::clock;
 
 const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// A run whose caller may act in its project.
 struct Run {
@@ -42,7 +40,7 @@ struct Run {
     params(OfRun),
     responses((status = 200, body = wire::Operation, description = "The operation"), Usual, NotFound, Unavailable),
 )]
-pub async fn get_operation(call: Identified) -> Answer {
+pub async fn get_operation(call: Identified) -> HandlerResult {
     Ok(HttpResponse::Ok().json(translate::operation(run(call).await?.seen)))
 }
 
@@ -57,7 +55,7 @@ pub async fn get_operation(call: Identified) -> Answer {
     params(OperationsFilter, TransferPage, PartialSuccess),
     responses((status = 200, body = wire::ListOperationsResponse, description = "A page"), Usual, BadRequest, Unimplemented, Unavailable),
 )]
-pub async fn list_operations(call: Identified) -> Answer {
+pub async fn list_operations(call: Identified) -> HandlerResult {
     let (call, query, fields) = by_filter(call).await?;
     query.refuse_partial_success()?;
     let mut violations = Violations::default();
@@ -108,7 +106,7 @@ pub async fn list_operations(call: Identified) -> Answer {
     request_body(content = Option<OperationBody>),
     responses((status = 200, body = Nothing, description = "It was asked, or had ended"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn cancel_operation(call: Identified) -> Answer {
+pub async fn cancel_operation(call: Identified) -> HandlerResult {
     // Also of a run that the native API has deleted, while it has not ended.
     let mut run = find(call, Purpose::Cancel).await?;
     run.no_fields().await?;
@@ -130,13 +128,13 @@ pub async fn cancel_operation(call: Identified) -> Answer {
     request_body(content = Option<OperationBody>),
     responses((status = 200, body = Nothing, description = "It pauses, at once or at its next safe point"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn pause_operation(call: Identified) -> Answer {
+pub async fn pause_operation(call: Identified) -> HandlerResult {
     let mut run = run(call).await?;
     run.no_fields().await?;
     let Run { call, address, name, .. } = run;
     let paused = call.api().operations.pause(address, call.actor()).await;
     let (answer, seen) = paused.map_err(|error| of_operation(error, &name))?;
-    if answer == Asked::Recorded || Status::of(&seen) == Status::Suspending {
+    if answer == Answer::Recorded || Status::of(&seen) == Status::Suspending {
         return Ok(empty());
     }
     Err(wrong_state(&name, &seen, "paused", "only what is QUEUED, IN_PROGRESS or SUSPENDING is"))
@@ -154,14 +152,14 @@ pub async fn pause_operation(call: Identified) -> Answer {
     request_body(content = Option<OperationBody>),
     responses((status = 200, body = Nothing, description = "It goes on from where it had paused"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn resume_operation(call: Identified) -> Answer {
+pub async fn resume_operation(call: Identified) -> HandlerResult {
     let mut run = run(call).await?;
     run.no_fields().await?;
     let Run { call, address, name, .. } = run;
     let resumed = call.api().operations.resume(address, call.actor()).await;
     match resumed.map_err(|error| of_operation(error, &name))? {
-        (Asked::Recorded, _) => Ok(empty()),
-        (Asked::AlreadyRequested | Asked::AlreadyDone | Asked::NotPaused, seen) => {
+        (Answer::Recorded, _) => Ok(empty()),
+        (Answer::AlreadyRequested | Answer::AlreadyDone | Answer::NotPaused, seen) => {
             Err(wrong_state(&name, &seen, "resumed", "only what is PAUSED or SUSPENDING is"))
         }
     }
@@ -178,7 +176,7 @@ pub async fn resume_operation(call: Identified) -> Answer {
     params(OfRun),
     responses(Usual, Unimplemented),
 )]
-pub async fn wait_operation(_: Identified) -> Answer {
+pub async fn wait_operation(_: Identified) -> HandlerResult {
     Err(ApiError::unimplemented("transferOperations.wait is not implemented: poll transferOperations.get"))
 }
 
@@ -193,7 +191,7 @@ pub async fn wait_operation(_: Identified) -> Answer {
     params(OfRun),
     responses(Usual, Unimplemented),
 )]
-pub async fn delete_operation(_: Identified) -> Answer {
+pub async fn delete_operation(_: Identified) -> HandlerResult {
     Err(ApiError::unimplemented(
         "transferOperations.delete is not implemented: operations are kept for a while and then go",
     ))

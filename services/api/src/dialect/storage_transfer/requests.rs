@@ -1,10 +1,10 @@
 //! What is asked of jobs: read and judged.
 
 use super::{notification, schedule, transfer_spec};
-use crate::error::Violations;
-use crate::fields::{Fields, Words};
+use crate::kinds::transfer::Judge;
 use crate::operations::TransferJobPatch;
-use crate::transfer::Judge;
+use crate::wire::error::Violations;
+use crate::wire::fields::{Fields, Words};
 use operation::ProjectId;
 use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
 
@@ -117,7 +117,7 @@ fn named(mask: Option<&str>, job: &Fields, violations: &mut Violations) -> Vec<&
         return named;
     }
     for path in mask.split(',').map(str::trim) {
-        let known = CHANGEABLE.into_iter().find(|name| *name == path || crate::fields::snake_case(name) == path);
+        let known = CHANGEABLE.into_iter().find(|name| *name == path || crate::wire::fields::snake_case(name) == path);
         if known.is_none() {
             let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
             let wrong = format!("names {shown:?}: what can be changed, each as a whole, is {}", CHANGEABLE.join(", "));
@@ -228,5 +228,4 @@ fn not_implemented(fields: &mut Fields, violations: &mut Violations) {
 }
 
 #[cfg(test)]
-#[path = "requests_tests.rs"]
 mod tests;

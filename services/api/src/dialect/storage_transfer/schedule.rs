@@ -1,9 +1,9 @@
 //! When a job runs by itself (google.storagetransfer.v1.Schedule, google.type.Date, google.type.TimeOfDay).
 
 use super::wire;
-use crate::error::Violations;
-use crate::fields::Fields;
-use crate::time_text;
+use crate::wire::error::Violations;
+use crate::wire::fields::Fields;
+use crate::wire::time_text;
 use kinds::storage_transfer::{InvalidSchedule, Schedule, TimeOfDay};
 use time::{Date, Month};
 

@@ -1,9 +1,9 @@
 //! What a run does (google.storagetransfer.v1.TransferSpec), read, judged, and shown again.
 
 use super::wire;
-use crate::fields::{Fields, Words};
-use crate::time_text;
-use crate::transfer::{ConditionFields, Judge};
+use crate::kinds::transfer::{ConditionFields, Judge};
+use crate::wire::fields::{Fields, Words};
+use crate::wire::time_text;
 use kinds::storage_transfer::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,
     TransferSink, TransferSource,
@@ -363,5 +363,4 @@ fn show_options(options: &TransferOptions) -> wire::TransferOptions {
 }
 
 #[cfg(test)]
-#[path = "transfer_spec_tests.rs"]
 pub(super) mod tests;

@@ -4,7 +4,7 @@ use super::names::run_name;
 use super::transfer_spec;
 use super::{notification, schedule, wire};
 use crate::operations::{Operation, StoredTransferJob};
-use crate::time_text::rfc3339;
+use crate::wire::time_text::rfc3339;
 use kinds::storage_transfer::{TransferCounters, TransferPosition};
 use operation::{Code, ProjectId, Spec, State};
 use serde_json::Value;
@@ -162,5 +162,4 @@ pub fn service_account(project: &ProjectId) -> wire::GoogleServiceAccount {
 }
 
 #[cfg(test)]
-#[path = "translate_tests.rs"]
 mod tests;
