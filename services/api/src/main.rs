@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
         process: "api",
     };
     let publisher = Publisher::start(broker.clone(), publisher_shutdown.clone())?;
-    let operations = Operations::new(store.clone(), publisher, key_ring);
+    let operations = Operations::new(store.clone(), publisher, key_ring, config.kinds.clone());
     // Connections of its own: those who wait take nothing from other calls. One for hints, one for ticks, one for tokens.
     let looks = Store::new(settings.database_url.expose(), PoolSettings::new("safepoint watch").connections(3))?;
     let terms = Terms::new(lifecycle::raise_file_limit());
@@ -76,7 +76,6 @@ async fn main() -> anyhow::Result<()> {
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config)?,
         page_tokens,
-        demo_steps: config.worker.demo_steps,
         serving_threads: serving_threads.clone(),
     });
     let app = move || routes::app(api.clone(), gate.clone());

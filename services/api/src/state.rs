@@ -19,8 +19,6 @@ pub struct Api {
     pub catalog: Catalog,
     /// Seals and opens page tokens.
     pub page_tokens: PageTokens,
-    /// Whether the kind `demo.steps` may be created.
-    pub demo_steps: bool,
     /// Whether the threads that serve calls answer.
     pub serving_threads: Heartbeats,
 }

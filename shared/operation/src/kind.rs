@@ -115,7 +115,8 @@ mod tests {
             assert_eq!(name.parse::<Kind>().expect(name).as_str(), name);
         }
         let long = format!("acme.{}", "a".repeat(59));
-        for name in ["", "acme", "acme.", ".acme", "a..b", "a.b.c.d", "Acme.x", "a.1b", "a.b-c", "a.b ", "a.b\0", &long] {
+        for name in ["", "acme", "acme.", ".acme", "a..b", "a.b.c.d", "Acme.x", "a.1b", "a.b-c", "a.b ", "a.b\0", &long]
+        {
             assert!(name.parse::<Kind>().is_err(), "{name:?}");
         }
         assert_eq!(long[..63].parse::<Kind>().expect("63 characters").as_str().len(), 63);

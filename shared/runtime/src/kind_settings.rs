@@ -74,9 +74,8 @@ mod tests {
         ] {
             assert_eq!(config.is_enabled(&info(kind, opt_in)), enabled, "{kind} {opt_in}");
         }
-        let may = |project: &str, kind| {
-            config.may_create(&project.parse().expect("a project"), &Kind::from_static(kind))
-        };
+        let may =
+            |project: &str, kind| config.may_create(&project.parse().expect("a project"), &Kind::from_static(kind));
         assert!(may("p", "a.some") && !may("q", "a.some") && may("q", "a.on"));
     }
 

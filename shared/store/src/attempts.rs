@@ -2,7 +2,10 @@
 
 use crate::row::{requested_mode, retry_policy};
 use crate::{Store, StoreError};
-use operation::{AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId, RetryPolicy, Road, Spec, State, WorkerId};
+use operation::{
+    AttemptNumber, CancelMode, Cleanup, Code, EndedBy, Failure, Fence, Kind, Nonce, OperationId, Progress, ProjectId,
+    RetryPolicy, Road, Spec, State, WorkerId,
+};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -395,11 +398,9 @@ fn error(finished: &Finished) -> Option<(Code, &str)> {
                 }
             },
         )),
-        Ending::Succeeded(_)
-        | Ending::Cancelled
-        | Ending::Paused
-        | Ending::Released
-        | Ending::Unreadable { .. } => None,
+        Ending::Succeeded(_) | Ending::Cancelled | Ending::Paused | Ending::Released | Ending::Unreadable { .. } => {
+            None
+        }
     }
 }
 

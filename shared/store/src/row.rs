@@ -1,7 +1,10 @@
 //! An operation as it is stored.
 
 use crate::StoreError;
-use operation::{AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot, Spec, State, WorkerId};
+use operation::{
+    AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot,
+    Spec, State, WorkerId,
+};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};

@@ -1,10 +1,11 @@
 //! The parameters of `demo.steps`, judged.
 
 use crate::kinds::catalog::Catalog;
-use crate::kinds::export;
-use crate::wire::error::Violations;
+use crate::kinds::{Checks, NativeKind, RequestedWork, export};
+use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::Fields;
-use kinds::demo_steps::DemoSteps;
+use kinds::Parameters;
+use kinds::demo_steps::{DemoSteps, INFO};
 use operation::ProjectId;
 
 const MOST_STEPS: i64 = 10_000_000;
@@ -14,8 +15,20 @@ const LONGEST_STEP_MILLIS: i64 = 3_600_000;
 /// Of a spin and of a block.
 const LONGEST_SPIN_MILLIS: i64 = 60_000;
 
+/// The kind, as the native API takes it.
+pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_costly: false, not_retried: None, read };
+
+/// The target of operations that work on nothing.
+const NO_TARGET: &str = "demo";
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all kinds")]
+fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {
+    let spec = demo_steps(spec, checks.catalog, checks.project, violations).to_spec();
+    Ok(Some(RequestedWork { spec, target: NO_TARGET.to_owned(), secret: None }))
+}
+
 /// Reads the parameters.
-pub fn demo_steps(mut spec: Fields, catalog: &Catalog, project: &ProjectId, violations: &mut Violations) -> DemoSteps {
+fn demo_steps(mut spec: Fields, catalog: &Catalog, project: &ProjectId, violations: &mut Violations) -> DemoSteps {
     let mut number = |name: &str, least: i64, most: i64, violations: &mut Violations| {
         let number = spec.integer(name, violations)?;
         if !(least..=most).contains(&number) {

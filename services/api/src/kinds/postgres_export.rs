@@ -2,18 +2,32 @@
 
 use crate::kinds::catalog::{Catalog, ClusterName};
 use crate::kinds::export::{self, CsvCharacters, CsvFields};
-use crate::kinds::select_query;
+use crate::kinds::{Checks, NativeKind, RequestedWork, select_query};
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::Fields;
-use kinds::postgres_export::{ExportFormat, PostgresExport, PostgresServer, SqlDump};
+use kinds::Parameters;
+use kinds::postgres_export::{ExportFormat, INFO, PostgresExport, PostgresServer, SqlDump};
 use operation::ProjectId;
 use runtime::config::Secret;
 use runtime::destination::{AllowedDestinations, Destination};
 
 const POSTGRES_PORT: i64 = 5432;
 
+/// The kind, as the native API takes it. Its checks parse SQL.
+pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_costly: true, not_retried: None, read };
+
+fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {
+    let export = postgres_export(spec, checks.catalog, checks.destinations, checks.project, violations)?;
+    let Some((export, secret)) = export else { return Ok(None) };
+    let target = match &export.server {
+        Some(server) => format!("{}:{}", server.host, server.port),
+        None => export.cluster.clone(),
+    };
+    Ok(Some(RequestedWork { spec: export.to_spec(), target, secret }))
+}
+
 /// The same checks as `AlloyDB`'s export, in our own words: characters are written as themselves.
-pub fn postgres_export(
+fn postgres_export(
     mut spec: Fields,
     catalog: &Catalog,
     destinations: &AllowedDestinations,

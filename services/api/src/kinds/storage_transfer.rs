@@ -1,11 +1,13 @@
 //! The spec of `storage.transfer`, as the native api takes it: as it is stored and shown.
 
 use crate::kinds::transfer::{ConditionFields, Judge};
-use crate::wire::error::Violations;
+use crate::kinds::{Checks, NativeKind, RequestedWork};
+use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::{Fields, Words};
+use kinds::Parameters;
 use kinds::storage_transfer::{
-    BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,
-    TransferSink, TransferSource,
+    BucketPath, DeleteOption, INFO, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions,
+    TransferOptions, TransferSink, TransferSource,
 };
 
 const OVERWRITE: Words<OverwriteWhen> = Words {
@@ -24,8 +26,20 @@ const DELETE: Words<DeleteOption> = Words {
     ],
 };
 
+/// The kind, as the native API takes it.
+pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_costly: false, not_retried: None, read };
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all kinds")]
+fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {
+    let Checks { catalog, destinations, project } = checks;
+    let transfer = storage_transfer(spec, &mut Judge { catalog, destinations, project, violations });
+    let work =
+        |transfer: StorageTransfer| RequestedWork { spec: transfer.to_spec(), target: target(&transfer), secret: None };
+    Ok(transfer.map(work))
+}
+
 /// The same checks as Storage Transfer's jobs, in our own words. Nothing where a source or a sink is missing.
-pub fn storage_transfer(mut spec: Fields, judge: &mut Judge<'_>) -> Option<StorageTransfer> {
+fn storage_transfer(mut spec: Fields, judge: &mut Judge<'_>) -> Option<StorageTransfer> {
     let source = spec.object("source", judge.violations).and_then(|source| source_of(source, judge));
     if source.is_none() {
         judge
@@ -48,7 +62,7 @@ pub fn storage_transfer(mut spec: Fields, judge: &mut Judge<'_>) -> Option<Stora
 }
 
 /// What the operation is said to work on: where it writes to.
-pub fn target(transfer: &StorageTransfer) -> String {
+fn target(transfer: &StorageTransfer) -> String {
     match &transfer.sink {
         TransferSink::Bucket(at) => format!("{}/{}", at.bucket, at.path),
         TransferSink::Folder(path) => path.clone(),

@@ -12,8 +12,9 @@ use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, U
 use crate::operations::{Creation, ListFilter};
 use crate::wire::error::{ApiError, Violations};
 use actix_web::HttpResponse;
+use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
-use operation::{RetryPolicy, Spec};
+use operation::RetryPolicy;
 use std::collections::BTreeMap;
 
 /// Up to here the count is exact.
@@ -82,7 +83,7 @@ fn creation(call: &Call, spec: CancelOperations, request_id: Option<String>) -> 
         project: call.project.clone(),
         collection: COLLECTION.to_owned(),
         target: format!("projects/{}/operations", call.project),
-        spec: Spec::CancelOperations(spec),
+        spec: spec.to_spec(),
         priority: PRIORITY,
         labels: BTreeMap::new(),
         deadline: None,

@@ -3,10 +3,11 @@
 use super::OPERATIONS;
 use super::options::{self, Options};
 use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
-use super::translate::{self, FILTER, RequestedWork};
+use super::translate::{self, FILTER};
 use super::wire;
 use crate::admission::auth::CANCEL;
 use crate::admission::call::Call;
+use crate::kinds::{self, RequestedWork};
 use crate::listing::paging::{self, Collections};
 use crate::openapi::{
     BadRequest, Filter, IdempotencyKey, InProject, KeyTaken, NotFound, Nothing, Page, TooSlow, Unavailable,
@@ -15,7 +16,7 @@ use crate::openapi::{
 use crate::operations::{Address, Creation, Operation, OperationsError, Order};
 use crate::wire::error::{ApiError, HandlerResult, Violations};
 use actix_web::HttpResponse;
-use operation::{Code, Kind};
+use operation::Code;
 use runtime::clock;
 
 /// The collection of what is created here. Vendors' lists do not show it.
@@ -206,9 +207,7 @@ pub async fn retry(mut call: Call) -> HandlerResult {
         let message = "what came with a secret is not tried again, for the secret went with its end: create it anew";
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
-    if known.kind == Kind::CancelOperations {
-        // It would cancel what is there by now, in the name of who asked then, for one who may not cancel.
-        let message = "a cancel of many is not tried again: ask :cancel once more";
+    if let Some(message) = kinds::native(&known.kind).and_then(|native| native.not_retried) {
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
     if known.collection == TRANSFERS {

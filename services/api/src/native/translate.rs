@@ -1,17 +1,13 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
 use super::wire;
-use crate::kinds::demo_steps::demo_steps;
-use crate::kinds::postgres_export::postgres_export;
-use crate::kinds::storage_transfer;
-use crate::kinds::transfer::Judge;
+use crate::kinds::{self, Checks, RequestedWork};
 use crate::listing::filter::{Field, Language};
 use crate::operations::{CancelReceipt, Operation};
 use crate::state::Api;
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::time_text::{rfc3339, seconds};
-use operation::{Code, Kind, OperationId, Progress, ProjectId, Spec, State};
-use runtime::config::Secret;
+use operation::{Code, Kind, OperationId, Progress, ProjectId, State};
 
 /// What the filters of the list may name.
 pub const FILTER: Language = Language {
@@ -24,12 +20,10 @@ pub const FILTER: Language = Language {
         ("create_time", Field::CreateTime),
         ("labels.", Field::Label),
     ],
+    verbs: &[],
     help: "done = true|false, kind = \"…\", state = \"…\", target = \"…\", labels.KEY = \"…\", and createTime with <, \
            <=, >, >= and =, joined with AND; OR and NOT within done, kind or state",
 };
-
-/// The target of operations that work on nothing.
-const NO_TARGET: &str = "demo";
 
 /// The id in a path: only in the very form that we show.
 pub fn operation_id(text: &str) -> Option<OperationId> {
@@ -51,7 +45,7 @@ pub fn operation(operation: Operation) -> wire::Operation {
         name: format!("projects/{}/operations/{id}", operation.project),
         id,
         project: operation.project.into(),
-        kind: operation.kind.as_str(),
+        kind: operation.kind.to_string(),
         state: operation.state.as_str(),
         done: operation.state.is_done(),
         target: operation.target,
@@ -74,7 +68,7 @@ pub fn operation(operation: Operation) -> wire::Operation {
         progress: wire::Progress {
             items_done: operation.items_done.to_string(),
             items_total: operation.items_total.map(|total| total.to_string()),
-            unit: unit(&operation.spec),
+            unit: unit(&operation.kind),
             bytes_done: operation.bytes_done.to_string(),
             items_per_second: rate,
             remaining: remaining.map(seconds),
@@ -108,14 +102,8 @@ fn cancel(receipt: CancelReceipt) -> wire::Cancel {
 }
 
 /// What the items are that progress counts.
-fn unit(spec: &Spec) -> &'static str {
-    match spec {
-        // Of a dump too: the worker counts its rows as they pass.
-        Spec::PostgresExport(_) => "rows",
-        Spec::StorageTransfer(_) => "objects",
-        Spec::DemoSteps(_) => "steps",
-        Spec::CancelOperations(_) => "operations",
-    }
+fn unit(kind: &Kind) -> String {
+    kinds::native(kind).map_or_else(|| "items".to_owned(), |native| native.info.unit.clone().into_owned())
 }
 
 fn code_name(number: i32) -> &'static str {
@@ -140,23 +128,13 @@ fn code_name(number: i32) -> &'static str {
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
 }
 
-/// What a create request asks for.
-#[derive(Debug)]
-pub struct RequestedWork {
-    /// What to do.
-    pub spec: Spec,
-    /// On what.
-    pub target: String,
-    /// What the worker needs for it and nobody else may know.
-    pub secret: Option<Secret>,
-}
-
-/// Whether to judge a request costs more than to read it: it may hold SQL.
+/// Whether to check a request costs more than to read it.
 pub fn is_costly(request: &wire::CreateRequest) -> bool {
-    request.kind.as_deref() == Some(Kind::PostgresExport.as_str())
+    let kind = request.kind.as_deref().and_then(|kind| kind.parse().ok());
+    kind.and_then(|kind| kinds::native(&kind)).is_some_and(|native| native.is_costly)
 }
 
-/// What a create request asks for, judged.
+/// What a create request asks for, checked.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with all that is wrong with it; UNIMPLEMENTED for a kind that is switched off.
@@ -170,44 +148,14 @@ pub fn creation(
         violations.add("kind", "is required");
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
     };
-    match kind.parse() {
-        Ok(Kind::PostgresExport) => {
-            let export = postgres_export(request.spec, &api.catalog, &api.destinations, project, &mut violations)?;
-            violations.into_result()?;
-            let (export, secret) = export.ok_or_else(ApiError::internal)?;
-            let target = match &export.server {
-                Some(server) => format!("{}:{}", server.host, server.port),
-                None => export.cluster.clone(),
-            };
-            Ok(RequestedWork { spec: Spec::PostgresExport(export), target, secret })
-        }
-        Ok(Kind::DemoSteps) if !api.demo_steps => Err(ApiError::new(
-            Code::Unimplemented,
-            "KIND_SWITCHED_OFF",
-            "operations of the kind demo.steps are switched off",
-        )
-        .with("kind", "demo.steps")),
-        Ok(Kind::DemoSteps) => {
-            let steps = demo_steps(request.spec, &api.catalog, project, &mut violations);
-            violations.into_result()?;
-            Ok(RequestedWork { spec: Spec::DemoSteps(steps), target: NO_TARGET.to_owned(), secret: None })
-        }
-        Ok(Kind::StorageTransfer) => {
-            let (catalog, destinations) = (&api.catalog, &api.destinations);
-            let mut judge = Judge { catalog, destinations, project, violations: &mut violations };
-            let transfer = storage_transfer::storage_transfer(request.spec, &mut judge);
-            violations.into_result()?;
-            let transfer = transfer.ok_or_else(ApiError::internal)?;
-            let target = storage_transfer::target(&transfer);
-            Ok(RequestedWork { spec: Spec::StorageTransfer(transfer), target, secret: None })
-        }
-        Ok(Kind::CancelOperations) => {
-            violations.add("kind", "operations.cancel is created by POST …/operations:cancel");
-            Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
-        }
-        Err(error) => {
-            violations.add("kind", error.to_string());
-            Err(violations.into_result().err().unwrap_or_else(ApiError::internal))
-        }
-    }
+    let native = kind.parse().ok().and_then(|kind| kinds::native(&kind));
+    let Some(native) = native else {
+        violations.add("kind", format!("{kind:?} is not a kind of operation: GET …/kinds lists them"));
+        return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
+    };
+    api.operations.may_create(project, native.info)?;
+    let checks = Checks { catalog: &api.catalog, destinations: &api.destinations, project };
+    let work = (native.read)(request.spec, checks, &mut violations)?;
+    violations.into_result()?;
+    work.ok_or_else(ApiError::internal)
 }

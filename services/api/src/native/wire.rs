@@ -17,7 +17,7 @@ pub struct Operation {
     pub id: String,
     pub name: String,
     pub project: String,
-    pub kind: &'static str,
+    pub kind: String,
     #[schema(value_type = StateName)]
     pub state: &'static str,
     pub done: bool,
@@ -78,7 +78,7 @@ pub struct Progress {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^-?[0-9]+$")]
     pub items_total: Option<String>,
-    pub unit: &'static str,
+    pub unit: String,
     #[schema(pattern = "^-?[0-9]+$")]
     pub bytes_done: String,
     #[serde(skip_serializing_if = "Option::is_none")]

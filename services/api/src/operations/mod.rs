@@ -13,13 +13,16 @@ pub(crate) mod samples;
 mod transfer_jobs;
 pub mod watch;
 
+use crate::wire::error::ApiError;
 use cancel_lane::CancelLane;
 use creation::retry_request;
-use operation::{CancelMode, OperationId, ProjectId, State};
+use operation::{CancelMode, Code, KindInfo, OperationId, ProjectId, State};
 use runtime::broker::{Hint, Publisher};
 use runtime::config::Secret;
+use runtime::kind_settings::KindsConfig;
 use runtime::sealing::KeyRing;
 use runtime::{clock, failpoint, telemetry};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use store::{
@@ -74,12 +77,31 @@ pub struct Operations {
     cancels: CancelLane,
     publisher: Publisher,
     secret_keys: KeyRing,
+    kinds: KindsConfig,
 }
 
 impl Operations {
-    /// Works on this database, tells workers by this publisher, and seals secrets with these keys.
-    pub fn new(store: Store, publisher: Publisher, secret_keys: KeyRing) -> Self {
-        Self { cancels: CancelLane::start(store.clone()), store, publisher, secret_keys }
+    /// Works on this database, tells workers by this publisher, seals secrets with these keys, and creates the kinds that are
+    /// configured.
+    pub fn new(store: Store, publisher: Publisher, secret_keys: KeyRing, kinds: KindsConfig) -> Self {
+        Self { cancels: CancelLane::start(store.clone()), store, publisher, secret_keys, kinds }
+    }
+
+    /// Whether a project may create operations of a kind.
+    ///
+    /// # Errors
+    /// UNIMPLEMENTED for a kind that is switched off, `PERMISSION_DENIED` for one that other projects have.
+    pub fn may_create(&self, project: &ProjectId, info: &KindInfo) -> Result<(), ApiError> {
+        let kind = &info.kind;
+        if !self.kinds.is_enabled(info) {
+            let message = format!("operations of the kind {kind} are switched off");
+            return Err(ApiError::new(Code::Unimplemented, "KIND_SWITCHED_OFF", message).with("kind", kind.as_str()));
+        }
+        if !self.kinds.may_create(project, kind) {
+            let message = format!("this project may not create operations of the kind {kind}");
+            return Err(ApiError::new(Code::PermissionDenied, "KIND_NOT_ALLOWED", message).with("kind", kind.as_str()));
+        }
+        Ok(())
     }
 
     /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the
@@ -104,7 +126,7 @@ impl Operations {
             by,
             secret,
         } = creation;
-        let kind = spec.kind();
+        let kind = spec.kind().clone();
         let purpose = store::purpose_of_operation(&project, id);
         let seal = |secret: Secret| self.secret_keys.seal(&secret, &purpose);
         let secret = secret.map(seal).transpose().map_err(|error| {
@@ -250,7 +272,7 @@ impl Operations {
             if let Some(Retried::New(operation) | Retried::Before(operation)) = &retried
                 && operation.state == State::Pending
             {
-                publisher.send(Hint::Work { kind: operation.kind, trace_parent });
+                publisher.send(Hint::Work { kind: operation.kind.clone(), trace_parent });
             }
             Ok(retried)
         });
@@ -317,7 +339,7 @@ impl Operations {
             if let Some(Asked::Recorded(operation)) = &asked
                 && operation.state == State::Pending
             {
-                publisher.send(Hint::Work { kind: operation.kind, trace_parent });
+                publisher.send(Hint::Work { kind: operation.kind.clone(), trace_parent });
             }
             tell_of_change(&publisher, asked.as_ref());
             Ok(asked)
@@ -365,7 +387,12 @@ impl Operations {
     /// [`OperationsError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, OperationsError> {
         let store = self.store.clone();
-        apart(None, async move { store.queue_depths().await }).await
+        let depths = async move {
+            let registered = store.kinds().await?.into_iter().map(|kind| kind.info.kind);
+            let kinds: BTreeSet<_> = kinds::ALL.iter().map(|info| info.kind.clone()).chain(registered).collect();
+            store.queue_depths(&kinds.into_iter().collect::<Vec<_>>()).await
+        };
+        apart(None, depths).await
     }
 
     /// Whether the database answers.

@@ -1,12 +1,13 @@
 //! Operations for the tests beside the code: one that was just created, to be changed where a test cares. And jobs.
 
 use crate::operations::{Operation, StoredTransferJob};
+use kinds::Parameters;
+use kinds::demo_steps::{self, DemoSteps};
 use kinds::storage_transfer::{
     BucketPath, JobStatus, PayloadFormat, StorageTransfer, TransferConditions, TransferJob, TransferNotification,
     TransferOptions, TransferSink, TransferSource,
 };
-use kinds::demo_steps::DemoSteps;
-use operation::{AttemptNumber, Kind, RetryPolicy, Spec, State};
+use operation::{AttemptNumber, RetryPolicy, State};
 use std::collections::BTreeMap;
 use time::macros::datetime;
 
@@ -17,9 +18,9 @@ pub fn created() -> Operation {
         id: "0193a5a0-0000-7000-8000-000000000001".parse().expect("an id"),
         project: "p".parse().expect("a project"),
         collection: "native".to_owned(),
-        kind: Kind::DemoSteps,
+        kind: demo_steps::KIND,
         target: "demo".to_owned(),
-        spec: Spec::DemoSteps(DemoSteps::new(1, 1)),
+        spec: DemoSteps::new(1, 1).to_spec(),
         priority: 0,
         state: State::Pending,
         revision: 1,
@@ -32,6 +33,7 @@ pub fn created() -> Operation {
         labels: BTreeMap::new(),
         deadline: None,
         not_before: None,
+        release_reason: None,
         safe_point: None,
         safe_point_time: None,
         items_per_second: None,

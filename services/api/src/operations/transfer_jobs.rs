@@ -2,8 +2,9 @@
 //! that it has seen; where somebody was quicker, it looks again and decides anew.
 
 use super::{Operation, Operations, OperationsError, QUICK, apart};
-use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
-use operation::{Kind, OperationId, ProjectId, RetryPolicy, Spec};
+use kinds::Parameters;
+use kinds::storage_transfer::{JobName, JobStatus, KIND, StorageTransfer, TransferJob, TransferNotification};
+use operation::{OperationId, ProjectId, RetryPolicy};
 use runtime::broker::Hint;
 use runtime::{clock, failpoint, telemetry};
 use std::time::Instant;
@@ -152,7 +153,7 @@ impl Operations {
         let ran = async move {
             let ran = run(&store, &project, &name, id, by).await?;
             if ran.is_ok() {
-                publisher.send(Hint::Work { kind: Kind::StorageTransfer, trace_parent });
+                publisher.send(Hint::Work { kind: KIND, trace_parent });
             }
             Ok(ran)
         };
@@ -258,10 +259,7 @@ async fn run(store: &Store, project: &ProjectId, name: &JobName, id: OperationId
         }
         let run = TransferJobRun {
             id,
-            spec: Spec::StorageTransfer(StorageTransfer {
-                job: Some(name.to_string()),
-                ..seen.job.job.transfer.clone()
-            }),
+            spec: StorageTransfer { job: Some(name.to_string()), ..seen.job.job.transfer.clone() }.to_spec(),
             // Its schedule goes on as if nobody had asked.
             next_run_time: seen.job.next_run_time,
             retry: RetryPolicy::default(),

@@ -217,7 +217,6 @@ fn api() -> (web::Data<Api>, web::Data<Gate>) {
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config).expect("an empty catalog"),
         page_tokens: PageTokens::new(&[7; 32]),
-        demo_steps: false,
         serving_threads: Heartbeats::new("serving threads", 0),
     };
     (web::Data::new(api), web::Data::new(gate))

@@ -21,7 +21,8 @@ async fn the_owner_hears_of_a_cancel_and_a_pause_and_idle_workers_of_work() {
     let shutdown = CancellationToken::new();
     let worker = clock::new_worker_id();
     let (_identity, watched) = watch::channel(worker);
-    let mut listener = Listener::start(settings, watched, vec![kinds::demo_steps::KIND], shutdown.clone()).expect("a listener");
+    let mut listener =
+        Listener::start(settings, watched, vec![kinds::demo_steps::KIND], shutdown.clone()).expect("a listener");
     eventually("the api's connection", LIMIT, async || {
         (fixture.get("/readyz").await.body["status"] == "ready").then_some(())
     })

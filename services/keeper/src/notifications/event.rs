@@ -148,8 +148,7 @@ fn counters(counters: &TransferCounters) -> Value {
 }
 
 fn breakdown(summary: &ErrorSummary) -> Value {
-    let entry =
-        |example: &kinds::storage_transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
+    let entry = |example: &kinds::storage_transfer::ErrorExample| json!({ "url": example.url, "errorDetails": [example.details] });
     json!({
         "errorCode": summary.code,
         "errorCount": summary.count.to_string(),

@@ -1,7 +1,7 @@
 //! What a round of the keeper takes away, and what it leaves.
 
-use kinds::Parameters;
 use keeper::expiry::{Round, expire, round};
+use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport};
 use operation::{Kind, LeaseTerms, OperationId, Progress, Spec};
@@ -88,7 +88,8 @@ fn spec(kind: Kind) -> Spec {
                 bucket: "b".to_owned(),
                 object: "o".to_owned(),
                 format: ExportFormat::Csv(csv),
-            }.to_spec()
+            }
+            .to_spec()
         }
     }
 }

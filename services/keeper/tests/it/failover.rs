@@ -1,7 +1,7 @@
 //! The loops outlast a failover.
 
-use kinds::Parameters;
 use keeper::{overdue, sweeper};
+use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{Kind, LeaseTerms, Spec, State};
 use runtime::broker::Publisher;

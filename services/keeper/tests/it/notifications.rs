@@ -1,7 +1,7 @@
 //! Whoever is bound to the exchange of notifications is told of each end that was asked for, at least once.
 
-use kinds::Parameters;
 use keeper::notifications::{round, tell};
+use kinds::Parameters;
 use kinds::storage_transfer::{
     NotificationEvent, PayloadFormat, StorageTransfer, TransferCounters, TransferNotification, TransferPosition,
 };

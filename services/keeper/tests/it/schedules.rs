@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use keeper::schedules::{round, run};
-use operation::OperationId;
 use kinds::storage_transfer::{JobStatus, Schedule};
+use operation::OperationId;
 use runtime::broker::Publisher;
 use runtime::clock;
 use std::collections::BTreeMap;

@@ -39,7 +39,10 @@ mod tests {
         bell.ring([Kind::from_static("acme.export")]);
         bell.ring([Kind::from_static("acme.reindex")]);
         drop(bell.heard());
-        assert_eq!(bell.heard().await, BTreeSet::from([Kind::from_static("acme.export"), Kind::from_static("acme.reindex")]));
+        assert_eq!(
+            bell.heard().await,
+            BTreeSet::from([Kind::from_static("acme.export"), Kind::from_static("acme.reindex")])
+        );
         assert_eq!(bell.heard().now_or_never(), None);
     }
 }

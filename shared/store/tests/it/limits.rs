@@ -1,8 +1,8 @@
 //! What a project may have at a time.
 
-use kinds::Parameters;
 use crate::fixture::{Fixture, actor, at, failed, finished, project, requester, succeeded};
 use futures_util::future::join_all;
+use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
 use operation::{CancelMode, Kind, ListFilter, Spec};
 use runtime::clock;

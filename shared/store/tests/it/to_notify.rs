@@ -1,7 +1,7 @@
 //! Ends that somebody is to be told of: shown to one keeper at a time, until it was done.
 
-use kinds::Parameters;
 use crate::fixture::{Fixture, failed, finished, new_operation, succeeded};
+use kinds::Parameters;
 use kinds::storage_transfer::{PayloadFormat, TransferNotification};
 use operation::{Kind, OperationId, Spec};
 use runtime::clock;
@@ -88,9 +88,7 @@ async fn an_end_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
     let newer = create(&fixture, told()).await;
     let ours = create(&fixture, told()).await;
     end_all(&fixture, kinds::storage_transfer::KIND).await;
-    fixture
-        .sql(&format!("UPDATE operations SET spec = spec - 'kind' WHERE id = '{newer}'"))
-        .await;
+    fixture.sql(&format!("UPDATE operations SET spec = spec - 'kind' WHERE id = '{newer}'")).await;
     let untold = fixture.store.to_notify(LONG, 1).await.expect("looked");
     assert!(untold.len() == 1 && untold[0].is_err(), "{untold:?}");
     assert_eq!(shown(&fixture.store, LONG, 1).await, [ours]);

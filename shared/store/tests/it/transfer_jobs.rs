@@ -1,8 +1,8 @@
 //! Jobs: changed by who has seen them as they stand, run once, and gone a while after they were deleted.
 
-use kinds::Parameters;
 use crate::fixture::{Fixture, actor, finished, project, succeeded};
 use futures_util::future::join_all;
+use kinds::Parameters;
 use kinds::storage_transfer::{JobName, JobStatus};
 use operation::{Kind, OperationId, RetryPolicy, Spec, State};
 use runtime::clock;

@@ -1,12 +1,12 @@
 //! What the keeper finds to do about transfer jobs when it starts: one whose time has come, one whose run goes on, and an end
 //! that somebody is to be told of.
 
-use kinds::Parameters;
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
-use operation::Spec;
+use kinds::Parameters;
 use kinds::storage_transfer::{PayloadFormat, StorageTransfer, TransferNotification};
+use operation::Spec;
 use runtime::clock;
 use testkit::{hourly, new_transfer_job, transfer};
 

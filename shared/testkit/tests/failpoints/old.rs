@@ -1,10 +1,10 @@
 //! What the keeper finds to do when it starts: operations of long ago, their keys and labels, a worker that was lost long
 //! ago, and a partition that is missing.
 
-use kinds::Parameters;
 use crate::cases::Role;
 use crate::lane::Lane;
 use anyhow::{Context, Result};
+use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{OperationId, Spec};
 use runtime::clock;

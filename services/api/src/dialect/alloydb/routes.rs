@@ -11,7 +11,9 @@ use crate::openapi::{BadRequest, Filter, InProject, NotFound, Page, TooSlow, Una
 use crate::operations::{Address, Creation, OperationsError, Order};
 use crate::wire::error::{ApiError, HandlerResult, Violations};
 use actix_web::HttpResponse;
-use operation::{CancelMode, RetryPolicy, Spec};
+use kinds::Parameters;
+use kinds::postgres_export::INFO;
+use operation::{CancelMode, RetryPolicy};
 use std::collections::BTreeMap;
 
 const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
@@ -38,11 +40,12 @@ pub async fn export_cluster(mut call: Call) -> HandlerResult {
     let request = wire::ExportClusterRequest::read(call.body().await?, &mut violations);
     let named = cluster.clone();
     let export = call.judge(move |api, _| translate::export(request, &named, &api.catalog, violations)).await?;
+    call.api().operations.may_create(&call.project, &INFO)?;
     let creation = Creation {
         project: call.project.clone(),
         collection: translate::collection(&cluster.location),
         target: cluster.to_string(),
-        spec: Spec::PostgresExport(export),
+        spec: export.to_spec(),
         // The vendor's export has none of these.
         priority: 0,
         labels: BTreeMap::new(),

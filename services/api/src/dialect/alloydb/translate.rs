@@ -7,8 +7,9 @@ use crate::listing::filter::{Field, Language};
 use crate::operations::Operation;
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::time_text::{bytes, rfc3339, thousands};
+use kinds::Parameters;
 use kinds::postgres_export::{ExportFormat, PostgresExport, SqlDump};
-use operation::{Code, OperationId, Spec, State};
+use operation::{Code, OperationId, State};
 
 /// Before the UUID in an operation's name, as in Google's own examples.
 const ID_PREFIX: &str = "operation-";
@@ -28,6 +29,7 @@ pub const FILTER: Language = Language {
         ("createTime", Field::CreateTime),
         ("create_time", Field::CreateTime),
     ],
+    verbs: &[("export", kinds::postgres_export::KIND)],
     help: "done = true|false, metadata.verb = \"export\", metadata.target = \"projects/…/clusters/…\", and \
            metadata.createTime with <, <=, >, >= and =, all joined with AND",
 };
@@ -66,15 +68,15 @@ pub fn operation(operation: Operation) -> wire::Operation {
 fn result(operation: Operation) -> (Option<wire::Status>, Option<wire::ExportClusterResponse>) {
     match operation.state {
         State::Pending | State::Running | State::Paused => (None, None),
-        State::Succeeded => match operation.spec {
-            Spec::PostgresExport(export) => {
+        State::Succeeded => match PostgresExport::from_spec(&operation.spec) {
+            Ok(export) => {
                 let uri = format!("gs://{}/{}", export.bucket, export.object);
                 let gcs_destination = wire::GcsDestination { uri };
                 let type_url = wire::EXPORT_CLUSTER_RESPONSE;
                 (None, Some(wire::ExportClusterResponse { type_url, gcs_destination }))
             }
-            // None such is ever in a collection of AlloyDB's.
-            Spec::StorageTransfer(_) | Spec::DemoSteps(_) | Spec::CancelOperations(_) => (None, None),
+            // Of a newer version: nothing else is ever in a collection of AlloyDB's.
+            Err(_) => (None, None),
         },
         State::Failed | State::Cancelled => {
             let code = operation.error_code.unwrap_or(Code::Unknown.number());

@@ -19,8 +19,8 @@ use crate::wire::fields::Fields;
 use crate::wire::page_token::List;
 use crate::wire::query::Query;
 use actix_web::HttpResponse;
-use operation::Code;
 use kinds::storage_transfer::{JobName, JobStatus};
+use operation::Code;
 use runtime::clock;
 
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";

@@ -1,7 +1,7 @@
 //! The names of runs, which tell their job: `transferOperations/transferJobs-<job>-<uuid>`.
 
-use operation::OperationId;
 use kinds::storage_transfer::JobName;
+use operation::OperationId;
 
 /// Before each name of a run; also the name of the list.
 pub const COLLECTION: &str = "transferOperations";

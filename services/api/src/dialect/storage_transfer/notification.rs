@@ -4,8 +4,8 @@
 use super::wire;
 use crate::wire::error::Violations;
 use crate::wire::fields::{Fields, Words};
-use operation::ProjectId;
 use kinds::storage_transfer::{NotificationEvent, PayloadFormat, TransferNotification};
+use operation::ProjectId;
 
 /// The vendor's events, in the order of their numbers.
 const EVENTS: Words<NotificationEvent> = Words {

@@ -5,8 +5,8 @@ use crate::kinds::transfer::Judge;
 use crate::operations::TransferJobPatch;
 use crate::wire::error::Violations;
 use crate::wire::fields::{Fields, Words};
-use operation::ProjectId;
 use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};
+use operation::ProjectId;
 
 const LONGEST_DESCRIPTION: usize = 1024;
 /// What answers say, and requests need not: clients send back what they were given.

@@ -5,8 +5,9 @@ use super::transfer_spec;
 use super::{notification, schedule, wire};
 use crate::operations::{Operation, StoredTransferJob};
 use crate::wire::time_text::rfc3339;
-use kinds::storage_transfer::{TransferCounters, TransferPosition};
-use operation::{Code, ProjectId, Spec, State};
+use kinds::Parameters;
+use kinds::storage_transfer::{StorageTransfer, TransferCounters, TransferPosition};
+use operation::{Code, ProjectId, State};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -89,12 +90,10 @@ pub fn job(stored: StoredTransferJob) -> wire::TransferJob {
 pub fn operation(operation: Operation) -> wire::Operation {
     let name = run_name(&operation.target, operation.id);
     let position = position(operation.checkpoint.as_ref());
-    let (transfer_spec, notification_config) = match &operation.spec {
-        Spec::StorageTransfer(transfer) => {
-            (transfer_spec::show(transfer), transfer.notification.as_ref().map(notification::show))
-        }
-        // None such is ever in the collection.
-        Spec::PostgresExport(_) | Spec::DemoSteps(_) | Spec::CancelOperations(_) => Default::default(),
+    let (transfer_spec, notification_config) = match StorageTransfer::from_spec(&operation.spec) {
+        Ok(transfer) => (transfer_spec::show(&transfer), transfer.notification.as_ref().map(notification::show)),
+        // Of a newer version: nothing else is ever in the collection.
+        Err(_) => Default::default(),
     };
     wire::Operation {
         done: operation.state.is_done(),

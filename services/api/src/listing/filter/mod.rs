@@ -1,5 +1,6 @@
 //! List filters in the language of AIP-160: read by `syntax`, turned into what an index serves by `served`.
 
+mod kind_set;
 mod served;
 mod syntax;
 

@@ -2,6 +2,7 @@
 //! OR and NOT are served within one field of few values (`state = PENDING OR state = RUNNING`), where they are a set
 //! again.
 
+use super::kind_set::Kinds;
 use super::syntax::{Comparator, Expression, Restriction};
 use crate::operations::ListFilter;
 use operation::{Kind, State};
@@ -15,6 +16,8 @@ use time::{Duration, OffsetDateTime, UtcOffset};
 pub struct Language {
     /// The fields, by all names they have. A name that ends with a dot stands before a label's.
     pub fields: &'static [(&'static str, Field)],
+    /// The vendor's words for kinds. Another word is that of no operation.
+    pub verbs: &'static [(&'static str, Kind)],
     /// What is served, for errors: the end of "This list serves …".
     pub help: &'static str,
 }
@@ -26,7 +29,7 @@ pub enum Field {
     Done,
     /// The kind.
     Kind,
-    /// `AlloyDB`'s word for the kind: all exports are "export".
+    /// A word for the kind ([`Language::verbs`]).
     Verb,
     /// The state.
     State,
@@ -67,7 +70,7 @@ pub fn translate(expression: &Expression, language: &Language) -> Result<Selecti
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Conditions {
     done: Option<BTreeSet<bool>>,
-    kinds: Option<Vec<Kind>>,
+    kinds: Option<Kinds>,
     states: Option<Vec<State>>,
     target: Option<String>,
     labels: BTreeMap<String, String>,
@@ -139,10 +142,13 @@ fn of_restriction(restriction: &Restriction, language: &Language, negated: bool)
         }
         Field::Kind => {
             let kind: Kind = value.parse().map_err(|error| format!("{name}: {error}"))?;
-            conditions.kinds = Some(Kind::ALL.into_iter().filter(|other| (*other == kind) == equal).collect());
+            conditions.kinds = Some(Kinds::of([kind], equal));
         }
-        // A verb of AlloyDB's that we have no operations of matches nothing, and its opposite all.
-        Field::Verb => conditions.kinds = Some(verb_kinds(value, equal)),
+        // A verb that we have no operations of matches nothing, and its opposite all.
+        Field::Verb => {
+            let kinds = language.verbs.iter().filter(|(verb, _)| verb == value).map(|(_, kind)| kind.clone());
+            conditions.kinds = Some(Kinds::of(kinds, equal));
+        }
         Field::State => {
             let states = State::ALL.map(State::as_str).join(", ");
             let state: State = value.parse().map_err(|()| format!("{name} is one of {states}, not {value:?}"))?;
@@ -187,14 +193,6 @@ fn of_time(restriction: &Restriction, negated: bool, conditions: Conditions) -> 
     })
 }
 
-fn verb_kinds(verb: &str, equal: bool) -> Vec<Kind> {
-    let is_verb = |kind: Kind| match kind {
-        Kind::PostgresExport => verb == "export",
-        Kind::StorageTransfer | Kind::DemoSteps | Kind::CancelOperations => false,
-    };
-    Kind::ALL.into_iter().filter(|kind| is_verb(*kind) == equal).collect()
-}
-
 fn truth(value: &str) -> Option<bool> {
     match value {
         "true" => Some(true),
@@ -214,7 +212,7 @@ impl Conditions {
         Self {
             labels,
             done: intersection(self.done, other.done, |one, two| &one & &two),
-            kinds: intersection(self.kinds, other.kinds, common),
+            kinds: intersection(self.kinds, other.kinds, Kinds::and),
             states: intersection(self.states, other.states, common),
             target: self.target.or(other.target),
             from: intersection(self.from, other.from, Ord::max),
@@ -236,7 +234,7 @@ impl Conditions {
         }
         Ok(Self {
             done: self.done.zip(other.done).map(|(one, two)| &one | &two),
-            kinds: self.kinds.zip(other.kinds).map(either),
+            kinds: self.kinds.zip(other.kinds).map(|(one, two)| one.or(two)),
             states: self.states.zip(other.states).map(either),
             named,
             ..Self::default()
@@ -248,11 +246,12 @@ impl Conditions {
         let nothing = self.contradiction
             || empty_span
             || self.done.as_ref().is_some_and(BTreeSet::is_empty)
-            || self.kinds.as_ref().is_some_and(Vec::is_empty)
+            || self.kinds.as_ref().is_some_and(Kinds::is_empty)
             || self.states.as_ref().is_some_and(Vec::is_empty);
         if nothing {
             return Selection::Nothing;
         }
+        let (kinds, excluded_kinds) = self.kinds.map(Kinds::into_lists).unwrap_or_default();
         Selection::Matching(ListFilter {
             collection: None,
             collection_prefix: None,
@@ -261,8 +260,9 @@ impl Conditions {
             ids: Vec::new(),
             labels: self.labels,
             done: self.done.filter(|done| done.len() == 1).and_then(|done| done.first().copied()),
+            kinds,
+            excluded_kinds,
             // All there are means any: an empty list.
-            kinds: self.kinds.filter(|kinds| kinds.len() < Kind::ALL.len()).unwrap_or_default(),
             states: self.states.filter(|states| states.len() < State::ALL.len()).unwrap_or_default(),
             created_from: self.from,
             created_before: self.before,
@@ -296,6 +296,8 @@ mod tests {
     use super::*;
     use crate::listing::filter::select;
 
+    const EXPORT: Kind = Kind::from_static("acme.export");
+
     const LANGUAGE: Language = Language {
         fields: &[
             ("done", Field::Done),
@@ -306,6 +308,7 @@ mod tests {
             ("create_time", Field::CreateTime),
             ("labels.", Field::Label),
         ],
+        verbs: &[("export", EXPORT)],
         help: "these",
     };
 
@@ -326,8 +329,10 @@ mod tests {
         check("done != true", ListFilter { done: Some(false), ..matching() });
         check("-done != true", ListFilter { done: Some(true), ..matching() });
         check("done=true OR done=false", matching());
-        check("kind = demo.steps", ListFilter { kinds: vec![Kind::DemoSteps], ..matching() });
-        check("verb = \"export\"", ListFilter { kinds: vec![Kind::PostgresExport], ..matching() });
+        check("kind = acme.reindex", ListFilter { kinds: vec![Kind::from_static("acme.reindex")], ..matching() });
+        check("kind != acme.export", ListFilter { excluded_kinds: vec![EXPORT], ..matching() });
+        check("kind = acme.export OR kind != acme.export", matching());
+        check("verb = \"export\"", ListFilter { kinds: vec![EXPORT], ..matching() });
         check("verb != import", matching());
         check(
             "state = RUNNING OR state = PENDING",
@@ -343,12 +348,7 @@ mod tests {
         );
         check(
             "target = projects/p AND done = false verb:export",
-            ListFilter {
-                target: Some("projects/p".to_owned()),
-                done: Some(false),
-                kinds: vec![Kind::PostgresExport],
-                ..matching()
-            },
+            ListFilter { target: Some("projects/p".to_owned()), done: Some(false), kinds: vec![EXPORT], ..matching() },
         );
     }
 
@@ -398,7 +398,7 @@ mod tests {
         for filter in [
             "done=true AND done=false",
             "verb = import",
-            "verb != export AND kind != storage.transfer AND kind != demo.steps AND kind != operations.cancel",
+            "verb != export AND kind = acme.export",
             "state = RUNNING state = PENDING",
             "target = a AND target = b",
             "create_time > 2026-11-23T10:00:00Z AND create_time < 2026-11-23T10:00:00Z",
@@ -434,7 +434,7 @@ mod tests {
         );
         check(
             "kind = x",
-            "kind: \"x\" is not a kind of operation: postgres.export, storage.transfer, demo.steps or operations.cancel",
+            "kind: \"x\" is not a kind of operation: two or three lower-case words with dots between them",
         );
         check("create_time > yesterday", "create_time compares with an RFC 3339 time, not \"yesterday\"");
         check(

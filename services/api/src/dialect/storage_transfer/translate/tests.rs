@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::operations::samples;
-use operation::Kind;
 use kinds::storage_transfer::StorageTransfer;
+use operation::Kind;
 use serde_json::json;
 use time::macros::datetime;
 
