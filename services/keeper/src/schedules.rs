@@ -232,7 +232,7 @@ mod tests {
     fn a_run_says_which_job_and_which_instance_it_is_of() {
         let due = due("2026-02-02T12:00:00Z", "2026-02-02T12:00:00Z", true, None);
         let run = run_of(&due, due.now, None);
-        let transfer = StorageTransfer::from_spec(&run.spec).expect("a transfer");
+        let transfer = storage_transfer::StorageTransfer::from_spec(&run.spec).expect("a transfer");
         assert_eq!(transfer.job.as_deref(), Some("transferJobs/j"));
         assert_eq!(run.by.request_id, "2026-02-02T12:00:00Z");
     }

@@ -62,7 +62,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, RetryPolicy};
+    use operation::{AttemptNumber, Fence, Nonce, OperationId, RetryPolicy};
     use std::time::Duration;
     use store::Claimed;
     use uuid::Uuid;

@@ -18,6 +18,7 @@ use runtime::callers::Token;
 use runtime::config::{Config, Secret};
 use runtime::heartbeat::Heartbeats;
 use runtime::scope::Scope;
+use runtime::kind_settings::KindsConfig;
 use runtime::sealing::KeyRing;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -213,7 +214,7 @@ fn api() -> (web::Data<Api>, web::Data<Gate>) {
     let gate = Gate::new(&config, None).expect("TLS");
     let api = Api {
         watches: Watches::start(&store, changes, Terms::new(100), ended),
-        operations: Operations::new(store, publisher, KeyRing::EMPTY),
+        operations: Operations::new(store, publisher, KeyRing::EMPTY, KindsConfig::default()),
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config).expect("an empty catalog"),
         page_tokens: PageTokens::new(&[7; 32]),

@@ -1,7 +1,7 @@
 //! AlloyDB's methods, field for field.
 
 use crate::fixture::{Fixture, LOCATION, answer, csv};
-use operation::{Code, Failure, Kind, Progress};
+use operation::{Code, Failure, Progress};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::Ending;

@@ -1,7 +1,7 @@
 //! What the native API knows beside an operation's life: labels, order, deadlines, new tries, many cancels, and why.
 
 use crate::fixture::{Answer, Fixture, NATIVE};
-use operation::{Kind, Progress};
+use operation::Progress;
 use serde_json::{Value, json};
 use store::Ending;
 

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer};
 use futures_util::future::join_all;
-use operation::{Kind, Progress};
+use operation::Progress;
 use runtime::clock;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -81,7 +81,7 @@ async fn what_expires_is_there_or_not_found() {
     let expire = async {
         let kept = Duration::from_hours(24);
         they_ask(3).await;
-        assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, kept, 1).await.expect("expired"), 1);
+        assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, kept, 1).await.expect("expired"), 1);
         while fixture.store.drop_partition(&partition, kept).await.expect("asked") != Dropping::Dropped {}
         they_ask(6).await;
         gone.store(true, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, answer, transfer_job};
 use crate::issuer::{TestIssuer, rsa, sign};
-use operation::{Kind, Progress};
+use operation::Progress;
 use serde_json::{Value, json};
 use store::Ending;
 

@@ -3,7 +3,7 @@
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer};
 use api::operations::watch::Terms;
-use operation::{Kind, Progress};
+use operation::Progress;
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;
 use serde_json::json;

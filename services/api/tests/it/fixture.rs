@@ -180,12 +180,16 @@ impl Fixture {
         let gate = web::Data::new(Gate::new(config, Some(stored)).expect("TLS"));
         let serving_threads = Heartbeats::new("serving threads", 1);
         let api = web::Data::new(Api {
-            operations: Operations::new(store.clone(), publisher, SECRET_KEYS.parse().expect("keys")),
+            operations: Operations::new(
+                store.clone(),
+                publisher,
+                SECRET_KEYS.parse().expect("keys"),
+                config.kinds.clone(),
+            ),
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
             destinations: config.destinations.clone(),
             catalog: Catalog::new(config).expect("valid names"),
             page_tokens: PageTokens::new(&[7; 32]),
-            demo_steps: config.worker.demo_steps,
             serving_threads: serving_threads.clone(),
         });
         let app = move || routes::app(api.clone(), gate.clone());
@@ -288,7 +292,7 @@ impl Fixture {
     /// Takes the one waiting operation of a kind as this worker does.
     pub async fn claim_as(&self, worker: WorkerId, kind: Kind) -> Claimed {
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        let mut claimed = self.store.claim(worker, kind, 1, "").await.expect("claimed").operations;
+        let mut claimed = self.store.claim(worker, &kind, 1, "").await.expect("claimed").operations;
         claimed.pop().expect("one that waits")
     }
 
@@ -434,7 +438,7 @@ fn config() -> Config {
         folders: vec![Folder { path: "/data".into(), projects: vec![project("mine")] }],
         ..Config::default()
     };
-    config.worker.demo_steps = true;
+    config.kinds.enable(kinds::demo_steps::KIND);
     config
 }
 

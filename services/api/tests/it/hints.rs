@@ -1,7 +1,7 @@
 //! Hints go out after the commit, to those they are for.
 
 use crate::fixture::{Fixture, NATIVE};
-use operation::{CancelMode, Kind, OperationId, Progress};
+use operation::{CancelMode, OperationId, Progress};
 use runtime::broker::{Changes, Control, Hint, Listener, Publisher};
 use runtime::clock;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The native API: everything known about an operation.
 
 use crate::fixture::{Fixture, LOCATION, NATIVE, answer};
-use operation::{Kind, Progress};
+use operation::Progress;
 use serde_json::{Value, json};
 use store::Ending;
 

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv};
 use crate::issuer::{TestIssuer, rsa, sign};
-use operation::{Kind, ProjectId};
+use operation::ProjectId;
 use runtime::limits::Limits;
 use serde_json::{Value, json};
 use store::ProjectLimits;

@@ -1,7 +1,7 @@
 //! Runs of Storage Transfer's jobs, field for field.
 
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer, transfer_job};
-use operation::{Code, Failure, Kind, Progress};
+use operation::{Code, Failure, Progress};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::{Claimed, Ending, Position};

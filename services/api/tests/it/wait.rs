@@ -3,7 +3,7 @@
 use crate::event_stream::EventStream;
 use crate::fixture::{Answer, Fixture, NATIVE, THEIRS, answer};
 use api::operations::watch::Terms;
-use operation::{Kind, Progress};
+use operation::Progress;
 use runtime::broker::{Hint, Publisher};
 use serde_json::json;
 use std::time::Duration;

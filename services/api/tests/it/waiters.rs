@@ -4,7 +4,7 @@ use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, answer};
 use api::operations::watch::Terms;
 use futures_util::future::join_all;
-use operation::{Kind, LeaseTerms, Progress};
+use operation::{LeaseTerms, Progress};
 use runtime::{clock, lifecycle};
 use serde_json::json;
 use store::{Ending, Finished};
@@ -42,7 +42,7 @@ async fn a_thousand_wait_without_connections_to_the_database() {
     let worker = clock::new_worker_id();
     fixture.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
     let claimed =
-        fixture.store.claim(worker, kinds::demo_steps::KIND, OPERATIONS as u32, "").await.expect("claimed").operations;
+        fixture.store.claim(worker, &kinds::demo_steps::KIND, OPERATIONS as u32, "").await.expect("claimed").operations;
     let ends: Vec<Finished> = claimed
         .iter()
         .map(|claimed| Finished {

@@ -1,12 +1,10 @@
 //! What a round of the keeper takes away, and what it leaves.
 
 use keeper::expiry::{Round, expire, round};
-use kinds::Parameters;
-use kinds::demo_steps::DemoSteps;
-use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport};
 use operation::{Kind, LeaseTerms, OperationId, Progress, Spec};
 use runtime::clock;
 use runtime::retention::Retention;
+use serde_json::Map;
 use std::num::NonZeroU32;
 use std::time::Duration;
 use store::{Address, Claimed, Ending, Finished, Store};
@@ -33,11 +31,11 @@ impl Fixture {
     async fn running(&self, kind: Kind, days_ago: u32) -> Claimed {
         let at = clock::now() - Duration::from_hours(24) * days_ago;
         self.store.ensure_partitions(at, 0).await.expect("a partition");
-        let new = testkit::new_operation(id_at(at.unix_timestamp()), "p", spec(kind));
+        let new = testkit::new_operation(id_at(at.unix_timestamp()), "p", Spec::new(kind.clone(), Map::new()));
         self.store.create(&new).await.expect("created");
         let worker = clock::new_worker_id();
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        self.store.claim(worker, kind, 1, "").await.expect("claimed").operations.pop().expect("one that waits")
+        self.store.claim(worker, &kind, 1, "").await.expect("claimed").operations.pop().expect("one that waits")
     }
 
     /// Created and ended so many days ago.
@@ -73,25 +71,6 @@ fn id_at(unix_seconds: i64) -> OperationId {
     let millis = format!("{:012x}", unix_seconds * 1000);
     let fresh = clock::new_operation_id().to_string();
     format!("{}-{}{}", &millis[..8], &millis[8..], &fresh[13..]).parse().expect("a UUID")
-}
-
-fn spec(kind: Kind) -> Spec {
-    match kind {
-        kinds::operations_cancel::KIND | kinds::storage_transfer::KIND => unreachable!("none of these is created here"),
-        kinds::demo_steps::KIND => DemoSteps::new(1, 1).to_spec(),
-        kinds::postgres_export::KIND => {
-            let csv = CsvFormat { select_query: "SELECT 1".to_owned(), delimiter: ',', quote: '"', escape: '"' };
-            PostgresExport {
-                cluster: "c".to_owned(),
-                server: None,
-                database: "d".to_owned(),
-                bucket: "b".to_owned(),
-                object: "o".to_owned(),
-                format: ExportFormat::Csv(csv),
-            }
-            .to_spec()
-        }
-    }
 }
 
 /// Steps are kept for a day, exports for 30: two keepers at the same time take away what is older, partitions as a whole

@@ -3,7 +3,7 @@
 use keeper::{overdue, sweeper};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
-use operation::{Kind, LeaseTerms, Spec, State};
+use operation::{LeaseTerms, State};
 use runtime::broker::Publisher;
 use runtime::clock;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn the_sweeper_outlasts_a_read_only_database() {
     let (id, worker) = (clock::new_operation_id(), clock::new_worker_id());
     store.create(&new_operation(id, "p", DemoSteps::new(1, 1).to_spec())).await.expect("created");
     store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-    store.claim(worker, kinds::demo_steps::KIND, 1, "").await.expect("claimed");
+    store.claim(worker, &kinds::demo_steps::KIND, 1, "").await.expect("claimed");
     let expired = "UPDATE workers SET expires_at = clock_timestamp() - interval '1 second'";
     database.client().await.batch_execute(expired).await.expect("expired");
     database.refuse_writes("25006", "true").await;

@@ -5,7 +5,7 @@ use kinds::Parameters;
 use kinds::storage_transfer::{
     NotificationEvent, PayloadFormat, StorageTransfer, TransferCounters, TransferNotification, TransferPosition,
 };
-use operation::{CancelMode, Code, Failure, Kind, LeaseTerms, OperationId, Progress, Spec};
+use operation::{CancelMode, Code, Failure, LeaseTerms, OperationId, Progress, Spec};
 use runtime::broker::{BrokerSettings, Notifier};
 use runtime::clock;
 use runtime::config::Secret;
@@ -69,7 +69,8 @@ impl Fixture {
         let id = self.create(spec).await;
         let worker = clock::new_worker_id();
         self.store.register_worker(worker, "test", LeaseTerms::default()).await.expect("registered");
-        let claimed = self.store.claim(worker, kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
+        let claimed =
+            self.store.claim(worker, &kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
         if matches!(ending, Ending::Cancelled) {
             self.cancel(id).await;
         }

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use keeper::schedules::{round, run};
+use kinds::Parameters;
 use kinds::storage_transfer::{JobStatus, Schedule};
 use operation::OperationId;
 use runtime::broker::Publisher;
@@ -172,7 +173,7 @@ async fn a_run_is_a_transfer_of_its_job_and_the_job_knows_it() {
     fixture.round().await;
     let id = fixture.get("a").await.latest_operation.expect("a run");
     let run = fixture.store.get(&address(id)).await.expect("read").expect("there");
-    let transfer = StorageTransfer::from_spec(&run.spec).expect("a transfer");
+    let transfer = kinds::storage_transfer::StorageTransfer::from_spec(&run.spec).expect("a transfer");
     assert_eq!((transfer.job.as_deref(), run.collection.as_str()), (Some("transferJobs/a"), "transferOperations"));
     assert_eq!(kinds::storage_transfer::StorageTransfer { job: None, ..transfer }, testkit::transfer());
 }

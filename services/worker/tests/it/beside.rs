@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, LIMIT, at, endless, steps};
 use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
-use operation::{CancelMode, Kind, ListFilter, Spec, State};
+use operation::{CancelMode, ListFilter, State};
 use runtime::clock;
 use std::time::Duration;
 use testkit::eventually;

@@ -69,7 +69,7 @@ async fn an_attempt_goes_on_from_what_is_there() {
     let id = fixture.create(leaving(4, 0)).await;
     let lost = operation::WorkerId::from_uuid(uuid::Uuid::new_v4());
     fixture.store.register_worker(lost, "test", LeaseTerms::default()).await.expect("registered");
-    fixture.store.claim(lost, operation::kinds::demo_steps::KIND, 1, "").await.expect("claimed");
+    fixture.store.claim(lost, &kinds::demo_steps::KIND, 1, "").await.expect("claimed");
     let out = fixture.bucket.path().join("out");
     std::fs::create_dir(&out).expect("a folder");
     for (step, line) in lines(id, &[1, 1]).iter().enumerate() {

@@ -4,7 +4,7 @@
 use crate::fixture::{Fixture, LIMIT, at, endless, no_attempt_runs, steps};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
-use operation::{CancelMode, CleanupStatus, EndedBy, LeaseTerms, Spec, State};
+use operation::{CancelMode, CleanupStatus, EndedBy, LeaseTerms, State};
 use runtime::clock;
 use std::time::Duration;
 use store::Operation;

@@ -105,7 +105,7 @@ impl Fixture {
     }
 
     pub async fn create_as(&self, spec: Spec, deadline: Option<OffsetDateTime>) -> OperationId {
-        let (id, kind) = (clock::new_operation_id(), spec.kind());
+        let (id, kind) = (clock::new_operation_id(), spec.kind().clone());
         let retry = RetryPolicy { failure_limit: 2, ..RetryPolicy::default() };
         let new = NewOperation { deadline, retry, ..testkit::new_operation(id, project().as_str(), spec) };
         self.store.create(&new).await.expect("created");

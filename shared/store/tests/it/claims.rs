@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, at, failed, finished, project, requester};
 use futures_util::future::join_all;
-use operation::{CancelMode, Kind, LeaseTerms, State};
+use operation::{CancelMode, LeaseTerms, State};
 use std::collections::HashSet;
 use store::{LeaseLost, Requested};
 
@@ -115,7 +115,10 @@ async fn a_failed_operation_waits_for_its_delay() {
     assert_eq!(fixture.get(id).await.state, State::Pending);
     assert!(fixture.claim(worker, 1).await.is_empty(), "claimed before its time");
     fixture.sql("UPDATE operations SET not_before = clock_timestamp()").await;
-    assert_eq!(fixture.store.claim(worker, kinds::demo_steps::KIND, 1, "").await.expect("claimed").operations.len(), 1);
+    assert_eq!(
+        fixture.store.claim(worker, &kinds::demo_steps::KIND, 1, "").await.expect("claimed").operations.len(),
+        1
+    );
 }
 
 /// A claim never waits for a row that somebody else holds: it takes the next.

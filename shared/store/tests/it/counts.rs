@@ -163,7 +163,7 @@ async fn the_queue_tells_the_oldest_that_waits() {
     let fixture = Fixture::new().await;
     let oldest = async || {
         let depths = fixture.store.queue_depths().await.expect("the queue");
-        let depth = depths.into_iter().find(|depth| depth.kind == operation::kinds::demo_steps::KIND).expect("told");
+        let depth = depths.into_iter().find(|depth| depth.kind == kinds::demo_steps::KIND).expect("told");
         depth.oldest_pending_seconds
     };
     assert!(oldest().await.abs() < f64::EPSILON, "nothing waits");

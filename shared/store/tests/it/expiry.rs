@@ -3,7 +3,7 @@
 use crate::counts;
 use crate::fixture::{Fixture, actor, at, finished, new_operation, project, requester, succeeded};
 use futures_util::future::join_all;
-use operation::{Kind, OperationId, State};
+use operation::{OperationId, State};
 use runtime::clock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -87,7 +87,7 @@ async fn an_old_partition_goes_with_its_operations_and_their_counts() {
     counts::are_exact(&fixture.client).await;
     // Another keeper, which found the partition before.
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Dropped);
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 0);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 0);
     labels_fit(&fixture).await;
 }
 
@@ -99,18 +99,18 @@ async fn what_has_not_ended_keeps_its_partition_and_nothing_else() {
     let partition = partition_of(&fixture, running).await;
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Kept);
     assert_eq!(
-        fixture.store.expire(&partition, kinds::postgres_export::KIND, KEPT, 10).await.expect("asked"),
+        fixture.store.expire(&partition, &kinds::postgres_export::KIND, KEPT, 10).await.expect("asked"),
         0,
         "another kind"
     );
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 1);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 1);
     assert!(!is_there(&fixture, old).await);
     counts::are_exact(&fixture.client).await;
     assert_eq!(fixture.get(running).await.state, State::Running);
     // Kept from its end on, not from its beginning.
     fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Kept);
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 0);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, KEPT, 10).await.expect("asked"), 0);
     ended_long_ago(&fixture, running, 31).await;
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Dropped);
     counts::are_exact(&fixture.client).await;
@@ -132,10 +132,10 @@ async fn rows_expire_oldest_first_and_a_few_at_a_time() {
             .expect("listed");
         page.operations.len()
     };
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, DAY * 2, 1).await.expect("expired"), 1);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, DAY * 2, 1).await.expect("expired"), 1);
     assert!(!is_there(&fixture, ids[0]).await, "it ended first");
     assert_eq!(left().await, 3);
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, DAY * 2, 10).await.expect("expired"), 2);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, DAY * 2, 10).await.expect("expired"), 2);
     assert!(is_there(&fixture, ids[3]).await);
     assert_eq!(left().await, 1);
     counts::are_exact(&fixture.client).await;
@@ -153,7 +153,7 @@ async fn the_default_partition_stays_and_its_rows_expire() {
     let partition = partition_of(&fixture, id).await;
     assert_eq!((partition.name.as_str(), partition.ended_seconds_ago), ("operations_default", None));
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Kept);
-    assert_eq!(fixture.store.expire(&partition, kinds::demo_steps::KIND, KEPT, 10).await.expect("expired"), 1);
+    assert_eq!(fixture.store.expire(&partition, &kinds::demo_steps::KIND, KEPT, 10).await.expect("expired"), 1);
     assert_eq!(fixture.store.drop_partition(&partition, KEPT).await.expect("asked"), Dropping::Kept);
     created(&fixture, 0).await;
     counts::are_exact(&fixture.client).await;

@@ -2,7 +2,7 @@
 
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
-use operation::{CancelMode, Fence, Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId};
+use operation::{CancelMode, Fence, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, WorkerId};
 use runtime::clock;
 use serde_json::json;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     pub async fn claim(&self, worker: WorkerId, limit: u32) -> Vec<Claimed> {
-        self.store.claim(worker, kinds::demo_steps::KIND, limit, "").await.expect("claimed").operations
+        self.store.claim(worker, &kinds::demo_steps::KIND, limit, "").await.expect("claimed").operations
     }
 
     pub async fn claim_one(&self, worker: WorkerId) -> Fence {

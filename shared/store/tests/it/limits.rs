@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, actor, at, failed, finished, project, requester, s
 use futures_util::future::join_all;
 use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
-use operation::{CancelMode, Kind, ListFilter, Spec};
+use operation::{CancelMode, ListFilter};
 use runtime::clock;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,24 +42,24 @@ async fn no_more_of_a_project_run_than_may_and_others_go_on() {
     }
     fixture.bulk_cancel("p").await;
     let worker = fixture.worker().await;
-    let claim = fixture.store.claim(worker, kinds::demo_steps::KIND, 20, "").await.expect("claimed");
+    let claim = fixture.store.claim(worker, &kinds::demo_steps::KIND, 20, "").await.expect("claimed");
     let of = |name: &str| claim.operations.iter().filter(|claimed| claimed.project == project(name)).count();
     assert_eq!((of("p"), of("q"), claim.held_back), (3, 10, true));
     // Nothing of it runs more, whoever asks; but what stops others always does.
     let other = fixture.worker().await;
-    let none = fixture.store.claim(other, kinds::demo_steps::KIND, 20, "").await.expect("claimed");
+    let none = fixture.store.claim(other, &kinds::demo_steps::KIND, 20, "").await.expect("claimed");
     assert_eq!((none.operations.len(), none.held_back), (0, true));
-    let cancels = fixture.store.claim(other, kinds::operations_cancel::KIND, 1, "").await.expect("claimed");
+    let cancels = fixture.store.claim(other, &kinds::operations_cancel::KIND, 1, "").await.expect("claimed");
     assert_eq!((cancels.operations.len(), cancels.held_back), (1, false));
 
     let fence = claim.operations.iter().find(|claimed| claimed.project == project("p")).expect("one").fence;
     fixture.store.finish(&[finished(fence, succeeded())]).await.expect("written");
-    let next = fixture.store.claim(other, kinds::demo_steps::KIND, 20, "").await.expect("claimed");
+    let next = fixture.store.claim(other, &kinds::demo_steps::KIND, 20, "").await.expect("claimed");
     assert_eq!((next.operations.len(), next.held_back), (1, true));
     fixture.limit("p", None, Some(5)).await;
     assert_eq!(fixture.claim(other, 20).await.len(), 2);
     fixture.limit("p", None, None).await;
-    let rest = fixture.store.claim(other, kinds::demo_steps::KIND, 20, "").await.expect("claimed");
+    let rest = fixture.store.claim(other, &kinds::demo_steps::KIND, 20, "").await.expect("claimed");
     assert_eq!((rest.operations.len(), rest.held_back), (4, false));
 }
 
@@ -103,7 +103,7 @@ async fn a_claim_that_counts_what_was_passes_the_project_over() {
     let held = fixture.database.client().await;
     held.batch_execute(&format!("BEGIN; SELECT FROM workers WHERE id = '{second}' FOR UPDATE")).await.expect("held");
     let store = fixture.store.clone();
-    let claim = tokio::spawn(async move { store.claim(second, kinds::demo_steps::KIND, 1, "").await });
+    let claim = tokio::spawn(async move { store.claim(second, &kinds::demo_steps::KIND, 1, "").await });
     eventually("a claim that waits", Duration::from_secs(30), async || {
         let waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
         fixture.client.query_opt(waiting, &[]).await.expect("read")
@@ -128,9 +128,9 @@ async fn the_look_goes_on_behind_projects_that_are_full() {
     }
     fixture.create_in("z").await;
     let worker = fixture.worker().await;
-    let claim = fixture.store.claim(worker, kinds::demo_steps::KIND, 1, "").await.expect("claimed");
+    let claim = fixture.store.claim(worker, &kinds::demo_steps::KIND, 1, "").await.expect("claimed");
     assert_eq!((claim.operations.len(), claim.held_back, claim.look_on.as_deref()), (0, true, Some("full-099")));
-    let behind = fixture.store.claim(worker, kinds::demo_steps::KIND, 1, "full-099").await.expect("claimed");
+    let behind = fixture.store.claim(worker, &kinds::demo_steps::KIND, 1, "full-099").await.expect("claimed");
     assert_eq!((behind.operations.len(), behind.look_on), (1, None));
 
     fixture.limit("p", None, Some(1)).await;
@@ -138,7 +138,7 @@ async fn the_look_goes_on_behind_projects_that_are_full() {
     let late = NewOperation { deadline, priority: 5, ..crate::fixture::new_operation(clock::new_operation_id(), "p") };
     fixture.store.create(&late).await.expect("created");
     let id = fixture.create().await;
-    let claim = fixture.store.claim(worker, kinds::demo_steps::KIND, 1, "p").await.expect("claimed");
+    let claim = fixture.store.claim(worker, &kinds::demo_steps::KIND, 1, "p").await.expect("claimed");
     assert_eq!(claim.operations.iter().map(|claimed| claimed.fence.id).collect::<Vec<_>>(), [id]);
 }
 

@@ -26,7 +26,7 @@ async fn create(fixture: &Fixture, spec: Spec) -> OperationId {
 /// All that wait come to their ends.
 async fn end_all(fixture: &Fixture, kind: Kind) {
     let worker = fixture.worker().await;
-    let claimed = fixture.store.claim(worker, kind, 100, "").await.expect("claimed").operations;
+    let claimed = fixture.store.claim(worker, &kind, 100, "").await.expect("claimed").operations;
     for (number, claimed) in claimed.iter().enumerate() {
         let ending = if number % 2 == 0 { succeeded() } else { failed(false) };
         fixture.store.finish(&[finished(claimed.fence, ending)]).await.expect("written");

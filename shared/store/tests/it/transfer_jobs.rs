@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, actor, finished, project, succeeded};
 use futures_util::future::join_all;
 use kinds::Parameters;
 use kinds::storage_transfer::{JobName, JobStatus};
-use operation::{Kind, OperationId, RetryPolicy, Spec, State};
+use operation::{OperationId, RetryPolicy, State};
 use runtime::clock;
 use std::time::Duration;
 use store::{AuditEntry, PoolSettings, Store, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun};
@@ -56,7 +56,7 @@ async fn due(store: &Store) -> Vec<(String, bool)> {
 
 async fn end(fixture: &Fixture, id: OperationId) {
     let worker = fixture.worker().await;
-    let claimed = fixture.store.claim(worker, kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
+    let claimed = fixture.store.claim(worker, &kinds::storage_transfer::KIND, 1, "").await.expect("claimed").operations;
     assert_eq!(claimed[0].fence.id, id);
     assert_eq!(fixture.store.finish(&[finished(claimed[0].fence, succeeded())]).await.expect("written").len(), 1);
 }

@@ -6,7 +6,7 @@ use crate::lane::Lane;
 use anyhow::{Context, Result};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
-use operation::{OperationId, Spec};
+use operation::OperationId;
 use runtime::clock;
 use std::time::Duration;
 use store::{CreateRequest, NewOperation};

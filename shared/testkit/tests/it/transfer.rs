@@ -4,7 +4,7 @@ use kinds::Parameters;
 use kinds::storage_transfer::{
     BucketPath, StorageTransfer, TransferConditions, TransferOptions, TransferSink, TransferSource,
 };
-use operation::{RetryPolicy, Spec};
+use operation::RetryPolicy;
 use runtime::clock;
 use std::fs;
 use std::path::Path;

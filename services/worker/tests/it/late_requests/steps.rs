@@ -4,7 +4,7 @@ use super::{FORMER, Store, befall, is_fenced, soon};
 use crate::fixture::project;
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
-use operation::{Kind, LeaseTerms, OperationId, RetryPolicy, Spec, WorkerId};
+use operation::{LeaseTerms, OperationId, RetryPolicy, WorkerId};
 use runtime::config::Bucket;
 use serde_json::Value;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Steps {
     /// Claims it, and runs the attempt.
     async fn attempt(&self) -> (LeaseClock, JoinHandle<Result<Value, Ended>>) {
         let store = self.database.store();
-        let claimed = store.claim(self.worker, kinds::demo_steps::KIND, 1, "").await.unwrap().operations;
+        let claimed = store.claim(self.worker, &kinds::demo_steps::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));

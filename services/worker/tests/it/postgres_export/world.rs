@@ -2,7 +2,7 @@
 
 use kinds::Parameters;
 use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport, SqlDump};
-use operation::{Kind, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, Spec, WorkerId};
+use operation::{LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, WorkerId};
 use runtime::config::{Bucket, Cluster, ClusterTls, Secret};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ impl World {
 
     async fn claim(&self, spec: PostgresExport) -> Run {
         let claimed =
-            self.store.store().claim(self.worker, kinds::postgres_export::KIND, 1, "").await.unwrap().operations;
+            self.store.store().claim(self.worker, &kinds::postgres_export::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(self.worker);
         clock.begin(self.worker, Instant::now() + Duration::from_hours(1));

@@ -6,7 +6,7 @@ use kinds::storage_transfer::{
     TransferSource,
 };
 use md5::{Digest, Md5};
-use operation::{CancelMode, Failure, Kind, LeaseTerms, OperationId, RetryPolicy, Road, Spec, WorkerId};
+use operation::{CancelMode, Failure, LeaseTerms, OperationId, RetryPolicy, Road, WorkerId};
 use runtime::config::{Bucket, Config, Folder};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -114,7 +114,7 @@ impl World {
     }
 
     async fn claim_as(&self, worker: WorkerId, spec: StorageTransfer) -> Run {
-        let claimed = self.store.store().claim(worker, kinds::storage_transfer::KIND, 1, "").await.unwrap().operations;
+        let claimed = self.store.store().claim(worker, &kinds::storage_transfer::KIND, 1, "").await.unwrap().operations;
         let [Claimed { fence, checkpoint, .. }] = claimed.try_into().expect("one operation waits");
         let clock = LeaseClock::new(worker);
         clock.begin(worker, Instant::now() + Duration::from_hours(1));

@@ -1,8 +1,8 @@
 use super::*;
 use crate::operations::CancelReceipt;
 use crate::operations::samples;
+use kinds::Parameters;
 use kinds::postgres_export::CsvFormat;
-use operation::Kind;
 use runtime::config::{Bucket, Cluster, ClusterTls, Config};
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -21,9 +21,9 @@ fn stored() -> Operation {
     };
     Operation {
         collection: "alloydb/l".to_owned(),
-        kind: Kind::PostgresExport,
+        kind: kinds::postgres_export::KIND,
         target: CLUSTER.to_owned(),
-        spec: Spec::PostgresExport(export),
+        spec: export.to_spec(),
         ..samples::created()
     }
 }

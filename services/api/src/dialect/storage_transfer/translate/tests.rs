@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::operations::samples;
+use kinds::Parameters;
 use kinds::storage_transfer::StorageTransfer;
-use operation::Kind;
 use serde_json::json;
 use time::macros::datetime;
 
@@ -13,9 +13,9 @@ fn run() -> Operation {
     let transfer = StorageTransfer { job: Some("transferJobs/one".to_owned()), ..samples::transfer_job().transfer };
     Operation {
         collection: "transferOperations".to_owned(),
-        kind: Kind::StorageTransfer,
+        kind: kinds::storage_transfer::KIND,
         target: "transferJobs/one".to_owned(),
-        spec: Spec::StorageTransfer(transfer),
+        spec: transfer.to_spec(),
         ..samples::created()
     }
 }

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::attempt::{Attempt, Stop};
     use crate::lease_clock::LeaseClock;
-    use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
+    use operation::{AttemptNumber, Fence, Nonce, OperationId, WorkerId};
     use std::sync::Arc;
     use uuid::Uuid;
 

@@ -11,7 +11,7 @@ use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
+use operation::{AttemptNumber, Fence, Nonce, OperationId, WorkerId};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 

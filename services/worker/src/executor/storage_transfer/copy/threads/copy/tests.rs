@@ -6,7 +6,7 @@ use crate::executor::guarded::Expected;
 use crate::executor::storage_transfer::places::folder::file::NAME_TAKEN;
 use crate::executor::storage_transfer::places::folder::open_root;
 use crate::lease_clock::LeaseClock;
-use operation::{AttemptNumber, Fence, Kind, Nonce, OperationId, WorkerId};
+use operation::{AttemptNumber, Fence, Nonce, OperationId, WorkerId};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
