@@ -1,8 +1,8 @@
 //! The HTTP api: vendors' dialects and our own over one set of use cases.
 //!
-//! Start with [`routes`], which composes what each dialect exports, and [`operations`], where all of them end. Imports go one
-//! way: `server` ← `routes` → `native`, `dialect`, `admin` → `openapi` → `listing` → `admission` → `state` → `kinds`, `operations` →
-//! `wire`. A test holds it (`tidy.rs`).
+//! Start with [`routes`], which composes what the dialects and the native api export, and [`operations`], where all calls end.
+//! Imports go down only: `routes`; `native`, `dialect`, `admin`; `openapi`; `listing`; `admission`; `state`; `kinds`, `operations`;
+//! `wire`, `server`. `tidy.rs` of the testkit holds it.
 
 pub mod admin;
 pub mod admission;

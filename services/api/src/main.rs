@@ -1,4 +1,4 @@
-//! The api process: `safepoint-api --help`.
+//! The api process: `safepoint-api --help`. `safepoint-api routes` prints all routes with their scopes.
 
 use actix_web::web;
 use anyhow::Context;
@@ -28,8 +28,16 @@ use tokio_util::sync::CancellationToken;
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const FORGET_EVERY: Duration = Duration::from_mins(1);
 
+fn main() -> anyhow::Result<()> {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "routes") {
+        print!("{}", routes::list());
+        return Ok(());
+    }
+    serve()
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn serve() -> anyhow::Result<()> {
     let settings = Settings::parse();
     let _telemetry = telemetry::init("safepoint-api", &settings.log)?;
     let config = Config::load(&settings.config, |name| std::env::var(name).ok())?;

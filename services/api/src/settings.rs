@@ -9,7 +9,11 @@ use std::path::PathBuf;
 
 /// The HTTP api of Safepoint: creates, shows, cancels long-running operations.
 #[derive(Debug, Parser)]
-#[command(name = "safepoint-api", version)]
+#[command(
+    name = "safepoint-api",
+    version,
+    after_help = "safepoint-api routes: prints all routes with the scopes that they ask for"
+)]
 pub struct Settings {
     /// The configuration file (TOML): tokens, clusters, buckets.
     #[arg(long, env = "SAFEPOINT_CONFIG", hide_env_values = true)]

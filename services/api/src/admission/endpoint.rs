@@ -26,6 +26,11 @@ pub fn at(pattern: &str) -> Endpoint {
     Endpoint { pattern: pattern.to_owned(), methods: Vec::new(), resource: web::resource(pattern) }
 }
 
+/// What lies below a path: `rest` begins with a `/` or a verb's colon.
+pub fn under(parent: &str, rest: &str) -> Endpoint {
+    at(&format!("{parent}{rest}"))
+}
+
 /// What lies below a collection, however many segments its name has (`transferJobs/**`), and perhaps a verb.
 pub fn tail(parent: &str, name: &str, verb: &str) -> Endpoint {
     let any = name.replace('}', ":.*}");

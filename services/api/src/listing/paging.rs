@@ -7,6 +7,7 @@ use crate::wire::error::ApiError;
 use crate::wire::page_token::List;
 use crate::wire::query::Query;
 use runtime::clock;
+use std::str::FromStr;
 
 /// One page, and the token of the next one.
 #[derive(Debug)]
@@ -15,6 +16,29 @@ pub struct Paged<T> {
     pub items: Vec<T>,
     /// Absent on the last page.
     pub next_page_token: Option<String>,
+}
+
+/// The position after which the page begins that `pageToken` asks for. None for the first page.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`: the token is not one of this list, or has expired.
+pub fn position<P: FromStr>(call: &Call, query: &Query, list: List<'_>) -> Result<Option<P>, ApiError> {
+    let Some(token) = query.text("pageToken")? else { return Ok(None) };
+    let position = call.api().page_tokens.open(list, token, clock::now())?;
+    position.parse().map(Some).map_err(|_| ApiError::internal())
+}
+
+/// The token of the page that begins after `position`, if there is one.
+///
+/// # Errors
+/// INTERNAL: it can't be sealed.
+pub fn next_page_token(
+    call: &Call,
+    list: List<'_>,
+    position: Option<&impl ToString>,
+) -> Result<Option<String>, ApiError> {
+    let seal = |position: &_| call.api().page_tokens.seal(list, &ToString::to_string(position), clock::now());
+    position.map(seal).transpose()
 }
 
 /// Which operations a list is about, before any filter.
@@ -49,13 +73,7 @@ pub async fn operations(
         Order::OldestFirst => format!("{parent}, oldest first"),
     };
     let list = List { project: call.project.as_str(), parent: &parent, filter: text };
-    let after = match query.text("pageToken")? {
-        Some(token) => {
-            let position = call.api().page_tokens.open(list, token, clock::now())?;
-            Some(position.parse().map_err(|_| ApiError::internal())?)
-        }
-        None => None,
-    };
+    let after = position(call, query, list)?;
     let Selection::Matching(filter) = selection else {
         return Ok(Paged { items: Vec::new(), next_page_token: None });
     };
@@ -65,10 +83,7 @@ pub async fn operations(
         Collections::StartingWith(prefix) => ListFilter { collection_prefix: Some(prefix), ..filter },
     };
     let page = call.api().operations.list(call.project.clone(), filter, order, after, size).await?;
-    let next_page_token = match page.next {
-        Some(position) => Some(call.api().page_tokens.seal(list, &position.to_string(), clock::now())?),
-        None => None,
-    };
+    let next_page_token = next_page_token(call, list, page.next.as_ref())?;
     Ok(Paged { items: page.operations, next_page_token })
 }
 
@@ -130,16 +145,10 @@ pub fn names(call: &Call, query: &Query, parent: &str, names: Vec<String>) -> Re
     query.refuse(&["filter", "orderBy"])?;
     let size = query.page_size()? as usize;
     let list = List { project: call.project.as_str(), parent, filter: "" };
-    let after = match query.text("pageToken")? {
-        Some(token) => Some(call.api().page_tokens.open(list, token, clock::now())?),
-        None => None,
-    };
+    let after: Option<String> = position(call, query, list)?;
     let mut rest = names.into_iter().filter(|name| after.as_ref().is_none_or(|after| name > after)).peekable();
     let items: Vec<_> = rest.by_ref().take(size).collect();
-    let next_page_token = match items.last().filter(|_| rest.peek().is_some()) {
-        Some(position) => Some(call.api().page_tokens.seal(list, position, clock::now())?),
-        None => None,
-    };
+    let next_page_token = next_page_token(call, list, items.last().filter(|_| rest.peek().is_some()))?;
     Ok(Paged { items, next_page_token })
 }
 

@@ -4,13 +4,13 @@ use super::PROJECT;
 use super::request_schemas::OfOneOperation;
 use super::translate;
 use crate::admission::call::Call;
+use crate::listing::paging;
 use crate::openapi::{BadRequest, InProject, Page, Unavailable, Usual};
 use crate::operations::AuditEntry;
 use crate::wire::error::ApiError;
 use crate::wire::page_token::List;
 use crate::wire::time_text::rfc3339;
 use actix_web::HttpResponse;
-use runtime::clock;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -83,18 +83,9 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, ApiError> {
     };
     let parent = format!("projects/{}/auditLog", call.project);
     let list = List { project: call.project.as_str(), parent: &parent, filter: text };
-    let before = match query.text("pageToken")? {
-        Some(token) => {
-            let position = call.api().page_tokens.open(list, token, clock::now())?;
-            Some(position.parse().map_err(|_| ApiError::internal())?)
-        }
-        None => None,
-    };
+    let before = paging::position(&call, &query, list)?;
     let page = call.api().operations.audit_log(call.project.clone(), operation, before, size).await?;
-    let next_page_token = match page.next {
-        Some(position) => Some(call.api().page_tokens.seal(list, &position.to_string(), clock::now())?),
-        None => None,
-    };
+    let next_page_token = paging::next_page_token(&call, list, page.next.as_ref())?;
     Ok(HttpResponse::Ok().json(AuditLog { entries: page.entries.into_iter().map(told).collect(), next_page_token }))
 }
 

@@ -14,7 +14,7 @@ mod why;
 mod wire;
 
 use crate::admission::auth::{ADMIN, CANCEL, DELETE, READ, WRITE};
-use crate::admission::endpoint::{Endpoint, at};
+use crate::admission::endpoint::{Endpoint, at, under};
 
 /// Above all of a project's.
 const PROJECT: &str = "/api/v1/projects/{project}";
@@ -44,7 +44,6 @@ pub struct Document;
 /// Its routes, and the scope that each asks for. A pattern with a verb stands before the one without, which would match it too.
 /// Each is described at its handler as well: a test compares both.
 pub fn endpoints() -> Vec<Endpoint> {
-    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
     vec![
         under(OPERATIONS, ":cancel").post(CANCEL, bulk::cancel),
         under(OPERATIONS, ":counts").get(READ, counts::counts),

@@ -1,4 +1,4 @@
-//! The application answers whatever happens; the document holds all routes, and nothing else; and it is one that tools can read.
+//! A panic is an answer. The document holds all routes, and nothing else; and it is one that tools can read.
 
 use super::*;
 use crate::admission::auth::WRITE;
@@ -7,8 +7,7 @@ use crate::admission::endpoint::at;
 use crate::kinds::catalog::Catalog;
 use crate::native::OPERATIONS;
 use crate::operations::Operations;
-use crate::operations::watch::Terms;
-use crate::operations::watch::Watches;
+use crate::operations::watch::{Terms, Watches};
 use crate::wire::page_token::PageTokens;
 use actix_web::HttpResponse;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
@@ -17,8 +16,8 @@ use runtime::broker::{BrokerSettings, Changes, Publisher};
 use runtime::callers::Token;
 use runtime::config::{Config, Secret};
 use runtime::heartbeat::Heartbeats;
-use runtime::scope::Scope;
 use runtime::kind_settings::KindsConfig;
+use runtime::scope::Scope;
 use runtime::sealing::KeyRing;
 use serde_json::Value;
 use std::collections::BTreeSet;

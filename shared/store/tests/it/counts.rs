@@ -162,7 +162,7 @@ async fn a_project_counts_its_own_alone() {
 async fn the_queue_tells_the_oldest_that_waits() {
     let fixture = Fixture::new().await;
     let oldest = async || {
-        let depths = fixture.store.queue_depths().await.expect("the queue");
+        let depths = fixture.store.queue_depths(&[kinds::demo_steps::KIND]).await.expect("the queue");
         let depth = depths.into_iter().find(|depth| depth.kind == kinds::demo_steps::KIND).expect("told");
         depth.oldest_pending_seconds
     };

@@ -209,7 +209,7 @@ async fn nobody_stumbles_over_what_expires() {
                 (asked.load(Ordering::Relaxed) >= n * 8).then_some(())
             })
             .await;
-            fixture.store.expire(partition, kinds::demo_steps::KIND, KEPT, 2).await.expect("expired");
+            fixture.store.expire(partition, &kinds::demo_steps::KIND, KEPT, 2).await.expect("expired");
             while fixture.store.drop_partition(partition, KEPT).await.expect("asked") != Dropping::Dropped {}
             fixture.store.compact_counts(10).await.expect("folded");
         }

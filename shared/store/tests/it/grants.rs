@@ -187,7 +187,7 @@ async fn a_keeper_makes_partitions_that_it_does_not_own() {
     assert_eq!(keeper.ensure_partitions(clock::now(), 3).await.expect("made"), 2);
     let partitions = keeper.partitions().await.expect("listed");
     let newest = partitions.iter().rfind(|partition| partition.ended_seconds_ago.is_some()).expect("one");
-    assert_eq!(keeper.expire(newest, kinds::demo_steps::KIND, std::time::Duration::ZERO, 10).await.expect("asked"), 0);
+    assert_eq!(keeper.expire(newest, &kinds::demo_steps::KIND, std::time::Duration::ZERO, 10).await.expect("asked"), 0);
     let client = fixture.database.client().await;
     client.batch_execute(&format!("SET ROLE {}", Role::Keeper.name())).await.expect("the role");
     for wrong in ["operations_default", "operations", "tokens", "operations_2026w48; DROP TABLE tokens"] {

@@ -74,7 +74,7 @@ async fn the_limit_holds_over_many_workers_at_once() {
             fixture.create().await;
         }
         for _ in 0..4 {
-            claims.push((fixture.worker().await, kind));
+            claims.push((fixture.worker().await, kind.clone()));
         }
     }
     fixture
@@ -82,7 +82,7 @@ async fn the_limit_holds_over_many_workers_at_once() {
         .await;
     let (mut done, mut most) = (0, 0);
     while done < 100 {
-        let asked = join_all(claims.iter().map(|(worker, kind)| fixture.store.claim(*worker, *kind, 3, ""))).await;
+        let asked = join_all(claims.iter().map(|(worker, kind)| fixture.store.claim(*worker, kind, 3, ""))).await;
         let claimed: Vec<_> = asked.into_iter().flat_map(|claim| claim.expect("claimed").operations).collect();
         let row = fixture.client.query_one("SELECT count(*) FROM operations WHERE state = 'RUNNING'", &[]).await;
         most = most.max(row.expect("a count").get::<_, i64>(0));

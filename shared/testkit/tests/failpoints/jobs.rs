@@ -6,7 +6,6 @@ use crate::lane::Lane;
 use anyhow::{Context, Result};
 use kinds::Parameters;
 use kinds::storage_transfer::{PayloadFormat, StorageTransfer, TransferNotification};
-use operation::Spec;
 use runtime::clock;
 use testkit::{hourly, new_transfer_job, transfer};
 

@@ -1,5 +1,9 @@
 //! Rules of the house that no lint knows.
 
+mod imports;
+
+use imports::{Import, circle, imports, room};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,22 +72,54 @@ fn crates_know_only_what_lies_below_them() {
     }
 }
 
-/// Dialects see the use cases and the domain: never the store, never one another.
+/// Every path in a crate's `src`.
+fn imports_of(member: &str) -> Vec<Import> {
+    let start = format!("{member}/src/");
+    let sources = sources();
+    let files = sources.iter().filter_map(|(name, text)| Some((name.strip_prefix(&start)?, text)));
+    let found: Vec<_> = files.flat_map(|(file, text)| imports(file, text)).collect();
+    assert!(found.len() > 1_000, "the walk finds the imports of {member}: {}", found.len());
+    found
+}
+
+/// A dialect sees what is below it in the api, and never the store or another dialect.
 #[test]
 fn dialects_see_neither_the_store_nor_one_another() {
-    let dialects: Vec<String> = fs::read_dir(root().join("services/api/src/dialect"))
-        .expect("the dialects")
-        .map(|entry| entry.expect("an entry"))
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    for (name, text) in sources() {
-        let Some(own) = dialects.iter().find(|dialect| name.contains(&format!("dialect/{dialect}/"))) else { continue };
-        for line in text.lines().filter(|line| line.trim_start().starts_with("use ")) {
-            assert!(!line.contains("sqlx"), "{name}: {line}");
-            for other in dialects.iter().filter(|dialect| *dialect != own) {
-                assert!(!line.contains(&format!("dialect::{other}")), "{name}: {line}");
-            }
+    const BELOW: [&str; 7] = ["admission", "kinds", "listing", "openapi", "operations", "state", "wire"];
+    let mut looked_at = 0;
+    for import in imports_of("services/api").iter().filter(|import| room(&import.file) == "dialect") {
+        let Some((own, _)) = import.file["dialect/".len()..].split_once('/') else { continue };
+        let path: Vec<&str> = import.path.iter().map(String::as_str).collect();
+        let allowed = match (import.of_crate, path.as_slice()) {
+            (true, ["dialect", dialect, ..]) => *dialect == own,
+            (true, path) => path.first().is_some_and(|head| BELOW.contains(head)),
+            (false, path) => !["store", "sqlx", "api"].contains(&path[0]),
+        };
+        assert!(allowed, "services/api/src/{}: {}", import.file, path.join("::"));
+        looked_at += 1;
+    }
+    assert!(looked_at > 500, "the walk finds the dialects: {looked_at}");
+}
+
+#[test]
+fn only_the_routes_import_native_and_dialects() {
+    let mut composed = BTreeSet::new();
+    for import in imports_of("services/api").iter().filter(|import| import.of_crate) {
+        let (from, to) = (room(&import.file), import.path.first().map_or("", String::as_str));
+        if ["native", "dialect"].contains(&to) && from != to {
+            assert_eq!(from, "routes", "services/api/src/{}: {}", import.file, import.path.join("::"));
+            composed.insert(to.to_owned());
+        }
+    }
+    assert_eq!(composed.len(), 2, "{composed:?}");
+}
+
+/// A folder of `src` with all that is in it is a room, and so is each file beside the folders.
+#[test]
+fn no_rooms_import_one_another_in_a_circle() {
+    for member in ["services/api", "services/worker"] {
+        if let Some(circle) = circle(&imports_of(member)) {
+            panic!("{member} has a circle:\n{}", circle.join("\n"));
         }
     }
 }

@@ -7,7 +7,7 @@ mod translate;
 mod wire;
 
 use crate::admission::auth::{CANCEL, DELETE, READ, WRITE};
-use crate::admission::endpoint::{Endpoint, at};
+use crate::admission::endpoint::{Endpoint, at, under};
 use routes::{
     cancel_operation, delete_operation, describe_operation, export_cluster, get_cluster, get_location, get_operation,
     import_cluster, list_clusters, list_locations, list_operations, wait_operation,
@@ -39,7 +39,6 @@ pub struct Document;
 /// Its routes, and the scope that each asks for. A pattern with a verb stands before the one without, which would match it too.
 /// Each is described at its handler as well: a test compares both.
 pub fn endpoints() -> Vec<Endpoint> {
-    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
     vec![
         at(LOCATIONS).get(READ, list_locations),
         at(LOCATION).get(READ, get_location),

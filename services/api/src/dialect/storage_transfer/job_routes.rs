@@ -21,7 +21,6 @@ use crate::wire::query::Query;
 use actix_web::HttpResponse;
 use kinds::storage_transfer::{JobName, JobStatus};
 use operation::Code;
-use runtime::clock;
 
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";
 /// More than this is never on a page.
@@ -166,13 +165,7 @@ pub async fn list_jobs(call: Identified) -> HandlerResult {
         parent: JOBS,
         filter: query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default(),
     };
-    let after = match query.text("pageToken")? {
-        Some(token) => {
-            let position = call.api().page_tokens.open(list, token, clock::now())?;
-            Some(position.parse::<JobName>().map_err(|_| ApiError::internal())?)
-        }
-        None => None,
-    };
+    let after: Option<JobName> = paging::position(&call, &query, list)?;
     let Some(listed) = filter.listed.clone() else {
         return Ok(HttpResponse::Ok()
             .json(wire::ListTransferJobsResponse { transfer_jobs: Vec::new(), next_page_token: None }));
@@ -188,10 +181,7 @@ pub async fn list_jobs(call: Identified) -> HandlerResult {
     let keeps = |job: &_| filter.keeps(job);
     let keeps: Option<&dyn Fn(&_) -> bool> = if filter.keeps_all() { None } else { Some(&keeps) };
     let page = paging::kept(size, after, keeps, |job| job.name.clone(), fetch).await?;
-    let next_page_token = match page.next {
-        Some(position) => Some(call.api().page_tokens.seal(list, position.as_str(), clock::now())?),
-        None => None,
-    };
+    let next_page_token = paging::next_page_token(&call, list, page.next.as_ref())?;
     Ok(HttpResponse::Ok().json(wire::ListTransferJobsResponse {
         transfer_jobs: page.items.into_iter().map(translate::job).collect(),
         next_page_token,

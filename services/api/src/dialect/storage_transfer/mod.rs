@@ -14,7 +14,7 @@ mod translate;
 mod wire;
 
 use crate::admission::auth::{CANCEL, DELETE, READ, WRITE};
-use crate::admission::endpoint::{Endpoint, at, tail};
+use crate::admission::endpoint::{Endpoint, at, tail, under};
 use job_routes::{create_job, delete_job, get_job, get_service_account, list_jobs, patch_job, run_job};
 use operation_routes::{
     cancel_operation, delete_operation, get_operation, list_operations, pause_operation, resume_operation,
@@ -51,7 +51,6 @@ pub struct Document;
 /// Its routes, and the scope that each asks for. A pattern with a verb stands before the one without, which would match it too.
 /// Each is described at its handler as well: a test compares both.
 pub fn endpoints() -> Vec<Endpoint> {
-    let under = |parent: &str, rest: &str| at(&format!("{parent}{rest}"));
     vec![
         at(TRANSFER_JOBS).get(READ, list_jobs).post(WRITE, create_job),
         tail(TRANSFER_JOBS, "{job}", ":run").post(WRITE, run_job),

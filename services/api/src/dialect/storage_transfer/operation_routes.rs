@@ -16,7 +16,6 @@ use crate::wire::error::{ApiError, HandlerResult, Violations};
 use crate::wire::page_token::List;
 use actix_web::HttpResponse;
 use operation::{CancelMode, Code, OperationId};
-use runtime::clock;
 
 const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
 
@@ -64,13 +63,7 @@ pub async fn list_operations(call: Identified) -> HandlerResult {
     let size = query.page_size()?.min(LARGEST_PAGE);
     let text = query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default();
     let list = List { project: call.project.as_str(), parent: COLLECTION, filter: text };
-    let after = match query.text("pageToken")? {
-        Some(token) => {
-            let position = call.api().page_tokens.open(list, token, clock::now())?;
-            Some(position.parse::<OperationId>().map_err(|_| ApiError::internal())?)
-        }
-        None => None,
-    };
+    let after: Option<OperationId> = paging::position(&call, &query, list)?;
     let Some(listed) = filter.listed else {
         return Ok(
             HttpResponse::Ok().json(wire::ListOperationsResponse { operations: Vec::new(), next_page_token: None })
@@ -84,10 +77,7 @@ pub async fn list_operations(call: Identified) -> HandlerResult {
     let keeps = |operation: &_| filter.kept.keeps(operation);
     let keeps: Option<&dyn Fn(&_) -> bool> = if filter.kept.keeps_all() { None } else { Some(&keeps) };
     let page = paging::kept(size, after, keeps, |operation| operation.id, fetch).await?;
-    let next_page_token = match page.next {
-        Some(position) => Some(call.api().page_tokens.seal(list, &position.to_string(), clock::now())?),
-        None => None,
-    };
+    let next_page_token = paging::next_page_token(&call, list, page.next.as_ref())?;
     Ok(HttpResponse::Ok().json(wire::ListOperationsResponse {
         operations: page.items.into_iter().map(translate::operation).collect(),
         next_page_token,

@@ -136,7 +136,7 @@ impl Watches {
             return Err(Full);
         }
         registry.watchers += 1;
-        gauge(registry.watchers);
+        show_count(registry.watchers);
         let watched = registry
             .watched
             .entry(id)
@@ -238,7 +238,7 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let mut registry = self.watches.lock();
         registry.watchers -= 1;
-        gauge(registry.watchers);
+        show_count(registry.watchers);
         if let Some(watched) = registry.watched.get_mut(&self.id) {
             watched.watchers -= 1;
             if watched.watchers == 0 {
@@ -249,7 +249,7 @@ impl Drop for Watcher {
 }
 
 /// How many clients wait now.
-fn gauge(count: usize) {
+fn show_count(count: usize) {
     WATCHERS.set(i64::try_from(count).unwrap_or(i64::MAX));
 }
 
