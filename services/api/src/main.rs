@@ -6,6 +6,7 @@ use api::admin::{health, metrics};
 use api::admission::Gate;
 use api::admission::auth::StoredTokens;
 use api::kinds::catalog::Catalog;
+use api::kinds::own::OwnKinds;
 use api::operations::watch::{Terms, Watches};
 use api::operations::{ANSWER_WITHIN, Operations};
 use api::routes;
@@ -79,6 +80,7 @@ async fn serve() -> anyhow::Result<()> {
     let gate = web::Data::new(gate);
     tokio::spawn(forget_callers(gate.clone()));
     let api = web::Data::new(Api {
+        own_kinds: OwnKinds::follow(operations.clone(), shutdown.clone()),
         operations,
         watches,
         destinations: config.destinations.clone(),

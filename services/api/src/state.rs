@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use crate::kinds::catalog::Catalog;
+use crate::kinds::own::OwnKinds;
 use crate::operations::Operations;
 use crate::operations::watch::Watches;
 use crate::wire::page_token::PageTokens;
@@ -17,6 +18,8 @@ pub struct Api {
     pub destinations: AllowedDestinations,
     /// What can be exported, and where to.
     pub catalog: Catalog,
+    /// The kinds of other crates that workers have registered.
+    pub own_kinds: OwnKinds,
     /// Seals and opens page tokens.
     pub page_tokens: PageTokens,
     /// Whether the threads that serve calls answer.

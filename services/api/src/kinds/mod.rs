@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod demo_steps;
 pub mod export;
 mod operations_cancel;
+pub mod own;
 pub mod postgres_export;
 pub mod select_query;
 pub mod storage_transfer;
@@ -16,6 +17,9 @@ use catalog::Catalog;
 use operation::{Kind, KindInfo, ProjectId, Spec};
 use runtime::config::Secret;
 use runtime::destination::AllowedDestinations;
+
+/// As many mistakes of a request as are told at once.
+const MOST_MISTAKES: usize = 100;
 
 /// What a create request asks for.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub type ReadSpec = fn(Fields, Checks<'_>, &mut Violations) -> Result<Option<Req
 pub struct NativeKind {
     /// What holds for all its operations.
     pub info: &'static KindInfo,
+    /// Whether `POST …/operations` creates them. Others have a method of their own.
+    pub is_creatable: bool,
     /// Whether to check a request costs more than to read it.
     pub is_costly: bool,
     /// Why an operation that failed or was cancelled is not tried again by a caller; `None` where it is.
@@ -58,6 +64,11 @@ pub struct NativeKind {
 /// The kinds that come with the product.
 static ALL: [NativeKind; 4] =
     [postgres_export::NATIVE, storage_transfer::NATIVE, demo_steps::NATIVE, operations_cancel::NATIVE];
+
+/// The kinds that come with the product.
+pub fn native_kinds() -> &'static [NativeKind] {
+    &ALL
+}
 
 /// The kind of this name, where it comes with the product.
 pub fn native(kind: &Kind) -> Option<&'static NativeKind> {

@@ -8,6 +8,7 @@ use kinds::operations_cancel::INFO;
 /// The kind, as the native API takes it.
 pub const NATIVE: NativeKind = NativeKind {
     info: &INFO,
+    is_creatable: false,
     is_costly: false,
     // It would cancel what is there by now, in the name of who asked then, for one who may not cancel.
     not_retried: Some("a cancel of many is not tried again: ask :cancel once more"),

@@ -14,7 +14,7 @@ use runtime::destination::{AllowedDestinations, Destination};
 const POSTGRES_PORT: i64 = 5432;
 
 /// The kind, as the native API takes it. Its checks parse SQL.
-pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_costly: true, not_retried: None, read };
+pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_creatable: true, is_costly: true, not_retried: None, read };
 
 fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {
     let export = postgres_export(spec, checks.catalog, checks.destinations, checks.project, violations)?;

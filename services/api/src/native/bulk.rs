@@ -73,7 +73,7 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
         let creation = creation(&call, spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.
         call.creates()?;
-        Some(translate::operation(call.api().operations.create(creation).await?))
+        Some(translate::operation(&call.api().own_kinds.units(), call.api().operations.create(creation).await?))
     };
     Ok(HttpResponse::Ok().json(wire::BulkCancel { matching: matching.to_string(), exact, operation }))
 }

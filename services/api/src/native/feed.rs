@@ -2,6 +2,7 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). Pure: what is known comes in, text goes out.
 
 use super::translate;
+use crate::kinds::own::Units;
 use crate::operations::Operation;
 use crate::operations::watch::Known;
 use crate::wire::merge_patch;
@@ -14,8 +15,9 @@ pub const HEARTBEAT: &str = ":\n\n";
 pub const RETRY: &str = "retry: 1000\n\n";
 
 /// What one client was sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Feed {
+    units: Units,
     /// The revision it had when it came, by `Last-Event-ID`.
     resumed: Option<i64>,
     sent: Option<Arc<Operation>>,
@@ -24,8 +26,8 @@ pub struct Feed {
 
 impl Feed {
     /// For a client that has seen this event last. What is no revision of ours is as good as none.
-    pub fn new(last_event_id: Option<&str>) -> Self {
-        Self { resumed: last_event_id.and_then(|id| id.trim().parse().ok()), ..Self::default() }
+    pub fn new(last_event_id: Option<&str>, units: Units) -> Self {
+        Self { units, resumed: last_event_id.and_then(|id| id.trim().parse().ok()), sent: None, over: false }
     }
 
     /// Whether all has been said.
@@ -48,13 +50,13 @@ impl Feed {
     fn state(&mut self, operation: &Arc<Operation>) -> String {
         let mut text = match (&self.sent, self.resumed) {
             (Some(sent), _) if sent.revision >= operation.revision => String::new(),
-            (Some(sent), _) => step(sent, operation),
+            (Some(sent), _) => step(&self.units, sent, operation),
             // It was told of a newer one, by a replica that had looked later. It must not go back (INV-6).
             (None, Some(resumed)) if resumed > operation.revision && !operation.state.is_done() => {
                 return String::new();
             }
             (None, Some(resumed)) if resumed == operation.revision => String::new(),
-            (None, _) => snapshot(operation),
+            (None, _) => snapshot(&self.units, operation),
         };
         self.sent = Some(operation.clone());
         if operation.state.is_done() && !self.over {
@@ -66,19 +68,19 @@ impl Feed {
 }
 
 /// From what it was sent to what is now. What no merge patch can say is sent whole.
-fn step(sent: &Operation, operation: &Operation) -> String {
-    match merge_patch::between(&json(sent), &json(operation)) {
+fn step(units: &Units, sent: &Operation, operation: &Operation) -> String {
+    match merge_patch::between(&json(units, sent), &json(units, operation)) {
         Some(patch) => event("delta", operation.revision, &Value::Object(patch)),
-        None => snapshot(operation),
+        None => snapshot(units, operation),
     }
 }
 
-fn snapshot(operation: &Operation) -> String {
-    event("snapshot", operation.revision, &Value::Object(json(operation)))
+fn snapshot(units: &Units, operation: &Operation) -> String {
+    event("snapshot", operation.revision, &Value::Object(json(units, operation)))
 }
 
-fn json(operation: &Operation) -> Map<String, Value> {
-    let shown = serde_json::to_value(translate::operation(operation.clone()));
+fn json(units: &Units, operation: &Operation) -> Map<String, Value> {
+    let shown = serde_json::to_value(translate::operation(units, operation.clone()));
     // A struct of texts and numbers always is an object.
     if let Ok(Value::Object(members)) = shown { members } else { Map::new() }
 }
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn first_the_whole_then_what_changes_then_the_end() {
-        let mut feed = Feed::new(None);
+        let mut feed = Feed::new(None, Units::of_native_kinds());
         assert_eq!(feed.next(&Known::Nothing), "");
         assert_eq!(names(&feed.next(&known(1, State::Pending))), ["snapshot 1"]);
         assert_eq!(feed.next(&known(1, State::Pending)), "");
@@ -121,7 +123,7 @@ mod tests {
         assert!(!feed.is_over());
         assert_eq!(names(&feed.next(&known(4, State::Failed))), ["delta 4", "end -"]);
         assert!(feed.is_over());
-        let mut feed = Feed::new(None);
+        let mut feed = Feed::new(None, Units::of_native_kinds());
         feed.next(&known(1, State::Running));
         assert_eq!(names(&feed.next(&Known::Gone)), ["deleted -"]);
         assert!(feed.is_over());
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn who_comes_back_is_told_what_it_does_not_know() {
         let check = |last: &str, first: &[&str]| {
-            let mut feed = Feed::new(Some(last));
+            let mut feed = Feed::new(Some(last, Units::of_native_kinds()));
             assert_eq!(names(&feed.next(&known(5, State::Running))), first, "{last}");
             feed
         };
@@ -146,10 +148,10 @@ mod tests {
         assert_eq!(names(&ahead.next(&known(8, State::Running))), ["delta 8"]);
         let mut passed = check("7", &[]);
         assert_eq!(names(&passed.next(&known(9, State::Running))), ["snapshot 9"]);
-        let mut ended = Feed::new(Some("5"));
+        let mut ended = Feed::new(Some("5", Units::of_native_kinds()));
         assert_eq!(names(&ended.next(&known(5, State::Succeeded))), ["end -"]);
         // No replica can be behind an end: this id was none of ours.
-        let mut foreign = Feed::new(Some("99"));
+        let mut foreign = Feed::new(Some("99", Units::of_native_kinds()));
         assert_eq!(names(&foreign.next(&known(5, State::Succeeded))), ["snapshot 5", "end -"]);
     }
 }

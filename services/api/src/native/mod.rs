@@ -5,6 +5,7 @@ mod audit;
 mod bulk;
 mod counts;
 mod feed;
+mod kinds;
 mod options;
 mod request_schemas;
 mod routes;
@@ -27,6 +28,7 @@ pub const OPERATIONS: &str = "/api/v1/projects/{project}/operations";
     audit::list,
     bulk::cancel,
     counts::counts,
+    kinds::list,
     routes::cancel,
     routes::create,
     routes::delete,
@@ -56,6 +58,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         under(OPERATIONS, "/{operation}:wait").post(READ, watch::wait),
         under(OPERATIONS, "/{operation}/events").get(READ, watch::events),
         under(OPERATIONS, "/{operation}").get(READ, routes::get).delete(DELETE, routes::delete),
+        under(PROJECT, "/kinds").get(READ, kinds::list),
         under(PROJECT, "/auditLog").get(ADMIN, audit::list),
     ]
 }

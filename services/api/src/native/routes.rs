@@ -3,7 +3,7 @@
 use super::OPERATIONS;
 use super::options::{self, Options};
 use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
-use super::translate::{self, FILTER};
+use super::translate::{self, FILTER, Reader};
 use super::wire;
 use crate::admission::auth::CANCEL;
 use crate::admission::call::Call;
@@ -46,10 +46,14 @@ pub async fn create(mut call: Call) -> HandlerResult {
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let now = request_id.is_none().then(clock::now);
     let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
-    let RequestedWork { spec, target, secret } = if translate::is_costly(&request) {
-        call.judge(move |api, project| translate::creation(request, api, project, violations)).await?
+    let reader = Reader::find(request.kind.as_deref(), call.api(), &call.project, &mut violations).await?;
+    let Some(reader) = reader else {
+        return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
+    };
+    let RequestedWork { spec, target, secret } = if reader.is_costly() {
+        call.judge(move |api, project| reader.read(request.spec, api, project, violations)).await?
     } else {
-        translate::creation(request, call.api(), &call.project, violations)?
+        reader.read(request.spec, call.api(), &call.project, violations)?
     };
     let creation = Creation {
         project: call.project.clone(),
@@ -67,10 +71,10 @@ pub async fn create(mut call: Call) -> HandlerResult {
     if let Err(refused) = call.enqueues().await {
         // It may have been let in, and its answer lost.
         let before = call.api().operations.created_before(&creation).await?.ok_or(refused)?;
-        return Ok(HttpResponse::Ok().json(translate::operation(before)));
+        return Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), before)));
     }
     let operation = call.api().operations.create(creation).await?;
-    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+    Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), operation)))
 }
 
 /// `GET /api/v1/projects/{project}/operations/{operation}`
@@ -87,7 +91,7 @@ pub async fn create(mut call: Call) -> HandlerResult {
 pub async fn get(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let operation = call.api().operations.get(address).await.map_err(|error| of_operation(error, &name))?;
-    Ok(HttpResponse::Ok().json(translate::operation(operation)))
+    Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), operation)))
 }
 
 /// `GET /api/v1/projects/{project}/operations`: all of the project, those that came by a vendor's API too.
@@ -107,8 +111,9 @@ pub async fn list(mut call: Call) -> HandlerResult {
     let parent = format!("projects/{}/operations", call.project);
     let order = order(query.text("orderBy")?.unwrap_or_default())?;
     let page = paging::operations(&call, &query, &parent, Collections::All, &FILTER, order).await?;
+    let units = call.api().own_kinds.units();
     Ok(HttpResponse::Ok().json(wire::Operations {
-        operations: page.items.into_iter().map(translate::operation).collect(),
+        operations: page.items.into_iter().map(|operation| translate::operation(&units, operation)).collect(),
         next_page_token: page.next_page_token,
     }))
 }
@@ -142,7 +147,7 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
     let mode = options::cancel_mode(&mut fields, &mut violations);
     fields.finish(&mut violations);
     violations.into_result()?;
-    answered(call.api().operations.cancel(address, call.actor(), reason, mode).await, &name)
+    answered(&call, call.api().operations.cancel(address, call.actor(), reason, mode).await, &name)
 }
 
 /// `POST …/operations/{operation}:pause`
@@ -160,7 +165,7 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
 pub async fn pause(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
-    answered(call.api().operations.pause(address, call.actor()).await, &name)
+    answered(&call, call.api().operations.pause(address, call.actor()).await, &name)
 }
 
 /// `POST …/operations/{operation}:resume`
@@ -178,7 +183,7 @@ pub async fn pause(mut call: Call) -> HandlerResult {
 pub async fn resume(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     no_fields(&mut call).await?;
-    answered(call.api().operations.resume(address, call.actor()).await, &name)
+    answered(&call, call.api().operations.resume(address, call.actor()).await, &name)
 }
 
 /// `POST …/operations/{operation}:retry`: a new operation that goes on from the checkpoint of one that failed or was
@@ -218,11 +223,11 @@ pub async fn retry(mut call: Call) -> HandlerResult {
     }
     if let Err(refused) = call.enqueues().await {
         let before = call.api().operations.retried_before(&address, request_id).await?.ok_or(refused)?;
-        return Ok(HttpResponse::Ok().json(translate::operation(before)));
+        return Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), before)));
     }
     let retried = call.api().operations.retry(address, request_id, call.actor()).await;
     let retried = retried.map_err(|error| of_operation(error, &name))?;
-    Ok(HttpResponse::Ok().json(translate::operation(retried)))
+    Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), retried)))
 }
 
 /// `DELETE …/operations/{operation}`: hides one that has ended. With `?cancel=true`, which also needs the scope of a cancel, one
@@ -267,9 +272,9 @@ async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
     violations.into_result()
 }
 
-fn answered(result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> HandlerResult {
+fn answered(call: &Call, result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> HandlerResult {
     let (answer, operation) = result.map_err(|error| of_operation(error, name))?;
-    let operation = translate::operation(operation);
+    let operation = translate::operation(&call.api().own_kinds.units(), operation);
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))
 }
 

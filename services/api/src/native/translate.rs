@@ -1,13 +1,16 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
 use super::wire;
-use crate::kinds::{self, Checks, RequestedWork};
+use crate::kinds::own::Units;
+use crate::kinds::{self, Checks, NativeKind, RequestedWork};
 use crate::listing::filter::{Field, Language};
-use crate::operations::{CancelReceipt, Operation};
+use crate::operations::{CancelReceipt, Operation, RegisteredKind};
 use crate::state::Api;
 use crate::wire::error::{ApiError, Violations};
+use crate::wire::fields::Fields;
 use crate::wire::time_text::{rfc3339, seconds};
-use operation::{Code, Kind, OperationId, Progress, ProjectId, State};
+use operation::{Code, KindInfo, OperationId, Progress, ProjectId, State};
+use std::sync::Arc;
 
 /// What the filters of the list may name.
 pub const FILTER: Language = Language {
@@ -31,7 +34,7 @@ pub fn operation_id(text: &str) -> Option<OperationId> {
 }
 
 /// An operation as the native api shows it.
-pub fn operation(operation: Operation) -> wire::Operation {
+pub fn operation(units: &Units, operation: Operation) -> wire::Operation {
     let id = operation.id.to_string();
     // Of what runs: the last speed of what has stopped says nothing.
     let rate = operation.items_per_second.filter(|_| operation.state == State::Running);
@@ -68,7 +71,7 @@ pub fn operation(operation: Operation) -> wire::Operation {
         progress: wire::Progress {
             items_done: operation.items_done.to_string(),
             items_total: operation.items_total.map(|total| total.to_string()),
-            unit: unit(&operation.kind),
+            unit: units.of(&operation.kind),
             bytes_done: operation.bytes_done.to_string(),
             items_per_second: rate,
             remaining: remaining.map(seconds),
@@ -101,11 +104,6 @@ fn cancel(receipt: CancelReceipt) -> wire::Cancel {
     }
 }
 
-/// What the items are that progress counts.
-fn unit(kind: &Kind) -> String {
-    kinds::native(kind).map_or_else(|| "items".to_owned(), |native| native.info.unit.clone().into_owned())
-}
-
 fn code_name(number: i32) -> &'static str {
     const CODES: [Code; 16] = [
         Code::Cancelled,
@@ -128,34 +126,78 @@ fn code_name(number: i32) -> &'static str {
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
 }
 
-/// Whether to check a request costs more than to read it.
-pub fn is_costly(request: &wire::CreateRequest) -> bool {
-    let kind = request.kind.as_deref().and_then(|kind| kind.parse().ok());
-    kind.and_then(|kind| kinds::native(&kind)).is_some_and(|native| native.is_costly)
+/// Whose request it is to read.
+#[derive(Debug)]
+pub enum Reader {
+    /// A kind that comes with the product.
+    Native(&'static NativeKind),
+    /// A kind that a worker has registered.
+    Own(Arc<RegisteredKind>),
 }
 
-/// What a create request asks for, checked.
-///
-/// # Errors
-/// `INVALID_ARGUMENT` with all that is wrong with it; UNIMPLEMENTED for a kind that is switched off.
-pub fn creation(
-    request: wire::CreateRequest,
-    api: &Api,
-    project: &ProjectId,
-    mut violations: Violations,
-) -> Result<RequestedWork, ApiError> {
-    let Some(kind) = request.kind else {
-        violations.add("kind", "is required");
-        return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
-    };
-    let native = kind.parse().ok().and_then(|kind| kinds::native(&kind));
-    let Some(native) = native else {
-        violations.add("kind", format!("{kind:?} is not a kind of operation: GET …/kinds lists them"));
-        return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
-    };
-    api.operations.may_create(project, native.info)?;
-    let checks = Checks { catalog: &api.catalog, destinations: &api.destinations, project };
-    let work = (native.read)(request.spec, checks, &mut violations)?;
-    violations.into_result()?;
-    work.ok_or_else(ApiError::internal)
+impl Reader {
+    /// Who reads a request. What names no kind is a violation.
+    ///
+    /// # Errors
+    /// The database does not answer; UNIMPLEMENTED or `PERMISSION_DENIED` for a kind that is not for this project.
+    pub async fn find(
+        kind: Option<&str>,
+        api: &Api,
+        project: &ProjectId,
+        violations: &mut Violations,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(kind) = kind else {
+            violations.add("kind", "is required");
+            return Ok(None);
+        };
+        let name = kind.parse().ok();
+        let reader = match name.as_ref().map(|name| (name, kinds::native(name))) {
+            Some((_, Some(native))) => Some(Self::Native(native)),
+            Some((name, None)) => api.own_kinds.find(name).await?.map(Self::Own),
+            None => None,
+        };
+        match &reader {
+            Some(reader) => api.operations.may_create(project, reader.info())?,
+            None => violations.add("kind", format!("{kind:?} is not a kind of operation: GET …/kinds lists them")),
+        }
+        Ok(reader)
+    }
+
+    fn info(&self) -> &KindInfo {
+        match self {
+            Self::Native(native) => native.info,
+            Self::Own(own) => &own.info,
+        }
+    }
+
+    /// Whether to check a request costs more than to read it.
+    pub const fn is_costly(&self) -> bool {
+        match self {
+            Self::Native(native) => native.is_costly,
+            // How much work a schema makes of a request, its author does not know either.
+            Self::Own(_) => true,
+        }
+    }
+
+    /// What a create request asks for, checked.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with all that is wrong with it.
+    pub fn read(
+        &self,
+        spec: Fields,
+        api: &Api,
+        project: &ProjectId,
+        mut violations: Violations,
+    ) -> Result<RequestedWork, ApiError> {
+        let work = match self {
+            Self::Native(native) => {
+                let checks = Checks { catalog: &api.catalog, destinations: &api.destinations, project };
+                (native.read)(spec, checks, &mut violations)?
+            }
+            Self::Own(own) => api.own_kinds.read(own, spec, &mut violations),
+        };
+        violations.into_result()?;
+        work.ok_or_else(ApiError::internal)
+    }
 }

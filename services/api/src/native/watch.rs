@@ -46,12 +46,12 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
     let deadline = Instant::now() + timeout;
     if timeout.is_zero() {
         let operation = look(&call, address, &name, deadline + LATE).await?;
-        return Ok(HttpResponse::Ok().json(translate::operation(operation)));
+        return Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), operation)));
     }
     let mut watcher = watcher(&call, &address)?;
     watcher.learn(look(&call, address, &name, deadline + LATE).await?);
     match watcher.settled(deadline).await {
-        Known::There(operation) => Ok(HttpResponse::Ok().json(translate::operation(Operation::clone(&operation)))),
+        Known::There(operation) => Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), Operation::clone(&operation)))),
         Known::Gone | Known::Nothing => Err(of_operation(OperationsError::NotFound, &name)),
     }
 }
@@ -85,7 +85,7 @@ pub async fn events(call: Call) -> Result<HttpResponse, ApiError> {
     if last.as_ref().is_some_and(|id| id.chars().nth(LONGEST_TEXT).is_some()) {
         return Err(ApiError::invalid_field("Last-Event-ID", format!("is longer than {LONGEST_TEXT} characters")));
     }
-    let feed = Feed::new(last.as_deref());
+    let feed = Feed::new(last.as_deref(), call.api().own_kinds.units());
     let watcher = watcher(&call, &address)?;
     watcher.learn(look(&call, address, &name, Instant::now() + LONGEST_TIMEOUT).await?);
     let beginning = Ok::<_, ApiError>(Bytes::from_static(feed::RETRY.as_bytes()));

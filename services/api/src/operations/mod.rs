@@ -36,7 +36,7 @@ pub use error::OperationsError;
 pub use operation::ListFilter;
 pub use store::{
     Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue,
-    StoredTransferJob, TransferJobFilter, Why,
+    RegisteredKind, StoredTransferJob, TransferJobFilter, Why,
 };
 pub use transfer_jobs::{TransferJobCreation, TransferJobError, TransferJobPatch};
 
@@ -102,6 +102,15 @@ impl Operations {
             return Err(ApiError::new(Code::PermissionDenied, "KIND_NOT_ALLOWED", message).with("kind", kind.as_str()));
         }
         Ok(())
+    }
+
+    /// The kinds that workers have registered.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn kinds(&self) -> Result<Vec<RegisteredKind>, OperationsError> {
+        let store = self.store.clone();
+        apart(None, async move { store.kinds().await }).await
     }
 
     /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the

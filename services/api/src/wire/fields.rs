@@ -44,6 +44,11 @@ impl Fields {
         self.members.is_empty()
     }
 
+    /// All that is left, and the path of it: for members whose names are not known here.
+    pub fn into_members(self) -> (String, Map<String, Value>) {
+        (self.path, self.members)
+    }
+
     /// The path of a member, as errors name it.
     pub fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }

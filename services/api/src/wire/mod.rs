@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod error;
 pub mod fields;
 pub mod merge_patch;
+pub mod own_json;
 pub mod page_token;
 pub mod query;
 pub mod time_text;

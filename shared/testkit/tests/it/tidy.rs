@@ -55,17 +55,18 @@ fn drivers_stand_where_they_belong() {
 fn crates_know_only_what_lies_below_them() {
     for (member, allowed) in [
         ("shared/operation", vec![]),
+        ("shared/kinds", vec!["operation"]),
         ("shared/tls", vec![]),
-        ("shared/store", vec!["operation", "tls"]),
+        ("shared/store", vec!["operation", "kinds", "tls"]),
         ("shared/runtime", vec!["operation", "tls"]),
-        ("services/api", vec!["operation", "store", "runtime"]),
-        ("services/worker", vec!["operation", "store", "runtime", "tls"]),
-        ("services/keeper", vec!["operation", "store", "runtime"]),
+        ("services/api", vec!["operation", "kinds", "store", "runtime"]),
+        ("services/worker", vec!["operation", "kinds", "store", "runtime", "tls"]),
+        ("services/keeper", vec!["operation", "kinds", "store", "runtime"]),
         ("loadtest", vec![]),
     ] {
         let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
         let product = manifest.split("[dev-dependencies]").next().expect("the first part");
-        for ours in ["operation", "store", "tls", "runtime", "testkit", "api", "worker", "keeper"] {
+        for ours in ["operation", "kinds", "store", "tls", "runtime", "testkit", "api", "worker", "keeper"] {
             let uses = product.lines().any(|line| line == format!("{ours}.workspace = true"));
             assert!(!uses || allowed.contains(&ours), "{member} depends on {ours}");
         }

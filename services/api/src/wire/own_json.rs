@@ -1,0 +1,57 @@
+//! JSON whose names somebody else has given: what holds for every text and list holds for it too.
+
+use super::bounds::MOST_ITEMS;
+use super::error::Violations;
+use super::time_text::thousands;
+use serde_json::{Map, Value};
+
+/// Refuses lists that are too long, and NUL, which can stand in no text of Postgres.
+pub fn check(path: &str, members: &Map<String, Value>, violations: &mut Violations) {
+    for (name, value) in members {
+        let path = format!("{path}.{name}");
+        if name.contains('\0') {
+            violations.add(&path, "must not contain the character \\u0000");
+        }
+        check_value(&path, value, violations);
+    }
+}
+
+fn check_value(path: &str, value: &Value, violations: &mut Violations) {
+    match value {
+        Value::Object(members) => check(path, members, violations),
+        Value::Array(items) if items.len() > MOST_ITEMS => {
+            violations.add(path, format!("holds more than {} items", thousands(MOST_ITEMS as u64)));
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check_value(&format!("{path}[{index}]"), item, violations);
+            }
+        }
+        Value::String(text) if text.contains('\0') => violations.add(path, "must not contain the character \\u0000"),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_text_and_list_is_looked_at() {
+        let complaints = |value: Value| {
+            let mut violations = Violations::default();
+            check("spec", value.as_object().expect("an object"), &mut violations);
+            violations.into_result().err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(complaints(json!({ "a": { "b": ["x", 1, null, vec![0; MOST_ITEMS]] } })), "");
+        assert_eq!(
+            complaints(json!({ "a": [{ "b": "\0" }] })),
+            "INVALID_ARGUMENT: spec.a[0].b: must not contain the character \\u0000"
+        );
+        assert_eq!(
+            complaints(json!({ "a": [vec![0; MOST_ITEMS + 1]] })),
+            "INVALID_ARGUMENT: spec.a[0]: holds more than 1,000 items"
+        );
+    }
+}
