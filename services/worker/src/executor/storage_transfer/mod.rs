@@ -1,12 +1,12 @@
 //! `storage.transfer`: makes a sink hold what a source holds.
 //!
-//! Both sides are opened ([`open`]), listed in the order of names ([`list`]) and merged into decisions
-//! ([`decide::delta`]), which go in batches ([`decide::plan`]) to those who carry them out ([`engine`], [`copy`]): threads
-//! from folder to folder ([`copy::threads`]), streams otherwise ([`copy::streams`]). Each batch ends with a [`report`]. What
-//! is done is kept in a ledger ([`report::ledger`]), which is the checkpoint.
+//! Both sides are opened (`open.rs`), listed in the order of names (`list`) and merged into decisions (`decide/delta.rs`),
+//! which go in batches (`decide/plan.rs`) to those who carry them out (`engine.rs`): threads from folder to folder
+//! (`copy/threads`), streams otherwise (`copy/streams`). Each batch ends with a report (`report`). What is done is kept in a
+//! ledger (`report/ledger.rs`), which is the checkpoint.
 //!
-//! The folders import in one direction: [`copy`] from [`decide`], [`decide`] from [`list`] and [`report`], all of them from
-//! [`places`], which imports from none of them. Only this file, [`open`] and [`engine`] put them together.
+//! The folders import in one direction: `copy` from `decide`, `decide` from `list` and `report`, all of them from `places`,
+//! which imports from none of them. Only this file, `open.rs` and `engine.rs` put them together.
 //!
 //! Each object appears in the sink whole or not at all, and stays there whatever becomes of the operation: a stop takes
 //! back what is not whole alone. The fence holds at the sink: the lease is looked at right before each rename and each

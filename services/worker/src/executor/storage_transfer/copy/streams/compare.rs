@@ -1,5 +1,5 @@
 //! Compares an object of the source with its copy in the sink where one of them is in a store, and deletes an object of the
-//! source whose bytes are proven to be in the sink. From folder to folder, `folder/compare.rs` does.
+//! source whose bytes are proven to be in the sink. From folder to folder, `copy/threads/compare.rs` does.
 //!
 //! If a store reports an MD5, only the other side is read, and hashed. If the hashes differ, the tag may not be an MD5 (stores
 //! that encrypt with their own keys), so both sides are read and compared byte for byte.
