@@ -7,7 +7,7 @@ use crate::admission::call::Call;
 use crate::listing::paging;
 use crate::openapi::{BadRequest, InProject, Page, Unavailable, Usual};
 use crate::operations::AuditEntry;
-use crate::wire::error::ApiError;
+use crate::wire::error::{ApiError, HandlerResult};
 use crate::wire::page_token::List;
 use crate::wire::time_text::rfc3339;
 use actix_web::HttpResponse;
@@ -70,7 +70,7 @@ pub(super) struct Entry {
     params(InProject, Page, OfOneOperation),
     responses((status = 200, body = AuditLog, description = "A page, newest first"), Usual, BadRequest, Unavailable),
 )]
-pub async fn list(mut call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn list(mut call: Call) -> HandlerResult {
     let query = call.query().await?;
     query.refuse_unknown(&["pageSize", "pageToken", "operation"])?;
     let size = query.page_size()?;

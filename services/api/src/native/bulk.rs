@@ -10,7 +10,7 @@ use crate::admission::call::Call;
 use crate::listing::filter::{self, Selection};
 use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};
-use crate::wire::error::{ApiError, Violations};
+use crate::wire::error::{HandlerResult, Violations};
 use actix_web::HttpResponse;
 use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
@@ -36,7 +36,7 @@ const PRIORITY: i16 = i16::MAX;
     request_body(content = CancelManyRequest),
     responses((status = 200, body = wire::BulkCancel, description = "How many are meant, and the operation that does it"), Usual, BadRequest, TooSlow, KeyTaken, Unavailable),
 )]
-pub async fn cancel(mut call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn cancel(mut call: Call) -> HandlerResult {
     let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
     let text = fields.long_text("filter", filter::LONGEST, &mut violations);

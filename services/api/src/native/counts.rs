@@ -3,7 +3,7 @@
 use super::OPERATIONS;
 use crate::admission::call::Call;
 use crate::openapi::{BadRequest, InProject, Unavailable, Usual};
-use crate::wire::error::ApiError;
+use crate::wire::error::HandlerResult;
 use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,7 +36,7 @@ pub(super) struct Count {
     params(InProject),
     responses((status = 200, body = Counts, description = "None that is 0"), Usual, BadRequest, Unavailable),
 )]
-pub async fn counts(mut call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn counts(mut call: Call) -> HandlerResult {
     call.query().await?.refuse_unknown(&[])?;
     let counts = call.api().operations.counts(call.project.clone()).await?;
     let counts = counts

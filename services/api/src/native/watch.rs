@@ -12,7 +12,7 @@ use crate::openapi::{BadRequest, InProject, NotFound, TooSlow, Unavailable, Usua
 use crate::operations::watch::{Known, Watcher, Woken};
 use crate::operations::{Address, Operation, OperationsError};
 use crate::wire::bounds::LONGEST_TEXT;
-use crate::wire::error::{ApiError, Violations};
+use crate::wire::error::{ApiError, HandlerResult, Violations};
 use crate::wire::time_text;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -40,7 +40,7 @@ const LATE: Duration = Duration::from_millis(750);
     request_body(content = Option<WaitRequest>),
     responses((status = 200, body = wire::Operation, description = "The operation, ended or as it is at the timeout"), Usual, BadRequest, NotFound, TooSlow, Unavailable),
 )]
-pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn wait(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let timeout = timeout(&mut call).await?;
     let deadline = Instant::now() + timeout;
@@ -79,7 +79,7 @@ pub async fn wait(mut call: Call) -> Result<HttpResponse, ApiError> {
         Unavailable
     ),
 )]
-pub async fn events(call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn events(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let last = call.header("last-event-id");
     if last.as_ref().is_some_and(|id| id.chars().nth(LONGEST_TEXT).is_some()) {

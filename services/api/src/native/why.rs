@@ -7,7 +7,7 @@ use super::wire;
 use crate::admission::call::Call;
 use crate::openapi::{InProject, NotFound, Unavailable, Usual};
 use crate::operations::Why;
-use crate::wire::error::ApiError;
+use crate::wire::error::HandlerResult;
 use crate::wire::time_text::{rfc3339, seconds};
 use actix_web::HttpResponse;
 use operation::State;
@@ -25,7 +25,7 @@ use time::OffsetDateTime;
     params(InProject, OfOperation),
     responses((status = 200, body = wire::Why, description = "As of now"), Usual, NotFound, Unavailable),
 )]
-pub async fn why(call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn why(call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
     let why = call.api().operations.why(address).await.map_err(|error| of_operation(error, &name))?;
     Ok(HttpResponse::Ok().json(tell(&why)))

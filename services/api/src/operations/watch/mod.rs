@@ -1,7 +1,7 @@
 //! Who waits for which operation. A waiting client costs a place in a map: no connection to the database, no statement of
 //! its own. What is known of a watched operation is shared by all who watch it, and only ever gets newer (INV-6).
 //!
-//! [`looks`] keeps it fresh: a hint of the broker makes a look come at once, a tick makes it come anyway (rule 0).
+//! `looks` keeps it fresh: a hint of the broker makes a look come at once, a tick makes it come anyway (rule 0).
 
 mod looks;
 

@@ -70,7 +70,9 @@ pub fn circle(imports: &[Import]) -> Option<Vec<String>> {
     // What imports nothing that is left is in no circle.
     loop {
         let left: Vec<&str> = edges.keys().copied().collect();
-        edges.values_mut().for_each(|to| to.retain(|to, _| left.contains(to)));
+        for to in edges.values_mut() {
+            to.retain(|to, _| left.contains(to));
+        }
         edges.retain(|_, to| !to.is_empty());
         if edges.len() == left.len() {
             break;
