@@ -6,7 +6,7 @@ use crate::builder::{Builder, Chosen};
 use crate::checkpoints;
 use crate::claims::Claims;
 use crate::escalation::Escalation;
-use crate::executor::postgres_export;
+use crate::executor;
 use crate::executor::services::Services;
 use crate::executors::Executors;
 use crate::finisher::Finisher;
@@ -96,9 +96,7 @@ impl Worker {
         config: Config,
         shutdown: CancellationToken,
     ) -> Result<Self, StartError> {
-        for cluster in &config.clusters {
-            postgres_export::check(cluster).map_err(|error| StartError::Cluster(cluster.name.clone(), error))?;
-        }
+        executor::check(&config).map_err(|(cluster, error)| StartError::Cluster(cluster, error))?;
         let open = |pool| Store::new(settings.database_url.expose(), pool).map_err(StartError::Database);
         // Each lane has its own connections: no load on one delays a cancel on another.
         let work = open(PoolSettings::new("safepoint worker").connections(3))?;

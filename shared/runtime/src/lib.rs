@@ -12,6 +12,7 @@ pub mod kind_settings;
 pub mod lifecycle;
 pub mod limits;
 pub mod metrics;
+pub mod priority;
 pub mod retention;
 pub mod scope;
 pub mod sealing;

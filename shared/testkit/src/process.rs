@@ -148,7 +148,7 @@ impl Launcher {
         let mut environment = self.environment.clone();
         environment.extend_from_slice(more);
         environment.push(("SAFEPOINT_ADMIN_LISTEN", admin.clone()));
-        let log = self.folder.join(format!("{binary}-{number}.log"));
+        let log = self.folder.join(format!("{}-{number}.log", binary.replace('/', "-")));
         let launch = Launch { binary: binary_path(binary)?, environment, log };
         Ok(Process { child: launch.spawn()?, launch, admin: format!("http://{admin}") })
     }

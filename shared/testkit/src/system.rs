@@ -115,6 +115,17 @@ impl System {
         self.others.push(keeper);
     }
 
+    /// Starts one more worker from a binary of the target folder, and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn another_worker(&mut self, binary: &str) {
+        let database = ("SAFEPOINT_DATABASE_URL", self.database.url_as(Role::Worker));
+        let worker = self.launcher.launch(binary, self.workers.len() + 1, &[database]).expect("a worker");
+        ready(&self.http, &worker.admin).await;
+        self.workers.push(worker);
+    }
+
     /// Where the bucket, the configuration and the logs lie.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -261,6 +261,7 @@ pub enum WaitsFor {
     Nothing,
     Resume,
     RetryDelay,
+    NewerWorker,
     Worker,
     ProjectLimit,
     Sweep,

@@ -75,6 +75,12 @@ fn waits_for(why: &Why) -> (&'static str, String) {
     match operation.state {
         State::Succeeded | State::Failed | State::Cancelled => ("NOTHING", "It has ended.".to_owned()),
         State::Paused => ("RESUME", "It is paused: it goes on from its checkpoint when it is resumed.".to_owned()),
+        State::Pending if operation.release_reason.as_deref() == Some("UNREADABLE_SPEC") => (
+            "NEWER_WORKER",
+            "No worker that has tried could read its parameters: a newer version has written them. Workers try again; start \
+             one of the newer version."
+                .to_owned(),
+        ),
         State::Pending if operation.not_before.is_some_and(|time| time > why.looked_at) => (
             "RETRY_DELAY",
             format!("Its last attempt failed ({} so far): it waits for its next one.", operation.failures),

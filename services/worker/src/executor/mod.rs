@@ -9,8 +9,19 @@ pub mod sink;
 pub mod storage_transfer;
 
 use crate::executors::Executors;
+use runtime::config::{Cluster, Config};
 use services::Services;
 use std::sync::Arc;
+use tls::TrustError;
+
+/// Whether they can work on what is configured: a mistake shows at the start.
+///
+/// # Errors
+/// The cluster's name, and what is wrong with whom it is to be trusted by.
+pub fn check(config: &Config) -> Result<(), (String, TrustError)> {
+    let wrong = |cluster: &Cluster| postgres_export::check(cluster).map_err(|error| (cluster.name.clone(), error));
+    config.clusters.iter().try_for_each(wrong)
+}
 
 /// The executor of each kind that comes with the product.
 pub fn built_in(services: &Arc<Services>) -> Executors {

@@ -6,6 +6,8 @@ use operation::{CancelMode, Fence, LeaseTerms, Nonce, OperationId, ProjectId, Re
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Config, Secret};
+use serde::Serialize;
+use serde_json::Value;
 use std::time::Duration;
 use store::{Address, Asked, NewOperation, Operation, Requester, Store};
 use tempfile::TempDir;
@@ -14,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use worker::{End, Settings, Worker};
+use worker::{Builder, End, Settings, Worker};
 
 /// Far above what any promise here needs: what exceeds it hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -73,6 +75,11 @@ impl Fixture {
     }
 
     pub async fn worker_with(&self, terms: LeaseTerms) -> Running {
+        self.worker_of(Worker::builder().built_in_kinds(), terms).await
+    }
+
+    /// A worker of other executors.
+    pub async fn worker_of(&self, builder: Builder, terms: LeaseTerms) -> Running {
         let settings = Settings {
             config: "unused".into(),
             database_url: Secret::new(self.database.url()),
@@ -92,11 +99,7 @@ impl Fixture {
         config.worker.renew_every_seconds = terms.renew_every().as_secs_f64();
         config.worker.lease_ttl_seconds = terms.ttl().as_secs_f64();
         let shutdown = CancellationToken::new();
-        let worker = Worker::builder()
-            .built_in_kinds()
-            .start(&settings, config, shutdown.clone())
-            .await
-            .expect("the worker starts");
+        let worker = builder.start(&settings, config, shutdown.clone()).await.expect("the worker starts");
         Running { shutdown, run: tokio::spawn(worker.run()) }
     }
 
@@ -152,6 +155,11 @@ impl Fixture {
 /// Where `Fixture::create` puts it.
 pub fn at(id: OperationId) -> Address {
     Address { project: project(), collection: None, id }
+}
+
+/// A response as it is stored.
+pub fn json(response: impl Serialize) -> Value {
+    serde_json::to_value(response).expect("JSON")
 }
 
 pub fn project() -> ProjectId {

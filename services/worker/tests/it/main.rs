@@ -7,6 +7,7 @@ mod deadlines;
 mod demo_steps;
 mod escalation;
 mod fixture;
+mod kinds;
 mod late_requests;
 mod life;
 mod postgres_export;

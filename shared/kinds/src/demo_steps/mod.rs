@@ -88,3 +88,17 @@ impl DemoSteps {
         }
     }
 }
+
+/// What an operation answers. Large numbers are texts in our JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemoStepsResponse {
+    /// How many steps were taken.
+    pub steps: String,
+}
+
+/// What an attempt resumes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemoStepsCheckpoint {
+    /// How many steps are done.
+    pub steps_done: u32,
+}

@@ -1,7 +1,7 @@
 //! `operations.cancel`: a cancel of many operations.
 
 use crate::Parameters;
-use operation::{CancelMode, Kind, KindInfo, ListFilter};
+use operation::{CancelMode, Kind, KindInfo, ListFilter, OperationId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -42,4 +42,30 @@ pub struct CancelOperations {
     /// Which safe points they stop at.
     #[serde(default)]
     pub mode: CancelMode,
+}
+
+/// What an operation answers: how many operations answered what. Large numbers are texts in our JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelOperationsResponse {
+    /// Asked to stop by this operation.
+    pub requested: String,
+    /// Asked to stop before.
+    pub already_requested: String,
+    /// Ended before they could be asked.
+    pub already_done: String,
+}
+
+/// What an attempt resumes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelOperationsCheckpoint {
+    /// The last operation that was asked to stop.
+    pub after: Option<OperationId>,
+    /// How many were asked to stop by this operation.
+    pub requested: u64,
+    /// How many were asked before.
+    pub already_requested: u64,
+    /// How many had ended.
+    pub already_done: u64,
 }

@@ -102,3 +102,14 @@ pub struct SqlDump {
     #[serde(default)]
     pub if_exist_target_objects: bool,
 }
+
+/// What an operation answers. Large numbers are texts in our JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresExportResponse {
+    /// The object: `gs://bucket/object`, whatever the bucket's store is.
+    pub uri: String,
+    /// How many rows are in it.
+    pub rows: String,
+    /// How large it is.
+    pub bytes: String,
+}

@@ -2,6 +2,7 @@
 
 mod job;
 mod progress;
+mod response;
 mod schedule;
 mod seconds;
 mod spec;
@@ -10,6 +11,7 @@ pub use job::{
     InvalidJobName, JobName, JobStatus, NotificationEvent, PayloadFormat, TransferJob, TransferNotification,
 };
 pub use progress::{ErrorExample, ErrorSummary, TransferCounters, TransferPosition, TransferSpan, TransferUpload};
+pub use response::StorageTransferResponse;
 pub use schedule::{InvalidSchedule, Schedule, TimeOfDay};
 pub use spec::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,

@@ -8,8 +8,8 @@ use testkit::Role;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// Reads of operations alone, and of the catalogue: harmless, and so not told apart.
-const LOOKS: [&str; 9] = [
+/// Reads of operations and kinds alone, and of the catalogue: harmless, and so not told apart.
+const LOOKS: [&str; 10] = [
     "get",
     "get_to_cancel",
     "changed",
@@ -19,6 +19,7 @@ const LOOKS: [&str; 9] = [
     "partitions",
     "project_of_operation",
     "waiting",
+    "list_kinds",
 ];
 
 const API: &[&str] = &[
@@ -59,6 +60,7 @@ const WORKER: &[&str] = &[
     "finish",
     "reconcile",
     "register",
+    "register_kind",
     "renew",
     "retire",
     "secret",

@@ -7,6 +7,7 @@ mod escalation;
 mod export;
 #[cfg(feature = "failpoints")]
 mod hung;
+mod own_kind;
 mod schedule;
 mod schemathesis;
 mod sdk;

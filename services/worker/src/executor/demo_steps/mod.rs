@@ -8,23 +8,15 @@ use super::sink::SmallObjects;
 use super::sink::gone;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use kinds::demo_steps::{DemoSteps, INFO};
+use kinds::demo_steps::{DemoSteps, DemoStepsCheckpoint, DemoStepsResponse, INFO};
 use operation::{AttemptNumber, Cleanup, CleanupStatus, Code, Failure, KindInfo, Progress};
 use runtime::config::Bucket;
 use runtime::failpoint;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SPIN_MILLIS: u32 = 5_000;
 const BLOCK_MILLIS: u32 = 5_000;
-
-/// What an attempt resumes from.
-#[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint {
-    steps_done: u32,
-}
 
 /// Runs the operations of `demo.steps`.
 #[derive(Debug)]
@@ -39,13 +31,13 @@ impl DemoStepper {
 
 impl Executor for DemoStepper {
     type Spec = DemoSteps;
-    type Response = Value;
+    type Response = DemoStepsResponse;
 
     fn info(&self) -> KindInfo {
         INFO.clone()
     }
 
-    async fn run(&self, spec: &DemoSteps, cx: &Safepoint) -> Result<Value, Ended> {
+    async fn run(&self, spec: &DemoSteps, cx: &Safepoint) -> Result<DemoStepsResponse, Ended> {
         let find = |name| self.0.config.bucket(cx.project(), name).ok_or_else(|| gone("bucket", name));
         run(spec, spec.bucket.as_deref().map(find).transpose()?, cx).await
     }
@@ -58,8 +50,8 @@ impl Executor for DemoStepper {
 ///
 /// # Panics
 /// Where the spec asks for it.
-pub async fn run(spec: &DemoSteps, bucket: Option<&Bucket>, cx: &Safepoint) -> Result<Value, Ended> {
-    let stored = cx.checkpoint::<Checkpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
+pub async fn run(spec: &DemoSteps, bucket: Option<&Bucket>, cx: &Safepoint) -> Result<DemoStepsResponse, Ended> {
+    let stored = cx.checkpoint::<DemoStepsCheckpoint>()?.map_or(0, |checkpoint| checkpoint.steps_done);
     let (objects, mut done) = match (bucket, &spec.object) {
         (Some(bucket), Some(object)) => {
             // Should the destination not answer, the end still tells what is known.
@@ -94,7 +86,7 @@ async fn take(
     objects: Option<&SmallObjects<'_>>,
     done: &mut u32,
     cx: &Safepoint,
-) -> Result<Value, Ended> {
+) -> Result<DemoStepsResponse, Ended> {
     if *done > 0 {
         report(*done, "resumed", spec, cx)?;
     }
@@ -113,12 +105,12 @@ async fn take(
         report(step, "step done", spec, cx)?;
     }
     cx.commit_point().await?;
-    Ok(json!({ "steps": spec.steps.to_string() }))
+    Ok(DemoStepsResponse { steps: spec.steps.to_string() })
 }
 
 fn report(done: u32, safe_point: &'static str, spec: &DemoSteps, cx: &Safepoint) -> Result<(), Ended> {
     let progress = Progress { items_done: u64::from(done), items_total: Some(u64::from(spec.steps)), bytes_done: 0 };
-    cx.reach_with(safe_point, &Checkpoint { steps_done: done }, progress)
+    cx.reach_with(safe_point, &DemoStepsCheckpoint { steps_done: done }, progress)
 }
 
 /// Does what the spec asks for at this step.

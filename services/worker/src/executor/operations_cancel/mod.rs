@@ -3,12 +3,12 @@
 use super::services::Services;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use kinds::operations_cancel::{CancelOperations, INFO, KIND};
+use kinds::operations_cancel::{
+    CancelOperations, CancelOperationsCheckpoint, CancelOperationsResponse, INFO, KIND,
+};
 use operation::{Failure, KindInfo, ListFilter, OperationId, Progress};
 use runtime::broker::Hint;
 use runtime::{failpoint, telemetry};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Actor, Address, Asked, Operation, Requester, StoreError};
 use time::OffsetDateTime;
@@ -30,35 +30,24 @@ impl OperationsCanceller {
 
 impl Executor for OperationsCanceller {
     type Spec = CancelOperations;
-    type Response = Value;
+    type Response = CancelOperationsResponse;
 
     fn info(&self) -> KindInfo {
         INFO.clone()
     }
 
-    async fn run(&self, spec: &CancelOperations, cx: &Safepoint) -> Result<Value, Ended> {
+    async fn run(&self, spec: &CancelOperations, cx: &Safepoint) -> Result<CancelOperationsResponse, Ended> {
         run(spec, &self.0, cx).await
     }
-}
-
-/// What an attempt resumes from.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Checkpoint {
-    /// The last operation that was asked to stop.
-    after: Option<OperationId>,
-    requested: u64,
-    already_requested: u64,
-    already_done: u64,
 }
 
 /// Asks all that the filter selects to stop, and returns how many answered what. It does not wait for their ends.
 ///
 /// # Errors
 /// [`Ended`]: a stop, or a database that does not answer.
-async fn run(spec: &CancelOperations, services: &Services, cx: &Safepoint) -> Result<Value, Ended> {
+async fn run(spec: &CancelOperations, services: &Services, cx: &Safepoint) -> Result<CancelOperationsResponse, Ended> {
     let (store, project) = (&services.store, cx.project());
-    let mut done = cx.checkpoint::<Checkpoint>()?.unwrap_or_default();
+    let mut done = cx.checkpoint::<CancelOperationsCheckpoint>()?.unwrap_or_default();
     let this = Address { project: project.clone(), collection: None, id: cx.fence().id };
     let this = cx.or_stop("looking at itself", store.get_to_cancel(&this)).await?.map_err(passing)?;
     let filter = meant(&spec.filter, this.map(|this| this.create_time));
@@ -69,7 +58,7 @@ async fn run(spec: &CancelOperations, services: &Services, cx: &Safepoint) -> Re
         let page = cx.or_stop("looking for operations", page).await?.map_err(passing)?;
         for operation in &page.operations {
             // One after another: single cancels go before many.
-            done.count(ask(services, operation, spec, cx.fence().id).await?.as_ref());
+            count(&mut done, ask(services, operation, spec, cx.fence().id).await?.as_ref());
         }
         done.after = page.operations.last().map(|operation| operation.id).or(done.after);
         let progress = Progress { items_done: asked_so_far(&done), items_total: Some(total), bytes_done: 0 };
@@ -79,25 +68,23 @@ async fn run(spec: &CancelOperations, services: &Services, cx: &Safepoint) -> Re
         }
     }
     cx.commit_point().await?;
-    Ok(json!({
-        "requested": done.requested.to_string(),
-        "alreadyRequested": done.already_requested.to_string(),
-        "alreadyDone": done.already_done.to_string(),
-    }))
+    Ok(CancelOperationsResponse {
+        requested: done.requested.to_string(),
+        already_requested: done.already_requested.to_string(),
+        already_done: done.already_done.to_string(),
+    })
 }
 
-impl Checkpoint {
-    fn count(&mut self, answer: Option<&Asked>) {
-        match answer {
-            Some(Asked::Recorded(_)) => self.requested += 1,
-            Some(Asked::Unchanged(operation)) if !operation.state.is_done() => self.already_requested += 1,
-            // It ended in the meantime, and perhaps was deleted.
-            Some(Asked::Unchanged(_)) | None => self.already_done += 1,
-        }
+fn count(done: &mut CancelOperationsCheckpoint, answer: Option<&Asked>) {
+    match answer {
+        Some(Asked::Recorded(_)) => done.requested += 1,
+        Some(Asked::Unchanged(operation)) if !operation.state.is_done() => done.already_requested += 1,
+        // It ended in the meantime, and perhaps was deleted.
+        Some(Asked::Unchanged(_)) | None => done.already_done += 1,
     }
 }
 
-const fn asked_so_far(done: &Checkpoint) -> u64 {
+const fn asked_so_far(done: &CancelOperationsCheckpoint) -> u64 {
     done.requested + done.already_requested + done.already_done
 }
 

@@ -22,10 +22,9 @@ use super::sink::Output;
 use super::sink::gone;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use kinds::postgres_export::{ExportFormat, INFO, PostgresExport};
+use kinds::postgres_export::{ExportFormat, INFO, PostgresExport, PostgresExportResponse};
 use operation::KindInfo;
 use runtime::config::{Bucket, Cluster};
-use serde_json::{Value, json};
 use server::Finder;
 use std::sync::Arc;
 use tls::TrustError;
@@ -53,13 +52,13 @@ impl PostgresExporter {
 
 impl Executor for PostgresExporter {
     type Spec = PostgresExport;
-    type Response = Value;
+    type Response = PostgresExportResponse;
 
     fn info(&self) -> KindInfo {
         INFO.clone()
     }
 
-    async fn run(&self, spec: &PostgresExport, cx: &Safepoint) -> Result<Value, Ended> {
+    async fn run(&self, spec: &PostgresExport, cx: &Safepoint) -> Result<PostgresExportResponse, Ended> {
         // Looked up at each attempt: what was taken out of the configuration since is not touched any more.
         let config = &self.0.config;
         let bucket = config.bucket(cx.project(), &spec.bucket).ok_or_else(|| gone("bucket", &spec.bucket))?;
@@ -84,14 +83,14 @@ pub fn check(cluster: &Cluster) -> Result<(), TrustError> {
 ///
 /// # Errors
 /// [`Ended`]: no object, and no part of one, was left behind, or the receipt names it.
-pub async fn run(spec: &PostgresExport, cluster: &Cluster, bucket: &Bucket, cx: &Safepoint) -> Result<Value, Ended> {
+pub async fn run(spec: &PostgresExport, cluster: &Cluster, bucket: &Bucket, cx: &Safepoint) -> Result<PostgresExportResponse, Ended> {
     let mut output = Output::open(bucket, &spec.object, cx).await?;
     match export(spec, cluster, &mut output).await {
-        Ok(bytes) => Ok(json!({
-            "uri": format!("gs://{}/{}", spec.bucket, spec.object),
-            "rows": output.progress.items_done.to_string(),
-            "bytes": bytes.to_string(),
-        })),
+        Ok(bytes) => Ok(PostgresExportResponse {
+            uri: format!("gs://{}/{}", spec.bucket, spec.object),
+            rows: output.progress.items_done.to_string(),
+            bytes: bytes.to_string(),
+        }),
         Err(ended) => {
             output.abort().await;
             Err(ended)

@@ -28,12 +28,11 @@ use copy::context::{Context, Sink};
 use decide::delta::{Delta, SinkKind};
 use decide::plan::{Cut, Plan};
 use engine::Engine;
-use kinds::storage_transfer::{INFO, StorageTransfer, TransferCounters, TransferPosition};
+use kinds::storage_transfer::{INFO, StorageTransfer, StorageTransferResponse, TransferCounters, TransferPosition};
 use open::{Opened, check_apart, open};
 use operation::{Cleanup, CleanupStatus, Code, Failure, KindInfo, ProjectId};
 use report::ledger::Ledger;
 use runtime::config::Config;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use store::Store;
 
@@ -50,13 +49,13 @@ impl StorageTransferrer {
 
 impl Executor for StorageTransferrer {
     type Spec = StorageTransfer;
-    type Response = Value;
+    type Response = StorageTransferResponse;
 
     fn info(&self) -> KindInfo {
         INFO.clone()
     }
 
-    async fn run(&self, spec: &StorageTransfer, cx: &Safepoint) -> Result<Value, Ended> {
+    async fn run(&self, spec: &StorageTransfer, cx: &Safepoint) -> Result<StorageTransferResponse, Ended> {
         run(spec, cx.project(), &self.0.config, &self.0.store, cx).await
     }
 }
@@ -76,7 +75,7 @@ pub async fn run(
     config: &Config,
     store: &Store,
     cx: &Safepoint,
-) -> Result<Value, Ended> {
+) -> Result<StorageTransferResponse, Ended> {
     let mut position: TransferPosition = cx.checkpoint()?.unwrap_or_default();
     let id = cx.fence().id;
     if position.of != Some(id) {
@@ -165,22 +164,19 @@ fn left(counters: &TransferCounters, sink: &str, unknown: Vec<String>) -> Cleanu
 }
 
 /// What comes of a transfer that has gone through all objects.
-fn conclude(ledger: &Ledger, moves: bool) -> Result<Value, Failure> {
+fn conclude(ledger: &Ledger, moves: bool) -> Result<StorageTransferResponse, Failure> {
     let of = ledger.counters();
     let Some((worst, errors)) = ledger.worst() else {
-        let mut response = json!({
-            "objectsCopied": of.objects_copied_to_sink.to_string(),
-            "bytesCopied": of.bytes_copied_to_sink.to_string(),
-            "objectsSkipped": of.objects_from_source_skipped_by_sync.to_string(),
-            "objectsDeletedFromSink": of.objects_deleted_from_sink.to_string(),
-            "objectsDeletedFromSource": of.objects_deleted_from_source.to_string(),
+        let there = of.objects_copied_to_sink + of.objects_from_source_skipped_by_sync;
+        let kept = || there.saturating_sub(of.objects_deleted_from_source).to_string();
+        return Ok(StorageTransferResponse {
+            objects_copied: of.objects_copied_to_sink.to_string(),
+            bytes_copied: of.bytes_copied_to_sink.to_string(),
+            objects_skipped: of.objects_from_source_skipped_by_sync.to_string(),
+            objects_deleted_from_sink: of.objects_deleted_from_sink.to_string(),
+            objects_deleted_from_source: of.objects_deleted_from_source.to_string(),
+            objects_kept_in_source: moves.then(kept),
         });
-        if moves {
-            // Those that must not replace what the sink has.
-            let there = of.objects_copied_to_sink + of.objects_from_source_skipped_by_sync;
-            response["objectsKeptInSource"] = there.saturating_sub(of.objects_deleted_from_source).to_string().into();
-        }
-        return Ok(response);
     };
     let all = of.objects_found_from_source + of.objects_from_source_skipped_by_sync;
     let what = match of.objects_from_source_failed {

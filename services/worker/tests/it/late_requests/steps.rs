@@ -1,7 +1,7 @@
 //! The objects of `demo.steps`.
 
 use super::{FORMER, Store, befall, is_fenced, soon};
-use crate::fixture::project;
+use crate::fixture::{project, json};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{LeaseTerms, OperationId, RetryPolicy, WorkerId};
@@ -51,7 +51,7 @@ impl Steps {
         let attempt = Arc::new(Attempt::new(fence, &kinds::demo_steps::INFO, clock.held_by(self.worker)));
         let cx = Safepoint::new(attempt, project(), store, checkpoint);
         let (spec, bucket) = (self.spec.clone(), self.bucket.clone());
-        (clock, tokio::spawn(async move { demo_steps::run(&spec, Some(&bucket), &cx).await }))
+        (clock, tokio::spawn(async move { demo_steps::run(&spec, Some(&bucket), &cx).await.map(json) }))
     }
 
     /// As the sweeper does.

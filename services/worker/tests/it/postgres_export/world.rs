@@ -1,5 +1,6 @@
 //! A database to export, a folder to export to, and attempts that stand in a real store.
 
+use crate::fixture::json;
 use kinds::Parameters;
 use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport, SqlDump};
 use operation::{LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, WorkerId};
@@ -176,7 +177,7 @@ pub struct Run {
 
 impl Run {
     pub async fn go(&self) -> Result<Value, Ended> {
-        postgres_export::run(&self.spec, &self.cluster, &self.bucket, &self.cx).await
+        postgres_export::run(&self.spec, &self.cluster, &self.bucket, &self.cx).await.map(json)
     }
 
     /// The response of an attempt that succeeds.
@@ -196,7 +197,7 @@ impl Run {
     pub fn start(&self) -> tokio::task::JoinHandle<Result<Value, Ended>> {
         let (spec, cluster, bucket) = (self.spec.clone(), self.cluster.clone(), self.bucket.clone());
         let cx = Arc::clone(&self.cx);
-        self.attempt.work().spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await })
+        self.attempt.work().spawn(async move { postgres_export::run(&spec, &cluster, &bucket, &cx).await.map(json) })
     }
 
     pub fn application(&self) -> String {
