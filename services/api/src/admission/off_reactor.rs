@@ -3,10 +3,10 @@
 
 use crate::wire::error::ApiError;
 use operation::Code;
+use runtime::priority;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use runtime::priority;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 /// How much of it a process does at a time, so that it never takes all processors.

@@ -16,7 +16,8 @@ const LONGEST_STEP_MILLIS: i64 = 3_600_000;
 const LONGEST_SPIN_MILLIS: i64 = 60_000;
 
 /// The kind, as the native API takes it.
-pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_creatable: true, is_costly: false, not_retried: None, read };
+pub const NATIVE: NativeKind =
+    NativeKind { info: &INFO, is_creatable: true, is_costly: false, not_retried: None, read };
 
 /// The target of operations that work on nothing.
 const NO_TARGET: &str = "demo";

@@ -27,7 +27,8 @@ const DELETE: Words<DeleteOption> = Words {
 };
 
 /// The kind, as the native API takes it.
-pub const NATIVE: NativeKind = NativeKind { info: &INFO, is_creatable: true, is_costly: false, not_retried: None, read };
+pub const NATIVE: NativeKind =
+    NativeKind { info: &INFO, is_creatable: true, is_costly: false, not_retried: None, read };
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of all kinds")]
 fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(feed.next(&Known::Nothing), "");
         assert_eq!(names(&feed.next(&known(1, State::Pending))), ["snapshot 1"]);
         assert_eq!(feed.next(&known(1, State::Pending)), "");
-        let patch = json!({"revision": "3", "state": "RUNNING"});
+        let patch = json!({"state": "RUNNING", "revision": "3"});
         assert_eq!(feed.next(&known(3, State::Running)), format!("id: 3\nevent: delta\ndata: {patch}\n\n"));
         assert_eq!(feed.next(&known(2, State::Pending)), "", "never back");
         assert!(!feed.is_over());

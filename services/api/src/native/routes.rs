@@ -272,7 +272,11 @@ async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
     violations.into_result()
 }
 
-fn answered(call: &Call, result: Result<(crate::operations::Answer, Operation), OperationsError>, name: &str) -> HandlerResult {
+fn answered(
+    call: &Call,
+    result: Result<(crate::operations::Answer, Operation), OperationsError>,
+    name: &str,
+) -> HandlerResult {
     let (answer, operation) = result.map_err(|error| of_operation(error, name))?;
     let operation = translate::operation(&call.api().own_kinds.units(), operation);
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))

@@ -51,7 +51,10 @@ pub async fn wait(mut call: Call) -> HandlerResult {
     let mut watcher = watcher(&call, &address)?;
     watcher.learn(look(&call, address, &name, deadline + LATE).await?);
     match watcher.settled(deadline).await {
-        Known::There(operation) => Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), Operation::clone(&operation)))),
+        Known::There(operation) => {
+            Ok(HttpResponse::Ok()
+                .json(translate::operation(&call.api().own_kinds.units(), Operation::clone(&operation))))
+        }
         Known::Gone | Known::Nothing => Err(of_operation(OperationsError::NotFound, &name)),
     }
 }

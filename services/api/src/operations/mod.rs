@@ -35,8 +35,8 @@ pub use creation::Creation;
 pub use error::OperationsError;
 pub use operation::ListFilter;
 pub use store::{
-    Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue,
-    RegisteredKind, StoredTransferJob, TransferJobFilter, Why,
+    Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue, RegisteredKind,
+    StoredTransferJob, TransferJobFilter, Why,
 };
 pub use transfer_jobs::{TransferJobCreation, TransferJobError, TransferJobPatch};
 

@@ -82,14 +82,18 @@ async fn a_newer_spec_waits_for_a_worker_that_can_read_it() {
 #[tokio::test]
 async fn a_worker_registers_its_kinds_and_what_has_changed_about_them() {
     let fixture = Fixture::new().await;
-    let registered = async || fixture.store.kinds().await.expect("kinds").into_iter().find(|kind| kind.info.kind == KIND);
+    let registered =
+        async || fixture.store.kinds().await.expect("kinds").into_iter().find(|kind| kind.info.kind == KIND);
     assert_eq!(registered().await, None);
     let worker = fixture.worker_of(Worker::builder().executor(echo::<Old>()), LeaseTerms::default()).await;
     let kind = eventually("the kind is registered", LIMIT, registered).await;
     assert_eq!((kind.info, kind.spec_schema), (echo::<Old>().info(), Some(json!({ "type": "object" }))));
     worker.end().await;
     let client = fixture.database.client().await;
-    client.batch_execute("UPDATE kinds SET unit = 'cries', spec_schema = NULL").await.expect("as an older worker had it");
+    client
+        .batch_execute("UPDATE kinds SET unit = 'cries', spec_schema = NULL")
+        .await
+        .expect("as an older worker had it");
     let worker = fixture.worker_of(Worker::builder().executor(echo::<Old>()), LeaseTerms::default()).await;
     let changed = async || registered().await.filter(|kind| kind.info.unit == "echoes" && kind.spec_schema.is_some());
     eventually("the kind is as it is now", LIMIT, changed).await;

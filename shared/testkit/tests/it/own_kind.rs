@@ -13,7 +13,10 @@ async fn with_own_worker() -> System {
         answer["kinds"].as_array()?.iter().find(|kind| kind["name"] == "acme.primes").cloned()
     };
     let kind = eventually("the kind is registered", LIMIT, registered).await;
-    assert_eq!((&kind["unit"], &kind["creatable"], &kind["stopBound"]), (&json!("numbers"), &json!(true), &json!("5s")));
+    assert_eq!(
+        (&kind["unit"], &kind["creatable"], &kind["stopBound"]),
+        (&json!("numbers"), &json!(true), &json!("5s"))
+    );
     assert_eq!(kind["specSchema"]["required"], json!(["below"]));
     system
 }
@@ -57,7 +60,10 @@ async fn what_the_schema_refuses_is_named_by_its_path() {
     };
     let kind = "acme.primes";
     assert_eq!(refused(json!({ "kind": kind, "spec": { "below": 1 } })).await, r#""spec.below""#);
-    assert_eq!(refused(json!({ "kind": kind, "spec": { "below": "9", "more": "\0" } })).await, r#""spec" "spec.below" "spec.more""#);
+    assert_eq!(
+        refused(json!({ "kind": kind, "spec": { "below": "9", "more": "\0" } })).await,
+        r#""spec" "spec.below" "spec.more""#
+    );
     assert_eq!(refused(json!({ "kind": kind, "spec": {} })).await, r#""spec""#);
     assert_eq!(refused(json!({ "kind": "acme.unknown", "spec": {} })).await, r#""kind""#);
 }

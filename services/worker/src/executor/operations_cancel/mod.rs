@@ -3,9 +3,7 @@
 use super::services::Services;
 use crate::executors::Executor;
 use crate::safepoint::{Ended, Safepoint};
-use kinds::operations_cancel::{
-    CancelOperations, CancelOperationsCheckpoint, CancelOperationsResponse, INFO, KIND,
-};
+use kinds::operations_cancel::{CancelOperations, CancelOperationsCheckpoint, CancelOperationsResponse, INFO, KIND};
 use operation::{Failure, KindInfo, ListFilter, OperationId, Progress};
 use runtime::broker::Hint;
 use runtime::{failpoint, telemetry};

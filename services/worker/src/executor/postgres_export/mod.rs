@@ -83,7 +83,12 @@ pub fn check(cluster: &Cluster) -> Result<(), TrustError> {
 ///
 /// # Errors
 /// [`Ended`]: no object, and no part of one, was left behind, or the receipt names it.
-pub async fn run(spec: &PostgresExport, cluster: &Cluster, bucket: &Bucket, cx: &Safepoint) -> Result<PostgresExportResponse, Ended> {
+pub async fn run(
+    spec: &PostgresExport,
+    cluster: &Cluster,
+    bucket: &Bucket,
+    cx: &Safepoint,
+) -> Result<PostgresExportResponse, Ended> {
     let mut output = Output::open(bucket, &spec.object, cx).await?;
     match export(spec, cluster, &mut output).await {
         Ok(bytes) => Ok(PostgresExportResponse {

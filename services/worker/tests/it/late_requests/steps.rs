@@ -1,7 +1,7 @@
 //! The objects of `demo.steps`.
 
 use super::{FORMER, Store, befall, is_fenced, soon};
-use crate::fixture::{project, json};
+use crate::fixture::{json, project};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{LeaseTerms, OperationId, RetryPolicy, WorkerId};

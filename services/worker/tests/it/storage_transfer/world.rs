@@ -25,7 +25,7 @@ use worker::executor::storage_transfer;
 use worker::lease_clock::LeaseClock;
 use worker::safepoint::{Ended, Safepoint};
 
-pub use crate::fixture::{at, project, json};
+pub use crate::fixture::{at, json, project};
 
 /// How long a promise may take on a slow machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -234,7 +234,9 @@ impl Run {
     pub fn start(&self) -> JoinHandle<Result<Value, Ended>> {
         let (spec, config, store) = (self.spec.clone(), self.config.clone(), self.store.clone());
         let cx = Arc::clone(&self.cx);
-        self.attempt.work().spawn(async move { storage_transfer::run(&spec, &project(), &config, &store, &cx).await.map(json) })
+        self.attempt
+            .work()
+            .spawn(async move { storage_transfer::run(&spec, &project(), &config, &store, &cx).await.map(json) })
     }
 
     pub fn cancel(&self, mode: CancelMode) {
