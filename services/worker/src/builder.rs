@@ -3,11 +3,9 @@
 use crate::executor;
 use crate::executor::services::Services;
 use crate::executors::{Executor, Executors};
-use crate::process;
 use crate::settings::Settings;
 use crate::worker::{StartError, Worker};
 use runtime::config::Config;
-use std::process::ExitCode;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -31,13 +29,12 @@ impl Builder {
         self
     }
 
-    /// Is the worker's whole process: takes its settings from the command line and the environment, and works until SIGTERM
-    /// or SIGINT.
-    ///
-    /// # Errors
-    /// It could not start; the text says why.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        process::run(self)
+    /// The executors of all kinds that the operator has not switched off.
+    fn executors(self, services: Arc<Services>) -> Executors {
+        let mut executors = if self.built_in { executor::built_in(&services) } else { Executors::default() };
+        executors.extend(self.own);
+        executors.retain(|info| services.config.kinds.is_enabled(info));
+        executors
     }
 
     /// Starts a worker within a process.
@@ -50,20 +47,13 @@ impl Builder {
         config: Config,
         shutdown: CancellationToken,
     ) -> Result<Worker, StartError> {
-        Worker::start(Chosen(self), settings, config, shutdown).await
+        Worker::start(|services| self.executors(services), settings, config, shutdown).await
     }
 }
 
-/// The executors that were chosen, to be made when what they work on is there.
-pub(crate) struct Chosen(Builder);
-
-impl Chosen {
-    /// The executors of all kinds that the operator has not switched off.
-    pub(crate) fn executors(self, services: Arc<Services>) -> Executors {
-        let Self(Builder { built_in, own }) = self;
-        let mut executors = if built_in { executor::built_in(&services) } else { Executors::default() };
-        executors.extend(own);
-        executors.retain(|info| services.config.kinds.is_enabled(info));
-        executors
+impl Worker {
+    /// A worker to be put together.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }

@@ -1,6 +1,8 @@
 //! The worker's process: settings, logs, signals, and the end.
 
-use crate::{Builder, End, GAVE_UP, Settings};
+use crate::builder::Builder;
+use crate::settings::Settings;
+use crate::worker::{End, GAVE_UP};
 use anyhow::Context;
 use clap::Parser;
 use runtime::config::Config;
@@ -13,18 +15,24 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long the process waits for threads that are still busy.
 const THREADS_END_WITHIN: Duration = Duration::from_secs(1);
 
-/// Works until the shutdown signal.
-pub fn run(builder: Builder) -> anyhow::Result<ExitCode> {
-    let settings = Settings::parse();
-    let _telemetry = telemetry::init("safepoint-worker", &settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let end = runtime.block_on(work(builder, &settings));
-    // A thread that does not return holds up the end of a runtime that is dropped.
-    runtime.shutdown_timeout(THREADS_END_WITHIN);
-    Ok(match end? {
-        End::InOrder => ExitCode::SUCCESS,
-        End::GaveUp => ExitCode::from(GAVE_UP),
-    })
+impl Builder {
+    /// Is the worker's whole process: takes its settings from the command line and the environment, and works until SIGTERM
+    /// or SIGINT.
+    ///
+    /// # Errors
+    /// It could not start; the text says why.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let settings = Settings::parse();
+        let _telemetry = telemetry::init("safepoint-worker", &settings.log)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let end = runtime.block_on(work(self, &settings));
+        // A thread that does not return holds up the end of a runtime that is dropped.
+        runtime.shutdown_timeout(THREADS_END_WITHIN);
+        Ok(match end? {
+            End::InOrder => ExitCode::SUCCESS,
+            End::GaveUp => ExitCode::from(GAVE_UP),
+        })
+    }
 }
 
 async fn work(builder: Builder, settings: &Settings) -> anyhow::Result<End> {

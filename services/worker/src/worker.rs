@@ -2,7 +2,6 @@
 //! then stop renewing.
 
 use crate::attempt::Stop;
-use crate::builder::{Builder, Chosen};
 use crate::checkpoints;
 use crate::claims::Claims;
 use crate::escalation::Escalation;
@@ -84,14 +83,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker to be put together.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// Starts all its parts. Database and broker need not be there yet.
     pub(crate) async fn start(
-        chosen: Chosen,
+        executors: impl FnOnce(Arc<Services>) -> Executors,
         settings: &Settings,
         config: Config,
         shutdown: CancellationToken,
@@ -118,7 +112,7 @@ impl Worker {
             publisher: publisher.clone(),
             config: config.clone(),
         };
-        let executors = Arc::new(chosen.executors(Arc::new(services)));
+        let executors = Arc::new(executors(Arc::new(services)));
         let slots = slots(settings, &config, &executors);
         let kinds = slots.iter().map(|(kind, _)| kind.clone()).collect();
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;

@@ -25,7 +25,7 @@ type Known = BTreeMap<Kind, Arc<RegisteredKind>>;
 #[derive(Debug, Clone)]
 pub struct OwnKinds {
     operations: Operations,
-    known: watch::Receiver<Arc<Known>>,
+    known: Arc<watch::Sender<Arc<Known>>>,
     validators: Arc<Mutex<BTreeMap<Kind, Checked>>>,
 }
 
@@ -57,14 +57,29 @@ struct Checked {
 impl OwnKinds {
     /// Follows what workers register until `ended`.
     pub fn follow(operations: Operations, ended: CancellationToken) -> Self {
-        let (known, seen) = watch::channel(Arc::default());
-        tokio::spawn(ended.run_until_cancelled_owned(read_on(operations.clone(), known)));
-        Self { operations, known: seen, validators: Arc::default() }
+        let own = Self { operations, known: Arc::new(watch::Sender::new(Arc::default())), validators: Arc::default() };
+        tokio::spawn(ended.run_until_cancelled_owned(own.clone().read_on()));
+        own
+    }
+
+    async fn read_on(self) {
+        loop {
+            // What went wrong was logged; what is known is used on.
+            let _ = self.refresh().await;
+            tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)).await;
+        }
+    }
+
+    async fn refresh(&self) -> Result<Arc<Known>, OperationsError> {
+        let kinds = self.operations.kinds().await?.into_iter();
+        let known = Arc::new(kinds.map(|kind| (kind.info.kind.clone(), Arc::new(kind))).collect::<Known>());
+        self.known.send_replace(known.clone());
+        Ok(known)
     }
 
     /// What the items are that progress counts.
     pub fn units(&self) -> Units {
-        Units(self.known.clone())
+        Units(self.known.subscribe())
     }
 
     /// The kind of this name, if a worker has registered it and callers may create its operations.
@@ -76,7 +91,7 @@ impl OwnKinds {
         let found = match known {
             Some(known) => Some(known),
             // Perhaps it was registered a moment ago.
-            None => self.operations.kinds().await?.into_iter().find(|found| found.info.kind == *kind).map(Arc::new),
+            None => self.refresh().await?.get(kind).cloned(),
         };
         Ok(found.filter(|found| found.spec_schema.is_some()))
     }
@@ -113,17 +128,6 @@ impl OwnKinds {
                 None
             }
         }
-    }
-}
-
-async fn read_on(operations: Operations, known: watch::Sender<Arc<Known>>) {
-    loop {
-        // What went wrong was logged; what is known is used on.
-        if let Ok(kinds) = operations.kinds().await {
-            let kinds = kinds.into_iter().map(|kind| (kind.info.kind.clone(), Arc::new(kind)));
-            known.send_replace(Arc::new(kinds.collect()));
-        }
-        tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)).await;
     }
 }
 
