@@ -1,6 +1,7 @@
 //! Rules of the house that no lint knows.
 
 mod imports;
+mod kinds;
 
 use imports::{Import, circle, imports, room};
 use std::collections::BTreeSet;
