@@ -71,8 +71,7 @@ impl Executor for CountPrimes {
             // Work that keeps a processor busy goes to a thread of its own. It is done before the stop is looked at.
             let found = cx.work().blocking(move || range.filter(|number| is_prime(*number)).count() as u64);
             done.found += found.await.map_err(std::io::Error::other)?;
-            let progress =
-                Progress { items_done: done.looked_below, items_total: Some(spec.below), bytes_done: 0 };
+            let progress = Progress { items_done: done.looked_below, items_total: Some(spec.below), bytes_done: 0 };
             cx.reach_with("range counted", &done, progress)?;
         }
         // The last look at the lease and at a cancel before the result is there to be seen.

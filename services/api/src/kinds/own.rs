@@ -82,12 +82,7 @@ impl OwnKinds {
     }
 
     /// What a create request asks for. Every mistake is named with its path.
-    pub fn read(
-        &self,
-        kind: &Arc<RegisteredKind>,
-        spec: Fields,
-        violations: &mut Violations,
-    ) -> Option<RequestedWork> {
+    pub fn read(&self, kind: &Arc<RegisteredKind>, spec: Fields, violations: &mut Violations) -> Option<RequestedWork> {
         let name = &kind.info.kind;
         let (path, members) = spec.into_members();
         own_json::check(&path, &members, violations);
