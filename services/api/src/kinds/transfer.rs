@@ -99,8 +99,7 @@ impl<'a> Judge<'a> {
     /// A moment between the years 1 and 9999.
     pub fn time(&mut self, fields: &mut Fields, name: &str) -> Option<OffsetDateTime> {
         let text = fields.text(name, self.violations)?;
-        let time = OffsetDateTime::parse(&text, &Rfc3339).ok().and_then(|time| time.checked_to_offset(UtcOffset::UTC));
-        let time = time.filter(|time| (1..=9999).contains(&time.year()));
+        let time = moment(&text);
         if time.is_none() {
             self.violations.add(fields.path(name), "must be an RFC 3339 time, e.g. 2026-11-25T12:00:00Z");
         }
@@ -207,6 +206,12 @@ impl<'a> Judge<'a> {
             self.violations.add(sink_field, "is the source, lies in it, or contains it");
         }
     }
+}
+
+/// A moment between the years 1 and 9999, in RFC 3339.
+pub fn moment(text: &str) -> Option<OffsetDateTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    Some(time).filter(|time| (1..=9999).contains(&time.year()))
 }
 
 /// The names of a transfer's conditions, as the caller wrote them.

@@ -1,7 +1,7 @@
 //! The audit log of a project: who changed what.
 
 use super::PROJECT;
-use super::request_schemas::OfOneOperation;
+use super::parameters::OfOneOperation;
 use super::translate;
 use crate::admission::call::Call;
 use crate::listing::paging;

@@ -1,8 +1,8 @@
 //! A cancel of many operations by a filter: counted first if wanted, then an operation itself.
 
 use super::OPERATIONS;
-use super::options::{cancel_mode, reason, request_id};
-use super::request_schemas::CancelManyRequest;
+use super::options::request_id;
+use super::requests::CancelManyRequest;
 use super::routes::COLLECTION;
 use super::translate::{self, FILTER};
 use super::wire;
@@ -11,6 +11,7 @@ use crate::listing::filter::{self, Selection};
 use crate::openapi::{BadRequest, IdempotencyKey, InProject, KeyTaken, TooSlow, Unavailable, Usual};
 use crate::operations::{Creation, ListFilter};
 use crate::wire::error::{HandlerResult, Violations};
+use crate::wire::request::Message;
 use actix_web::HttpResponse;
 use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
@@ -37,18 +38,10 @@ const PRIORITY: i16 = i16::MAX;
     responses((status = 200, body = wire::BulkCancel, description = "How many are meant, and the operation that does it"), Usual, BadRequest, TooSlow, KeyTaken, Unavailable),
 )]
 pub async fn cancel(mut call: Call) -> HandlerResult {
-    let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
-    let text = fields.long_text("filter", filter::LONGEST, &mut violations);
-    let reason = reason(&mut fields, &mut violations);
-    let mode = cancel_mode(&mut fields, &mut violations);
-    let dry_run = fields.flag("dryRun", &mut violations).unwrap_or_default();
-    let given_id = fields.text("requestId", &mut violations);
-    let request_id = request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
-    fields.finish(&mut violations);
-    if text.is_none() {
-        violations.add("filter", "is required; done = false means all that have not ended");
-    }
+    let request = CancelManyRequest::read(call.urgent_body().await?, &mut violations);
+    let CancelManyRequest { filter: text, reason, mode, dry_run, .. } = request;
+    let request_id = request_id(request.request_id, call.header(IDEMPOTENCY_KEY), &mut violations);
     violations.into_result()?;
     let Selection::Matching(filter) = filter::select(text.as_deref().unwrap_or_default(), &FILTER)? else {
         // `done = true AND done = false`: there is nothing to cancel, and so nothing to do.
@@ -69,7 +62,7 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
         None
     } else {
         let requested_by = call.actor().principal;
-        let spec = CancelOperations { filter, requested_by, reason, mode };
+        let spec = CancelOperations { filter, requested_by, reason, mode: mode.unwrap_or_default() };
         let creation = creation(&call, spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.
         call.creates()?;

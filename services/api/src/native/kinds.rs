@@ -74,7 +74,7 @@ fn all(
         .iter()
         .map(|native| {
             let is_registered = registered.remove(&native.info.kind).is_some();
-            show(native.info, native.is_creatable && may_create(native.info), is_registered, None)
+            show(native.info, native.request.is_some() && may_create(native.info), is_registered, None)
         })
         .collect();
     kinds.extend(registered.into_values().map(|kind| {

@@ -1,23 +1,21 @@
 //! What a create request says beside its spec: labels, priority, deadline, retry policy, request id.
 
-use super::wire::CreateRequest;
+use super::requests::{CreateRequest, RetryRequest};
 use crate::wire::error::Violations;
 use crate::wire::fields::Fields;
-use crate::wire::time_text;
+use crate::wire::request::Message;
 use operation::RetryPolicy;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 const MOST_LABELS: usize = 64;
 const LONGEST_LABEL_KEY: usize = 63;
 const LONGEST_LABEL_VALUE: usize = 128;
-const LONGEST_REQUEST_ID: usize = 128;
-const LONGEST_REASON: usize = 1_000;
-const MOST_ATTEMPTS: i64 = 1_000;
-/// A day: what waits longer is forgotten by people.
-const LONGEST_BACKOFF: Duration = Duration::from_hours(24);
+/// Characters of a request's key.
+pub const LONGEST_REQUEST_ID: usize = 128;
+/// Attempts of an operation.
+pub const MOST_ATTEMPTS: i64 = 1_000;
 
 /// How an operation is to be run, whatever its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +35,7 @@ pub struct Options {
 pub fn options(request: &mut CreateRequest, now: Option<OffsetDateTime>, violations: &mut Violations) -> Options {
     Options {
         labels: labels(request.labels.take(), violations),
-        priority: i16::try_from(request.priority.unwrap_or(0)).unwrap_or_else(|_| {
-            violations.add("priority", "must be between -32768 and 32767");
-            0
-        }),
+        priority: request.priority.unwrap_or_default(),
         deadline: deadline(request.deadline.as_deref(), now, violations),
         retry: retry(request.retry.take(), violations),
     }
@@ -93,35 +88,20 @@ fn deadline(text: Option<&str>, now: Option<OffsetDateTime>, violations: &mut Vi
     }
 }
 
-fn retry(fields: Option<Fields>, violations: &mut Violations) -> RetryPolicy {
+fn retry(request: Option<RetryRequest>, violations: &mut Violations) -> RetryPolicy {
     let default = RetryPolicy::default();
-    let Some(mut fields) = fields else { return default };
-    let attempts = fields.integer("maxAttempts", violations).unwrap_or(i64::from(default.failure_limit));
-    if !(1..=MOST_ATTEMPTS).contains(&attempts) {
-        violations.add("retry.maxAttempts", format!("must be between 1 and {MOST_ATTEMPTS}"));
-    }
-    let initial = backoff(&mut fields, "initialBackoff", violations);
-    let longest = backoff(&mut fields, "maxBackoff", violations);
+    let Some(request) = request else { return default };
+    let (initial, longest) = (request.initial_backoff, request.max_backoff);
     let initial_delay = initial.or(longest.map(|longest| longest.min(default.initial_delay)));
     let policy = RetryPolicy {
-        failure_limit: u32::try_from(attempts).unwrap_or(1),
+        failure_limit: request.max_attempts.unwrap_or(default.failure_limit),
         initial_delay: initial_delay.unwrap_or(default.initial_delay),
         longest_delay: longest.unwrap_or(default.longest_delay.max(initial.unwrap_or_default())),
     };
     if policy.initial_delay > policy.longest_delay {
-        violations.add("retry.maxBackoff", "is shorter than initialBackoff");
+        violations.add(request.at("maxBackoff"), "is shorter than initialBackoff");
     }
-    fields.finish(violations);
     policy
-}
-
-fn backoff(fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<Duration> {
-    let text = fields.text(name, violations)?;
-    let parsed = time_text::duration(&text).filter(|duration| *duration <= LONGEST_BACKOFF);
-    if parsed.is_none() {
-        violations.add(fields.path(name), "must be a duration of at most a day, in seconds, e.g. \"1.5s\"");
-    }
-    parsed
 }
 
 /// The key of an idempotent create: in the body, in the header, or the same in both.
@@ -141,27 +121,10 @@ pub fn request_id(body: Option<String>, header: Option<String>, violations: &mut
     Some(id)
 }
 
-/// Why somebody cancels.
-pub fn reason(fields: &mut Fields, violations: &mut Violations) -> Option<String> {
-    let reason = fields.text("reason", violations);
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        violations.add("reason", "is longer than 1,000 characters");
-    }
-    reason
-}
-
-/// Which safe points a cancel stops at; the next one unless it is said.
-pub fn cancel_mode(fields: &mut Fields, violations: &mut Violations) -> operation::CancelMode {
-    let Some(text) = fields.text("mode", violations) else { return operation::CancelMode::default() };
-    text.parse().unwrap_or_else(|()| {
-        violations.add("mode", "must be now or after_current_item");
-        operation::CancelMode::default()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-25 12:00 UTC);
@@ -178,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_the_default() {
-        let options = read(r#"{"spec":{}}"#).unwrap();
+        let options = read(r#"{"kind":"x.y","spec":{}}"#).unwrap();
         assert_eq!((options.priority, options.deadline, options.retry), (0, None, RetryPolicy::default()));
         assert!(options.labels.is_empty());
     }
@@ -186,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_said_is_read() {
         let options = read(
-            r#"{"spec":{},"labels":{"env":"prod","tier":""},"priority":"-3","deadline":"2026-11-25T14:00:00+01:00",
+            r#"{"kind":"x.y","spec":{},"labels":{"env":"prod","tier":""},"priority":"-3","deadline":"2026-11-25T14:00:00+01:00",
                 "retry":{"maxAttempts":2,"initialBackoff":"0.25s","maxBackoff":"10s"}}"#,
         )
         .unwrap();
@@ -198,35 +161,38 @@ mod tests {
             longest_delay: Duration::from_secs(10),
         };
         assert_eq!(options.retry, retry);
-        let short = read(r#"{"spec":{},"retry":{"maxBackoff":"0.5s"}}"#).unwrap().retry;
+        let short = read(r#"{"kind":"x.y","spec":{},"retry":{"maxBackoff":"0.5s"}}"#).unwrap().retry;
         assert_eq!(
             (short.initial_delay, short.longest_delay),
             (Duration::from_millis(500), Duration::from_millis(500))
         );
-        let long = read(r#"{"spec":{},"retry":{"initialBackoff":"600s"}}"#).unwrap().retry;
+        let long = read(r#"{"kind":"x.y","spec":{},"retry":{"initialBackoff":"600s"}}"#).unwrap().retry;
         assert_eq!((long.initial_delay, long.longest_delay), (Duration::from_mins(10), Duration::from_mins(10)));
     }
 
     /// With a key it is the operation that was made then, or one that fails at once.
     #[test]
     fn a_request_that_can_be_sent_again_may_outlive_its_deadline() {
-        let options = read(r#"{"spec":{},"deadline":"2026-11-25T11:59:59Z","requestId":"k"}"#).unwrap();
+        let options = read(r#"{"kind":"x.y","spec":{},"deadline":"2026-11-25T11:59:59Z","requestId":"k"}"#).unwrap();
         assert_eq!(options.deadline, Some(datetime!(2026-11-25 11:59:59 UTC)));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (body, expected) in [
-            (r#"{"spec":{},"labels":{"Env":"x"}}"#, "labels.Env: is no label's name"),
-            (r#"{"spec":{},"labels":{"env":1}}"#, "labels.env: must be a string, not a number"),
-            (r#"{"spec":{},"labels":["env"]}"#, "labels: must be an object, not a list"),
-            (r#"{"spec":{},"priority":40000}"#, "priority: must be between"),
-            (r#"{"spec":{},"deadline":"tomorrow"}"#, "deadline: must be an RFC 3339 time"),
-            (r#"{"spec":{},"deadline":"2026-11-25T12:00:00Z"}"#, "deadline: has passed already"),
-            (r#"{"spec":{},"retry":{"maxAttempts":0}}"#, "retry.maxAttempts: must be between 1 and 1000"),
-            (r#"{"spec":{},"retry":{"initialBackoff":"1m"}}"#, "retry.initialBackoff: must be a duration"),
-            (r#"{"spec":{},"retry":{"initialBackoff":"2s","maxBackoff":"1s"}}"#, "retry.maxBackoff: is shorter"),
-            (r#"{"spec":{},"retry":{"max":1}}"#, "retry.max: is not a field of this message"),
+            (r#"{"kind":"x.y","spec":{},"labels":{"Env":"x"}}"#, "labels.Env: is no label's name"),
+            (r#"{"kind":"x.y","spec":{},"labels":{"env":1}}"#, "labels.env: must be a string, not a number"),
+            (r#"{"kind":"x.y","spec":{},"labels":["env"]}"#, "labels: must be an object, not a list"),
+            (r#"{"kind":"x.y","spec":{},"priority":40000}"#, "priority: must be between"),
+            (r#"{"kind":"x.y","spec":{},"deadline":"tomorrow"}"#, "deadline: must be an RFC 3339 time"),
+            (r#"{"kind":"x.y","spec":{},"deadline":"2026-11-25T12:00:00Z"}"#, "deadline: has passed already"),
+            (r#"{"kind":"x.y","spec":{},"retry":{"maxAttempts":0}}"#, "retry.maxAttempts: must be between 1 and 1000"),
+            (r#"{"kind":"x.y","spec":{},"retry":{"initialBackoff":"1m"}}"#, "retry.initialBackoff: must be a duration"),
+            (
+                r#"{"kind":"x.y","spec":{},"retry":{"initialBackoff":"2s","maxBackoff":"1s"}}"#,
+                "retry.maxBackoff: is shorter",
+            ),
+            (r#"{"kind":"x.y","spec":{},"retry":{"max":1}}"#, "retry.max: is not a field of this message"),
         ] {
             let got = read(body).map_or_else(|error| error, |_| String::new());
             assert!(got.contains(expected), "{body}: {got}");

@@ -2,7 +2,9 @@
 
 use super::OPERATIONS;
 use super::options::{self, Options};
-use super::request_schemas::{CancelFirst, CancelRequest, CreateOperation, OfOperation, OrderBy, RetryOperation};
+use super::parameters::{CancelFirst, OfOperation, OrderBy};
+use super::requests::{CancelRequest, CreateRequest, RetryOperation};
+use super::specs::CreateOperation;
 use super::translate::{self, FILTER, Reader};
 use super::wire;
 use crate::admission::auth::CANCEL;
@@ -13,8 +15,9 @@ use crate::openapi::{
     BadRequest, Filter, IdempotencyKey, InProject, KeyTaken, NotFound, Nothing, Page, TooSlow, Unavailable,
     Unimplemented, Usual,
 };
-use crate::operations::{Address, Creation, Operation, OperationsError, Order};
+use crate::operations::{Address, Answer, Creation, Operation, OperationsError, Order};
 use crate::wire::error::{ApiError, HandlerResult, Violations};
+use crate::wire::request::Message;
 use actix_web::HttpResponse;
 use operation::Code;
 use runtime::clock;
@@ -42,18 +45,19 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 )]
 pub async fn create(mut call: Call) -> HandlerResult {
     let mut violations = Violations::default();
-    let mut request = wire::CreateRequest::read(call.body().await?, &mut violations);
+    let mut request = CreateRequest::read(call.body().await?, &mut violations);
     let request_id = options::request_id(request.request_id.take(), call.header(IDEMPOTENCY_KEY), &mut violations);
     let now = request_id.is_none().then(clock::now);
     let Options { labels, priority, deadline, retry } = options::options(&mut request, now, &mut violations);
+    let spec = translate::spec(&mut request, &mut violations);
     let reader = Reader::find(request.kind.as_deref(), call.api(), &call.project, &mut violations).await?;
     let Some(reader) = reader else {
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
     };
     let RequestedWork { spec, target, secret } = if reader.is_costly() {
-        call.judge(move |api, project| reader.read(request.spec, api, project, violations)).await?
+        call.judge(move |api, project| reader.read(spec, api, project, violations)).await?
     } else {
-        reader.read(request.spec, call.api(), &call.project, violations)?
+        reader.read(spec, call.api(), &call.project, violations)?
     };
     let creation = Creation {
         project: call.project.clone(),
@@ -141,12 +145,10 @@ fn order(text: &str) -> Result<Order, ApiError> {
 )]
 pub async fn cancel(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
-    let mut fields = call.urgent_body().await?;
     let mut violations = Violations::default();
-    let reason = options::reason(&mut fields, &mut violations);
-    let mode = options::cancel_mode(&mut fields, &mut violations);
-    fields.finish(&mut violations);
+    let CancelRequest { reason, mode, .. } = CancelRequest::read(call.urgent_body().await?, &mut violations);
     violations.into_result()?;
+    let mode = mode.unwrap_or_default();
     answered(&call, call.api().operations.cancel(address, call.actor(), reason, mode).await, &name)
 }
 
@@ -197,15 +199,13 @@ pub async fn resume(mut call: Call) -> HandlerResult {
     summary = "Tries again what failed or was cancelled",
     params(InProject, OfOperation, IdempotencyKey),
     request_body(content = Option<RetryOperation>),
-    responses((status = 200, body = wire::Operation, description = "The new operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unavailable),
+    responses((status = 200, body = wire::Answered, description = "What became of it, and the new operation"), Usual, BadRequest, NotFound, TooSlow, KeyTaken, Unavailable),
 )]
 pub async fn retry(mut call: Call) -> HandlerResult {
     let (address, name) = address(&call)?;
-    let mut fields = call.body().await?;
     let mut violations = Violations::default();
-    let given_id = fields.text("requestId", &mut violations);
-    let request_id = options::request_id(given_id, call.header(IDEMPOTENCY_KEY), &mut violations);
-    fields.finish(&mut violations);
+    let request = RetryOperation::read(call.body().await?, &mut violations);
+    let request_id = options::request_id(request.request_id, call.header(IDEMPOTENCY_KEY), &mut violations);
     violations.into_result()?;
     let known = call.api().operations.get(address.clone()).await.map_err(|error| of_operation(error, &name))?;
     if known.has_secret {
@@ -223,11 +223,9 @@ pub async fn retry(mut call: Call) -> HandlerResult {
     }
     if let Err(refused) = call.enqueues().await {
         let before = call.api().operations.retried_before(&address, request_id).await?.ok_or(refused)?;
-        return Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), before)));
+        return answered(&call, Ok((Answer::AlreadyRequested, before)), &name);
     }
-    let retried = call.api().operations.retry(address, request_id, call.actor()).await;
-    let retried = retried.map_err(|error| of_operation(error, &name))?;
-    Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), retried)))
+    answered(&call, call.api().operations.retry(address, request_id, call.actor()).await, &name)
 }
 
 /// `DELETE …/operations/{operation}`: hides one that has ended. With `?cancel=true`, which also needs the scope of a cancel, one
@@ -272,11 +270,7 @@ async fn no_fields(call: &mut Call) -> Result<(), ApiError> {
     violations.into_result()
 }
 
-fn answered(
-    call: &Call,
-    result: Result<(crate::operations::Answer, Operation), OperationsError>,
-    name: &str,
-) -> HandlerResult {
+fn answered(call: &Call, result: Result<(Answer, Operation), OperationsError>, name: &str) -> HandlerResult {
     let (answer, operation) = result.map_err(|error| of_operation(error, name))?;
     let operation = translate::operation(&call.api().own_kinds.units(), operation);
     Ok(HttpResponse::Ok().json(wire::Answered { answer: answer.as_str(), operation }))

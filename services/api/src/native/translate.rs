@@ -1,5 +1,6 @@
 //! From our operations to the native JSON, and from native requests to our specs.
 
+use super::requests::CreateRequest;
 use super::wire;
 use crate::kinds::own::Units;
 use crate::kinds::{self, Checks, NativeKind, RequestedWork};
@@ -124,6 +125,16 @@ fn code_name(number: i32) -> &'static str {
         Code::Unauthenticated,
     ];
     CODES.into_iter().find(|code| code.number() == number).unwrap_or(Code::Unknown).name()
+}
+
+/// The parameters that a request to create holds. What answers show of them can be sent back: with their kind.
+pub fn spec(request: &mut CreateRequest, violations: &mut Violations) -> Fields {
+    let mut spec = request.spec.take().unwrap_or_else(|| Fields::missing("spec"));
+    let named = spec.text("kind", violations);
+    if named.is_some() && request.kind.is_some() && named != request.kind {
+        violations.add(spec.path("kind"), "is not the kind of the operation: make it the same, or leave it out");
+    }
+    spec
 }
 
 /// Whose request it is to read.

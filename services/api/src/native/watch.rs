@@ -3,7 +3,8 @@
 use super::OPERATIONS;
 use super::answer_schemas::ServerSentEvent;
 use super::feed::{self, Feed};
-use super::request_schemas::{LastEventId, OfOperation, WaitRequest};
+use super::parameters::{LastEventId, OfOperation};
+use super::requests::WaitRequest;
 use super::routes::{address, of_operation};
 use super::translate;
 use super::wire;
@@ -13,7 +14,7 @@ use crate::operations::watch::{Known, Watcher, Woken};
 use crate::operations::{Address, Operation, OperationsError};
 use crate::wire::bounds::LONGEST_TEXT;
 use crate::wire::error::{ApiError, HandlerResult, Violations};
-use crate::wire::time_text;
+use crate::wire::request::Message;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Bytes;
@@ -123,16 +124,10 @@ async fn next(watcher: &mut Watcher, feed: &mut Feed) -> Option<String> {
 }
 
 async fn timeout(call: &mut Call) -> Result<Duration, ApiError> {
-    let mut fields = call.body().await?;
     let mut violations = Violations::default();
-    let text = fields.text("timeout", &mut violations);
-    let timeout = text.map_or(Some(USUAL_TIMEOUT), |text| time_text::duration(&text));
-    if timeout.is_none_or(|timeout| timeout > LONGEST_TIMEOUT) {
-        violations.add("timeout", "must be seconds from 0 to 300 with an s behind them, like \"30s\" or \"0.5s\"");
-    }
-    fields.finish(&mut violations);
+    let request = WaitRequest::read(call.body().await?, &mut violations);
     violations.into_result()?;
-    Ok(timeout.unwrap_or(USUAL_TIMEOUT))
+    Ok(request.timeout.unwrap_or(USUAL_TIMEOUT))
 }
 
 fn watcher(call: &Call, address: &Address) -> Result<Watcher, ApiError> {

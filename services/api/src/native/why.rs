@@ -1,7 +1,7 @@
 //! Why an operation has not ended: who has it, when it was last heard of, and what it waits for.
 
 use super::OPERATIONS;
-use super::request_schemas::OfOperation;
+use super::parameters::OfOperation;
 use super::routes::{address, of_operation};
 use super::wire;
 use crate::admission::call::Call;

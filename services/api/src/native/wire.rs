@@ -1,9 +1,8 @@
 //! The native JSON: camelCase, int64 as texts, times in RFC 3339; what is absent is left out.
 
-use super::answer_schemas::{AnswerWord, EndedByName, ShownCleanup, ShownSpec, StateName, WaitsFor};
-use super::request_schemas::CancelModeName;
-use crate::wire::error::Violations;
-use crate::wire::fields::Fields;
+use super::answer_schemas::{AnswerWord, EndedByName, ShownCleanup, WaitsFor};
+use super::specs::ShownSpec;
+use crate::kinds::words::{CancelModeName, StateName};
 use operation::{CancelMode, Cleanup, EndedBy, Spec};
 use serde::Serialize;
 use serde_json::Value;
@@ -138,7 +137,7 @@ pub struct Operations {
     pub next_page_token: Option<String>,
 }
 
-/// What became of a cancel, a pause or a resume.
+/// What became of a cancel, a pause, a resume or a retry, and the operation: after a retry, the new one.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Answered {
     #[schema(value_type = AnswerWord)]
@@ -209,34 +208,4 @@ pub struct LastSafePoint {
     #[schema(format = DateTime)]
     pub time: String,
     pub ago: String,
-}
-
-/// A request to create an operation, without judging what it says.
-#[derive(Debug)]
-pub struct CreateRequest {
-    pub kind: Option<String>,
-    pub spec: Fields,
-    pub priority: Option<i64>,
-    pub labels: Option<Fields>,
-    pub deadline: Option<String>,
-    pub retry: Option<Fields>,
-    pub request_id: Option<String>,
-}
-
-impl CreateRequest {
-    /// Reads a request; what is in the spec is left for its kind.
-    pub fn read(mut fields: Fields, violations: &mut Violations) -> Self {
-        let kind = fields.text("kind", violations);
-        let spec = fields.object("spec", violations).unwrap_or_else(|| {
-            violations.add("spec", "is required");
-            Fields::default()
-        });
-        let priority = fields.integer("priority", violations);
-        let labels = fields.object("labels", violations);
-        let deadline = fields.text("deadline", violations);
-        let retry = fields.object("retry", violations);
-        let request_id = fields.text("requestId", violations);
-        fields.finish(violations);
-        Self { kind, spec, priority, labels, deadline, retry, request_id }
-    }
 }

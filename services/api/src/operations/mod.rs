@@ -45,7 +45,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 /// A create is tried again only if its failure came quickly: two long waits would outlast the caller's.
 const QUICK: Duration = Duration::from_millis(500);
 
-/// The closed vocabulary of answers to cancel, pause and resume.
+/// The closed vocabulary of answers to cancel, pause, resume and retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Recorded now.
@@ -271,7 +271,7 @@ impl Operations {
         address: Address,
         request_id: Option<String>,
         by: Actor,
-    ) -> Result<Operation, OperationsError> {
+    ) -> Result<(Answer, Operation), OperationsError> {
         let (id, trace_parent) = (clock::new_operation_id(), telemetry::current_trace_parent());
         let request = retry_request(&address, request_id)?;
         let retry = Retry { id, trace_parent: trace_parent.clone(), request, by };
@@ -286,7 +286,8 @@ impl Operations {
             Ok(retried)
         });
         match retried.await?.ok_or(OperationsError::NotFound)? {
-            Retried::New(operation) | Retried::Before(operation) => Ok(operation),
+            Retried::New(operation) => Ok((Answer::Recorded, operation)),
+            Retried::Before(operation) => Ok((Answer::AlreadyRequested, operation)),
             Retried::Refused(operation) => Err(OperationsError::NotRetryable(operation.state)),
             Retried::KeyTaken => Err(OperationsError::KeyTaken),
         }

@@ -212,11 +212,12 @@ fn api() -> (web::Data<Api>, web::Data<Gate>) {
     let token = Token { name: "demo".to_owned(), sha256, projects: vec![project], scopes: vec![Scope::Write] };
     let config = Config { tokens: vec![token], ..Config::default() };
     let gate = Gate::new(&config, None).expect("TLS");
-    let operations = Operations::new(store.clone(), publisher, KeyRing::EMPTY, KindsConfig::default());
+    let watches = Watches::start(&store, changes, Terms::new(100), ended.clone());
+    let operations = Operations::new(store, publisher, KeyRing::EMPTY, KindsConfig::default());
     let api = Api {
-        own_kinds: OwnKinds::follow(operations.clone(), ended.clone()),
-        watches: Watches::start(&store, changes, Terms::new(100), ended),
+        own_kinds: OwnKinds::follow(operations.clone(), ended),
         operations,
+        watches,
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config).expect("an empty catalog"),
         page_tokens: PageTokens::new(&[7; 32]),

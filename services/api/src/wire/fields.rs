@@ -39,6 +39,11 @@ impl Fields {
         Ok(Self { path: name.to_owned(), members: members(text.as_bytes(), name)? })
     }
 
+    /// An object without members, at the place where one is missing: what is required in it is named there.
+    pub fn missing(path: &str) -> Self {
+        Self { path: path.to_owned(), members: Map::new() }
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
@@ -47,6 +52,11 @@ impl Fields {
     /// All that is left, and the path of it: for members whose names are not known here.
     pub fn into_members(self) -> (String, Map<String, Value>) {
         (self.path, self.members)
+    }
+
+    /// The path of it.
+    pub fn own_path(&self) -> &str {
+        &self.path
     }
 
     /// The path of a member, as errors name it.

@@ -54,6 +54,11 @@ impl Violations {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.wrong.list.is_empty() && self.not_implemented.list.is_empty()
+    }
+
     /// An error where something is wrong.
     ///
     /// # Errors

@@ -53,10 +53,13 @@ async fn what_was_cancelled_is_tried_again_as_another_operation() {
     let early = fixture.post(&retry, &json!({})).await;
     assert_eq!(early.error(), (400, "FAILED_PRECONDITION", "OPERATION_NOT_RETRYABLE"));
     fixture.post(&format!("{}:cancel", path(&old)), &json!({})).await;
-    let new = fixture.post(&retry, &json!({"requestId": "again"})).await.body;
+    let retried = fixture.post(&retry, &json!({"requestId": "again"})).await.body;
+    assert_eq!(retried["answer"], "RECORDED");
+    let new = &retried["operation"];
     assert_eq!((&new["state"], &new["retryOf"], &new["labels"]), (&json!("PENDING"), &old["id"], &json!({"a": "b"})));
     assert_ne!(new["id"], old["id"]);
-    assert_eq!(fixture.post(&retry, &json!({"requestId": "again"})).await.body["id"], new["id"]);
+    let again = fixture.post(&retry, &json!({"requestId": "again"})).await.body;
+    assert_eq!((&again["answer"], &again["operation"]["id"]), (&json!("ALREADY_REQUESTED"), &new["id"]));
     assert_eq!(fixture.get(&path(&old)).await.body["state"], "CANCELLED", "terminal is final");
     // It would cancel again, for one who may only write, what is there by now.
     let many = fixture.post(&format!("{NATIVE}:cancel"), &json!({"filter": "labels.a = \"b\""})).await.body;

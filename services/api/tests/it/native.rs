@@ -95,10 +95,9 @@ async fn an_export_made_here_is_judged_like_alloydbs() {
     );
     assert_eq!(created["target"], "projects/mine/locations/here/clusters/main");
     assert_eq!(fixture.get(&format!("{LOCATION}/operations")).await.body, json!({"operations": []}));
-    // What is shown can be sent again.
-    let mut again = created["spec"].clone();
-    again.as_object_mut().expect("an object").remove("kind");
-    assert_eq!(create(&again).await.status, 200);
+    // What is shown can be sent again, as it is.
+    let again = create(&created["spec"]).await;
+    assert_eq!((again.status, &again.body["spec"]), (200, &created["spec"]));
 
     let check = async |change: &[&str], value: Value, expected: &str| {
         let mut spec = spec.clone();
@@ -122,9 +121,22 @@ async fn an_export_made_here_is_judged_like_alloydbs() {
     check(&["format", "csv", "delimiter"], json!("é"), "spec.format.csv.delimiter: must be one ASCII character").await;
     check(&["format", "csv", "header"], json!(true), "spec.format.csv.header: is not a field").await;
     check(&["cluster"], Value::Null, "spec.cluster: is required").await;
+    check(&["kind"], json!("demo.steps"), "spec.kind: is not the kind of the operation").await;
     let mut unknown = spec.clone();
     unknown["cluster"] = json!("projects/mine/locations/here/clusters/none");
     assert_eq!(create(&unknown).await.error(), (404, "NOT_FOUND", "CLUSTER_NOT_FOUND"));
+    // It hides no other mistake.
+    unknown["bucket"] = json!("none");
+    let several = create(&unknown).await;
+    assert_eq!(several.error(), (400, "INVALID_ARGUMENT", "INVALID_FIELD"));
+    let message = several.message();
+    assert!(
+        message.contains("spec.bucket: names the bucket") && message.contains("spec.cluster: names no"),
+        "{message}"
+    );
+    // Nor does a spec that is missing hide what is required in it.
+    let missing = fixture.post(NATIVE, &json!({"kind": "postgres.export"})).await;
+    assert!(missing.message().contains("spec: is required; spec.database: is required"), "{}", missing.message());
     assert_eq!(fixture.count().await, 2);
 }
 
@@ -137,7 +149,7 @@ async fn creates_that_are_wrong_name_the_field() {
         assert!(got.message().contains(expected), "{body}: {}", got.message());
     };
     let steps = |spec: Value| json!({"kind": "demo.steps", "spec": spec});
-    check(json!({}), "spec: is required; kind: is required").await;
+    check(json!({}), "kind: is required; spec: is required").await;
     check(json!({"kind": "x", "spec": {}}), "is not a kind of operation").await;
     check(json!({"kind": "operations.cancel", "spec": {}}), "kind: operations.cancel is created by POST").await;
     check(json!({"kind": "demo.steps", "spec": {"steps": 1, "stepMillis": 1}, "label": {}}), "label: is not a field")

@@ -100,7 +100,7 @@ impl Stories<'_> {
         let first = self.lane.ended(&id, "FAILED").await?;
         let key = format!("{}/again", self.case);
         let again = self.lane.must(Method::POST, &format!("/{id}:retry"), Some(json!({ "requestId": key }))).await?;
-        let again = again["id"].as_str().unwrap_or_default().to_owned();
+        let again = again["operation"]["id"].as_str().unwrap_or_default().to_owned();
         let second = self.lane.ended(&again, "FAILED").await?;
         ensure!(second["retryOf"].as_str().is_some_and(|of| of.ends_with(&id)), "{second}");
         let mut told = vec![self.told("fails", first), self.told("fails", second)];

@@ -9,21 +9,33 @@ const TABLES: [&str; 4] =
 /// Each kind's own names, and where else one of them stands, with the reason.
 const KINDS: [(&str, &[&str], &[&str]); 4] = [
     ("postgres_export", &["postgres.export", "postgres_export::", "PostgresExport"], &[]),
-    ("storage_transfer", &["storage.transfer", "storage_transfer::", "StorageTransfer"], &[
-        // Composes the dialects, one of which is called so.
-        "services/api/src/routes.rs",
-    ]),
-    ("demo_steps", &["demo.steps", "demo_steps::", "DemoSteps"], &[
-        // The old form of a setting.
-        "shared/runtime/src/config.rs",
-    ]),
-    ("operations_cancel", &["\"operations.cancel\"", "operations_cancel::", "CancelOperations"], &[
-        // A method of its own.
-        "services/api/src/native/bulk.rs",
-        // A scope, and methods, that are called so too.
-        "shared/runtime/src/scope.rs",
-        "services/api/src/native/routes.rs",
-    ]),
+    (
+        "storage_transfer",
+        &["storage.transfer", "storage_transfer::", "StorageTransfer"],
+        &[
+            // Composes the dialects, one of which is called so.
+            "services/api/src/routes.rs",
+        ],
+    ),
+    (
+        "demo_steps",
+        &["demo.steps", "demo_steps::", "DemoSteps"],
+        &[
+            // The old form of a setting.
+            "shared/runtime/src/config.rs",
+        ],
+    ),
+    (
+        "operations_cancel",
+        &["\"operations.cancel\"", "operations_cancel::", "CancelOperations"],
+        &[
+            // A method of its own.
+            "services/api/src/native/bulk.rs",
+            // A scope, and methods, that are called so too.
+            "shared/runtime/src/scope.rs",
+            "services/api/src/native/routes.rs",
+        ],
+    ),
 ];
 
 /// The code of a file, without its unit tests and comments.

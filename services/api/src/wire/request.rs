@@ -1,0 +1,271 @@
+//! Declares what a request may say once: its members, their limits and their documentation. The reader and the schema are both
+//! made of it.
+
+use super::fields::Fields;
+use super::members::Member;
+use super::violations::Violations;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{Object, RefOr, Schema};
+
+/// An object of a request, read by its declaration.
+pub trait Message: ToSchema + Sized {
+    /// Reads it; what is wrong is noted, each mistake by its path.
+    fn read(fields: Fields, violations: &mut Violations) -> Self;
+
+    /// Where it stands in the request; empty for the body.
+    fn path(&self) -> &str;
+
+    /// The path of a member, as errors name it.
+    fn at(&self, name: &str) -> String {
+        if self.path().is_empty() { name.to_owned() } else { format!("{}.{name}", self.path()) }
+    }
+}
+
+/// An object of a request that has exactly one of several members.
+pub trait Choice: ToSchema + Sized {
+    /// Reads it; nothing where there are none or several.
+    fn read(fields: Fields, violations: &mut Violations) -> Option<Self>;
+}
+
+/// Declares messages, choices and lists of words:
+///
+/// ```text
+/// request! {
+///     /// What it is.
+///     pub struct Name {
+///         /// What the member is, and what else holds for it.
+///         member_name: Type = integer(1..=10),
+///     }
+/// }
+/// ```
+///
+/// The type of a member is the `Value` of its [`Member`]. In JSON its name is in camelCase.
+macro_rules! request {
+    (
+        $(#[doc = $doc:literal])+
+        $vis:vis struct $name:ident $(as $shown:literal)? {
+            $($(#[doc = $about:literal])* $member:ident: $type:ty = $how:expr),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        #[allow(missing_docs, clippy::allow_attributes, reason = "what a name says needs no words")]
+        $vis struct $name {
+            own_path: String,
+            $($(#[doc = $about])* $vis $member: $type,)*
+        }
+
+        impl $crate::wire::request::Message for $name {
+            fn read(mut fields: $crate::wire::fields::Fields, violations: &mut $crate::wire::error::Violations) -> Self {
+                let own_path = fields.own_path().to_owned();
+                $(let $member = $crate::wire::members::Member::read(
+                    &$crate::wire::members::of_type::<$type, _>($how), &mut fields, &$crate::wire::request::camel_case(stringify!($member)), violations,
+                );)*
+                fields.finish(violations);
+                Self { own_path, $($member,)* }
+            }
+
+            fn path(&self) -> &str {
+                &self.own_path
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let mut message = $crate::wire::request::described(&[$($doc),+]);
+                $($crate::wire::request::describe(
+                    &mut message, stringify!($member), &$crate::wire::members::of_type::<$type, _>($how), &[$($about),*],
+                );)*
+                utoipa::openapi::RefOr::T(utoipa::openapi::Schema::Object(message))
+            }
+        }
+
+        $crate::wire::request::request!(@named $name $($shown)? { $($type = $how),* });
+    };
+    (
+        $(#[doc = $doc:literal])+
+        $vis:vis enum $name:ident $(as $shown:literal)? {
+            $($(#[doc = $about:literal])* $member:ident($type:ty) = $how:expr),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        #[allow(missing_docs, clippy::allow_attributes, reason = "what a name says needs no words")]
+        $vis enum $name {
+            $($(#[doc = $about])* $member($type),)*
+        }
+
+        impl $crate::wire::request::Choice for $name {
+            fn read(
+                mut fields: $crate::wire::fields::Fields,
+                violations: &mut $crate::wire::error::Violations,
+            ) -> Option<Self> {
+                let mut found = Vec::new();
+                let mut names = Vec::new();
+                $(
+                    let name = $crate::wire::request::camel_case(stringify!($member));
+                    let how = $crate::wire::members::of_type::<Option<$type>, _>($how);
+                    let value = $crate::wire::members::Member::read(&how, &mut fields, &name, violations);
+                    found.extend(value.map(Self::$member));
+                    names.push(name);
+                )*
+                $crate::wire::request::only_one(found, &names, fields, violations)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $crate::wire::request::choice(&[$($doc),+], vec![
+                    $($crate::wire::request::alternative(
+                        stringify!($member), &$crate::wire::members::of_type::<Option<$type>, _>($how), &[$($about),*],
+                    )),*
+                ])
+            }
+        }
+
+        $crate::wire::request::request!(@named $name $($shown)? { $(Option<$type> = $how),* });
+    };
+    (
+        $(#[doc = $doc:literal])+
+        $vis:vis words $name:ident: $meaning:ty { $($word:literal = $value:expr),+ $(,)? }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        $vis struct $name;
+
+        impl $crate::wire::members::NamedWords for $name {
+            type Meaning = $meaning;
+            const WORDS: $crate::wire::fields::Words<$meaning> =
+                $crate::wire::fields::Words { none: "", others: &[$(($word, $value)),+] };
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $crate::wire::request::words(&[$($doc),+], &[$($word),+])
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    };
+    (@named $name:ident $($shown:literal)? { $($type:ty = $how:expr),* }) => {
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                [stringify!($name) $(, $shown)?].into_iter().last().unwrap_or_default().into()
+            }
+
+            #[allow(unused_variables, clippy::allow_attributes, reason = "a message may have no members")]
+            fn schemas(schemas: &mut $crate::wire::members::Schemas) {
+                $($crate::wire::members::Member::add_schemas(
+                    &$crate::wire::members::of_type::<$type, _>($how), schemas,
+                );)*
+            }
+        }
+    };
+}
+pub(crate) use request;
+
+/// An object without members so far, which takes none of other names.
+pub fn described(about: &[&str]) -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::Object).description(text(about));
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build()
+}
+
+/// Describes a member of it.
+pub fn describe<M: Member>(message: &mut Object, name: &str, how: &M, about: &[&str]) {
+    let name = camel_case(name);
+    let mut schema = how.schema();
+    match &mut schema {
+        RefOr::T(Schema::Object(object)) => object.description = text(about),
+        RefOr::T(Schema::Array(list)) => list.description = text(about),
+        RefOr::Ref(reference) if M::REQUIRED => reference.description = text(about).unwrap_or_default(),
+        RefOr::Ref(_) | RefOr::T(_) => {}
+    }
+    if M::REQUIRED {
+        message.required.push(name.clone());
+    } else {
+        schema = nullable(schema);
+    }
+    message.properties.insert(name, schema);
+}
+
+/// What may also be null, which is absent.
+fn nullable(mut schema: RefOr<Schema>) -> RefOr<Schema> {
+    let or_null = |only: &mut SchemaType| {
+        if let SchemaType::Type(one) = only {
+            *only = SchemaType::Array(vec![one.clone(), Type::Null]);
+        }
+    };
+    match &mut schema {
+        RefOr::T(Schema::Object(object)) => or_null(&mut object.schema_type),
+        RefOr::T(Schema::Array(list)) => or_null(&mut list.schema_type),
+        RefOr::Ref(_) | RefOr::T(_) => {
+            let null = ObjectBuilder::new().schema_type(Type::Null);
+            return OneOfBuilder::new().item(schema).item(null).into();
+        }
+    }
+    schema
+}
+
+/// One of the objects that a choice can be.
+pub fn alternative<M: Member>(name: &str, how: &M, about: &[&str]) -> Object {
+    let name = camel_case(name);
+    let mut schema = how.schema();
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        object.description = text(about);
+    }
+    let object = ObjectBuilder::new().schema_type(Type::Object).description(text(about));
+    object.required(&name).property(name, schema).build()
+}
+
+/// Exactly one of some objects.
+pub fn choice(about: &[&str], alternatives: Vec<Object>) -> RefOr<Schema> {
+    let one_of = OneOfBuilder::new().description(text(about));
+    alternatives.into_iter().fold(one_of, OneOfBuilder::item).into()
+}
+
+/// The words of a closed list.
+pub fn words(about: &[&str], words: &[&str]) -> RefOr<Schema> {
+    let word = ObjectBuilder::new().schema_type(Type::String).description(text(about));
+    word.enum_values(Some(words.iter().copied())).into()
+}
+
+/// The one of several that is there.
+pub fn only_one<T>(mut found: Vec<T>, names: &[String], fields: Fields, violations: &mut Violations) -> Option<T> {
+    let path = fields.own_path().to_owned();
+    fields.finish(violations);
+    if found.len() == 1 {
+        return found.pop();
+    }
+    if let [others @ .., last] = names {
+        violations.add(path, format!("must hold exactly one of {} and {last}", others.join(", ")));
+    }
+    None
+}
+
+/// A documentation comment as the document has it.
+fn text(about: &[&str]) -> Option<String> {
+    let lines: Vec<_> = about.iter().map(|line| line.trim()).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// A name of Rust's as JSON has it: `step_millis` and `StepMillis` are `stepMillis`.
+pub fn camel_case(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    let mut begins_word = false;
+    for character in name.chars() {
+        if character == '_' {
+            begins_word = true;
+        } else if camel.is_empty() {
+            camel.push(character.to_ascii_lowercase());
+        } else {
+            camel.push(if begins_word { character.to_ascii_uppercase() } else { character });
+            begins_word = false;
+        }
+    }
+    camel
+}
