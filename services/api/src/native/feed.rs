@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn who_comes_back_is_told_what_it_does_not_know() {
         let check = |last: &str, first: &[&str]| {
-            let mut feed = Feed::new(Some(last, Units::of_native_kinds()));
+            let mut feed = Feed::new(Some(last), Units::of_native_kinds());
             assert_eq!(names(&feed.next(&known(5, State::Running))), first, "{last}");
             feed
         };
@@ -148,10 +148,10 @@ mod tests {
         assert_eq!(names(&ahead.next(&known(8, State::Running))), ["delta 8"]);
         let mut passed = check("7", &[]);
         assert_eq!(names(&passed.next(&known(9, State::Running))), ["snapshot 9"]);
-        let mut ended = Feed::new(Some("5", Units::of_native_kinds()));
+        let mut ended = Feed::new(Some("5"), Units::of_native_kinds());
         assert_eq!(names(&ended.next(&known(5, State::Succeeded))), ["end -"]);
         // No replica can be behind an end: this id was none of ours.
-        let mut foreign = Feed::new(Some("99", Units::of_native_kinds()));
+        let mut foreign = Feed::new(Some("99"), Units::of_native_kinds());
         assert_eq!(names(&foreign.next(&known(5, State::Succeeded))), ["snapshot 5", "end -"]);
     }
 }

@@ -5,6 +5,7 @@ use crate::admission::auth::WRITE;
 use crate::admission::call::Call;
 use crate::admission::endpoint::at;
 use crate::kinds::catalog::Catalog;
+use crate::kinds::own::OwnKinds;
 use crate::native::OPERATIONS;
 use crate::operations::Operations;
 use crate::operations::watch::{Terms, Watches};
@@ -211,9 +212,11 @@ fn api() -> (web::Data<Api>, web::Data<Gate>) {
     let token = Token { name: "demo".to_owned(), sha256, projects: vec![project], scopes: vec![Scope::Write] };
     let config = Config { tokens: vec![token], ..Config::default() };
     let gate = Gate::new(&config, None).expect("TLS");
+    let operations = Operations::new(store.clone(), publisher, KeyRing::EMPTY, KindsConfig::default());
     let api = Api {
+        own_kinds: OwnKinds::follow(operations.clone(), ended.clone()),
         watches: Watches::start(&store, changes, Terms::new(100), ended),
-        operations: Operations::new(store, publisher, KeyRing::EMPTY, KindsConfig::default()),
+        operations,
         destinations: config.destinations.clone(),
         catalog: Catalog::new(&config).expect("an empty catalog"),
         page_tokens: PageTokens::new(&[7; 32]),

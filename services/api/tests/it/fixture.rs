@@ -5,6 +5,7 @@ use actix_web::web;
 use api::admission::Gate;
 use api::admission::auth::StoredTokens;
 use api::kinds::catalog::Catalog;
+use api::kinds::own::OwnKinds;
 use api::operations::Operations;
 use api::operations::watch::{Terms, Watches};
 use api::routes;
@@ -179,13 +180,11 @@ impl Fixture {
         let stored = StoredTokens::follow(store.clone(), shutdown.clone());
         let gate = web::Data::new(Gate::new(config, Some(stored)).expect("TLS"));
         let serving_threads = Heartbeats::new("serving threads", 1);
+        let secret_keys = SECRET_KEYS.parse().expect("keys");
+        let operations = Operations::new(store.clone(), publisher, secret_keys, config.kinds.clone());
         let api = web::Data::new(Api {
-            operations: Operations::new(
-                store.clone(),
-                publisher,
-                SECRET_KEYS.parse().expect("keys"),
-                config.kinds.clone(),
-            ),
+            own_kinds: OwnKinds::follow(operations.clone(), shutdown.clone()),
+            operations,
             watches: Watches::start(&store, changes, terms, shutdown.clone()),
             destinations: config.destinations.clone(),
             catalog: Catalog::new(config).expect("valid names"),
