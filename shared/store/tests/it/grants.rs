@@ -9,13 +9,14 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Reads of operations alone, and of the catalogue: harmless, and so not told apart.
-const LOOKS: [&str; 9] = [
+const LOOKS: [&str; 10] = [
     "get",
     "get_to_cancel",
     "changed",
     "commit_point",
     "requests",
     "ended",
+    "list_kinds",
     "partitions",
     "project_of_operation",
     "waiting",
@@ -59,6 +60,7 @@ const WORKER: &[&str] = &[
     "finish",
     "reconcile",
     "register",
+    "register_kind",
     "renew",
     "retire",
     "secret",
