@@ -1,6 +1,7 @@
-//! Forgets what lies beside operations when it is old: the keys of idempotent creates, deleted jobs, and the audit log.
+//! Forgets what lies beside operations when it is old: the keys of idempotent creates, deleted resources, and the audit log.
 
 use crate::TRY_AGAIN;
+use kinds::COLLECTIONS;
 use runtime::{clock, failpoint};
 use std::time::Duration;
 use store::{Store, StoreError};
@@ -8,8 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 /// A client that tries again does so within days.
 const KEYS_KEPT: Duration = Duration::from_hours(30 * 24);
-/// How long a deleted job is shown, and its name taken (google.storagetransfer.v1: 30 days after its deletion).
-const DELETED_JOBS_KEPT: Duration = Duration::from_hours(30 * 24);
 const EVERY: Duration = Duration::from_mins(10);
 /// As many as one statement takes.
 const BATCH: u32 = 1_000;
@@ -36,7 +35,18 @@ pub async fn forget(store: Store, audit_log_kept: Duration, shutdown: Cancellati
 async fn once(store: &Store, audit_log_kept: Duration) -> Result<bool, StoreError> {
     // None keeps the others from their turn.
     let keys = failpoint::around!("keeper.forget_keys", store.forget_create_requests(KEYS_KEPT, BATCH).await);
-    let jobs = failpoint::around!("keeper.forget_jobs", store.forget_transfer_jobs(DELETED_JOBS_KEPT, BATCH).await);
+    let resources = forget_resources(store).await;
     let entries = failpoint::around!("keeper.forget_audit_log", store.forget_audit_log(audit_log_kept, BATCH).await);
-    Ok(keys?.max(jobs?).max(entries?) >= u64::from(BATCH))
+    Ok(keys?.max(resources?).max(entries?) >= u64::from(BATCH))
+}
+
+/// As many as of the collection with most of them.
+async fn forget_resources(store: &Store) -> Result<u64, StoreError> {
+    let mut most = 0;
+    for collection in COLLECTIONS {
+        let (name, kept) = (collection.name, collection.deleted_kept);
+        let forgotten = failpoint::around!("keeper.forget_resources", store.forget_resources(name, kept, BATCH).await);
+        most = forgotten?.max(most);
+    }
+    Ok(most)
 }

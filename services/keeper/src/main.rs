@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use store::{PoolSettings, Roles, Store};
 
-/// Takes operations back from lost workers, runs transfer jobs by their schedules and tells of their ends, makes partitions
+/// Takes operations back from lost workers, runs resources by their schedules and tells of ends, makes partitions
 /// ahead of time and drops old ones, migrates the database, makes tokens, and limits projects.
 #[derive(Debug, Parser)]
 #[command(name = "safepoint-keeper", version)]

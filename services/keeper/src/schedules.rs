@@ -1,8 +1,8 @@
-//! Runs jobs when their time has come. An instance of a schedule is run once, over any number of keepers: the run names the
-//! revision of the job that it has seen (`run_transfer_job.sql`).
+//! Runs resources when their time has come, each as its collection says. An instance of a schedule is run once, over any number
+//! of keepers: the run names the revision of the resource that it has seen (`run_resource.sql`).
 
-use kinds::{Parameters, storage_transfer};
-use operation::RetryPolicy;
+use kinds::{COLLECTIONS, Collection};
+use operation::{Kind, Resource, RetryPolicy, Spec};
 use prometheus::{Histogram, IntCounterVec, register_histogram, register_int_counter_vec};
 use runtime::broker::{Hint, Publisher};
 use runtime::callers::OPERATOR;
@@ -10,7 +10,7 @@ use runtime::{clock, failpoint};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
-use store::{Actor, DueTransferJob, DueTransferJobs, Store, StoreError, TransferJobRun};
+use store::{Actor, DueResource, DueResources, ResourceRun, Store, StoreError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
@@ -34,21 +34,25 @@ static LATENESS: LazyLock<Histogram> = LazyLock::new(|| {
         .expect("the metric's name is ours alone")
 });
 
-/// What is done with a job whose time has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is done with a resource whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// It runs, and then next at this time, if ever.
-    Run(Option<OffsetDateTime>),
+    /// It runs so, and then next at this time, if ever.
+    Run(Spec, Option<OffsetDateTime>),
     /// Its latest run goes on: this instance is no run, and the next is at this time, if ever.
     PassOver(Option<OffsetDateTime>),
 }
 
-/// What is done with a job whose time has come. However many instances were missed, this one stands for all of them.
-pub fn step(due: &DueTransferJob) -> Step {
-    let job = &due.job;
-    let after = job.next_run_time.map_or(due.now, |instance| instance.max(due.now));
-    let next = job.job.schedule.and_then(|schedule| schedule.next_run(job.create_time, after));
-    if due.latest_ended { Step::Run(next) } else { Step::PassOver(next) }
+/// What is done with a resource whose time has come. However many instances were missed, this one stands for all of them.
+///
+/// # Errors
+/// The resource is of a newer version.
+pub fn step(collection: &Collection, due: &DueResource) -> serde_json::Result<Step> {
+    let resource = &due.resource;
+    let after = resource.next_run_time.map_or(due.now, |instance| instance.max(due.now));
+    let next = (collection.next_run)(resource, after)?;
+    let spec = (collection.run)(resource)?;
+    Ok(if due.latest_ended { Step::Run(spec, next) } else { Step::PassOver(next) })
 }
 
 /// Looks about once a second until `shutdown`.
@@ -58,12 +62,12 @@ pub async fn run(store: Store, publisher: Publisher, shutdown: CancellationToken
         match round(&store, &publisher, &shutdown).await {
             Ok(unreadable) => {
                 // Once, and not each second until somebody has mended it.
-                for job in unreadable.difference(&told) {
-                    tracing::error!(job, "a job whose time has come cannot be read by this version, and is left alone");
+                for resource in unreadable.difference(&told) {
+                    tracing::error!(resource, "its time has come, and this version cannot read it: it is left alone");
                 }
                 told = unreadable;
             }
-            Err(error) => tracing::warn!(%error, "could not run jobs whose time has come; trying again"),
+            Err(error) => tracing::warn!(%error, "could not run resources whose time has come; trying again"),
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY.mul_f64(0.75 + clock::jitter() / 2.0)) => {}
@@ -72,7 +76,7 @@ pub async fn run(store: Store, publisher: Publisher, shutdown: CancellationToken
     }
 }
 
-/// Runs once what is due now. Returns the jobs that could not be read.
+/// Runs once what is due now. Returns the resources that could not be read.
 ///
 /// # Errors
 /// [`StoreError`]: the database is away, and the rest waits for the next round.
@@ -83,14 +87,15 @@ pub async fn round(
 ) -> Result<BTreeSet<String>, StoreError> {
     let (mut unreadable, mut place) = (BTreeSet::new(), None);
     loop {
-        let page: DueTransferJobs = store.due_transfer_jobs(place.as_ref(), PAGE).await?;
+        let page: DueResources = store.due_resources(place.as_ref(), PAGE).await?;
         unreadable.extend(page.unreadable);
-        let ran = all(store, &page.jobs, shutdown).await;
-        if matches!(ran, Ok(1..) | Err(_)) {
-            // After an error some may run all the same.
-            publisher.send(Hint::Work { kind: storage_transfer::KIND, trace_parent: None });
+        let mut ran = Ran::default();
+        let all = all(store, &page.resources, shutdown, &mut ran).await;
+        for kind in ran.kinds {
+            publisher.send(Hint::Work { kind, trace_parent: None });
         }
-        ran?;
+        unreadable.extend(ran.unreadable);
+        all?;
         place = page.next;
         if place.is_none() || shutdown.is_cancelled() {
             return Ok(unreadable);
@@ -98,46 +103,69 @@ pub async fn round(
     }
 }
 
-/// How many run now.
-async fn all(store: &Store, jobs: &[DueTransferJob], shutdown: &CancellationToken) -> Result<u64, StoreError> {
-    let mut ran = 0;
-    for due in jobs {
+/// What a page has come to.
+#[derive(Debug, Default)]
+struct Ran {
+    /// The kinds of what runs now, or may run after an error.
+    kinds: BTreeSet<Kind>,
+    /// What could not be read.
+    unreadable: Vec<String>,
+}
+
+async fn all(
+    store: &Store,
+    page: &[DueResource],
+    shutdown: &CancellationToken,
+    ran: &mut Ran,
+) -> Result<(), StoreError> {
+    for due in page {
         if shutdown.is_cancelled() {
             break;
         }
-        match one(store, due).await {
-            Ok(true) => ran += 1,
+        let Resource { project, collection, name, .. } = &due.resource;
+        // Of a collection, or in a form, of a newer version: nothing of it is touched.
+        let collection = COLLECTIONS.iter().find(|known| known.name == collection);
+        let step = collection.and_then(|collection| Some((collection, step(collection, due).ok()?)));
+        let Some((collection, step)) = step else {
+            ran.unreadable.push(format!("{project} {name}"));
+            continue;
+        };
+        match one(store, collection, due, step).await {
             Ok(false) => {}
-            Err(error) if error.is_passing() => return Err(error),
+            Ok(true) => drop(ran.kinds.insert(collection.kind.clone())),
+            Err(error) if error.is_passing() => {
+                // It may run all the same.
+                ran.kinds.insert(collection.kind.clone());
+                return Err(error);
+            }
             // What is wrong with one is not wrong with the others.
             Err(error) => {
-                let (project, job) = (&due.job.project, &due.job.name);
-                tracing::error!(%error, %project, %job, "a job could not be run by its schedule; trying again");
+                tracing::error!(%error, %project, resource = name, "it could not be run by its schedule; trying again");
             }
         }
     }
-    Ok(ran)
+    Ok(())
 }
 
 /// Whether it runs now.
-async fn one(store: &Store, due: &DueTransferJob) -> Result<bool, StoreError> {
-    let (job, instance) = (&due.job, due.job.next_run_time.unwrap_or(due.now));
-    let (project, name) = (&job.project, &job.name);
-    match step(due) {
-        Step::Run(next_run_time) => {
-            let run = run_of(due, instance, next_run_time);
-            let ran = failpoint::around!("keeper.run_job", store.run_transfer_job(job, &run).await)?;
+async fn one(store: &Store, collection: &Collection, due: &DueResource, step: Step) -> Result<bool, StoreError> {
+    let (resource, instance) = (&due.resource, due.resource.next_run_time.unwrap_or(due.now));
+    let Resource { project, name, .. } = resource;
+    match step {
+        Step::Run(spec, next_run_time) => {
+            let run = run_of(collection, spec, instance, next_run_time);
+            let ran = failpoint::around!("keeper.run_resource", store.run_resource(resource, &run).await)?;
             let Some(operation) = ran else { return Ok(false) };
             let late = (due.now - instance).as_seconds_f64();
-            tracing::info!(operation.id = %operation.id, %project, job = %name, late, "a job runs by its schedule");
+            tracing::info!(operation.id = %operation.id, %project, resource = name, late, "it runs by its schedule");
             INSTANCES.with_label_values(&["run"]).inc();
             LATENESS.observe(late);
             Ok(true)
         }
         Step::PassOver(next_run_time) => {
-            if failpoint::around!("keeper.pass_over", store.skip_transfer_job(job, next_run_time).await)? {
-                let active = job.latest_operation.map(|id| id.to_string()).unwrap_or_default();
-                tracing::info!(operation.id = active, %project, job = %name, "a job's time is passed over: it runs still");
+            if failpoint::around!("keeper.pass_over", store.skip_resource(resource, next_run_time).await)? {
+                let active = resource.latest_operation.map(|id| id.to_string()).unwrap_or_default();
+                tracing::info!(operation.id = active, %project, resource = name, "its time is passed over: it runs still");
                 INSTANCES.with_label_values(&["passed_over"]).inc();
             }
             Ok(false)
@@ -145,12 +173,16 @@ async fn one(store: &Store, due: &DueTransferJob) -> Result<bool, StoreError> {
     }
 }
 
-fn run_of(due: &DueTransferJob, instance: OffsetDateTime, next_run_time: Option<OffsetDateTime>) -> TransferJobRun {
-    let mut transfer = due.job.job.transfer.clone();
-    transfer.job = Some(due.job.name.to_string());
-    TransferJobRun {
+fn run_of(
+    collection: &Collection,
+    spec: Spec,
+    instance: OffsetDateTime,
+    next_run_time: Option<OffsetDateTime>,
+) -> ResourceRun {
+    ResourceRun {
         id: clock::new_operation_id(),
-        spec: transfer.to_spec(),
+        collection: collection.operations.to_owned(),
+        spec,
         next_run_time,
         retry: RetryPolicy::default(),
         trace_parent: None,
@@ -167,9 +199,8 @@ fn schedule(instance: OffsetDateTime) -> Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kinds::storage_transfer::Schedule;
+    use kinds::storage_transfer::{COLLECTION, Schedule};
     use runtime::callers::is_name;
-    use store::StoredTransferJob;
     use testkit::{hourly, new_transfer_job};
 
     fn time(text: &str) -> OffsetDateTime {
@@ -177,14 +208,15 @@ mod tests {
     }
 
     /// An hourly job of the first of February.
-    fn due(instance: &str, now: &str, latest_ended: bool, schedule: Option<Schedule>) -> DueTransferJob {
+    fn due(instance: &str, now: &str, latest_ended: bool, schedule: Option<Schedule>) -> DueResource {
         let new = new_transfer_job("p", "j", schedule);
         let created = time("2026-02-01T00:00:00Z");
-        let job = StoredTransferJob {
-            project: new.project,
-            name: new.name,
-            status: new.status,
-            job: new.job,
+        let resource = Resource {
+            project: new.address.project,
+            collection: new.address.collection,
+            name: new.address.name,
+            state: new.state,
+            content: new.content,
             next_run_time: Some(time(instance)),
             latest_operation: None,
             revision: 1,
@@ -192,7 +224,7 @@ mod tests {
             update_time: created,
             delete_time: None,
         };
-        DueTransferJob { job, now: time(now), latest_ended }
+        DueResource { resource, now: time(now), latest_ended }
     }
 
     #[test]
@@ -200,41 +232,44 @@ mod tests {
         let start = time("2026-02-01T00:00:00Z").date();
         let always = Schedule { start_date: start, ..hourly() };
         let ending = Schedule { end_date: start.next_day(), ..always };
-        let (noon, one) = ("2026-02-02T12:00:00Z", Some(time("2026-02-02T13:00:00Z")));
+        let noon = "2026-02-02T12:00:00Z";
+        let (run, pass_over, one) = (true, false, Some("2026-02-02T13:00:00Z"));
         for (what, due, expected) in [
-            ("in time", due(noon, "2026-02-02T12:00:00.5Z", true, Some(always)), Step::Run(one)),
-            ("its run goes on", due(noon, "2026-02-02T12:00:00.5Z", false, Some(always)), Step::PassOver(one)),
-            ("at its very time", due(noon, noon, true, Some(always)), Step::Run(one)),
-            ("changed back to before its time", due(noon, "2026-02-02T11:59:59Z", true, Some(always)), Step::Run(one)),
+            ("in time", due(noon, "2026-02-02T12:00:00.5Z", true, Some(always)), (run, one)),
+            ("its run goes on", due(noon, "2026-02-02T12:00:00.5Z", false, Some(always)), (pass_over, one)),
+            ("at its very time", due(noon, noon, true, Some(always)), (run, one)),
+            ("changed back to before its time", due(noon, "2026-02-02T11:59:59Z", true, Some(always)), (run, one)),
             (
                 "after days of an outage",
                 due(noon, "2026-02-09T17:20:00Z", true, Some(always)),
-                Step::Run(Some(time("2026-02-09T18:00:00Z"))),
+                (run, Some("2026-02-09T18:00:00Z")),
             ),
-            ("its last", due("2026-02-02T23:00:00Z", "2026-02-02T23:00:01Z", true, Some(ending)), Step::Run(None)),
-            (
-                "its last, late",
-                due("2026-02-02T23:00:00Z", "2026-03-01T00:00:00Z", true, Some(ending)),
-                Step::Run(None),
-            ),
+            ("its last", due("2026-02-02T23:00:00Z", "2026-02-02T23:00:01Z", true, Some(ending)), (run, None)),
+            ("its last, late", due("2026-02-02T23:00:00Z", "2026-03-01T00:00:00Z", true, Some(ending)), (run, None)),
             (
                 "its last, and its run goes on",
                 due("2026-02-02T23:00:00Z", "2026-02-02T23:00:01Z", false, Some(ending)),
-                Step::PassOver(None),
+                (pass_over, None),
             ),
-            ("somebody set its time by hand", due(noon, noon, true, None), Step::Run(None)),
+            ("somebody set its time by hand", due(noon, noon, true, None), (run, None)),
         ] {
-            assert_eq!(step(&due), expected, "{what}");
+            let step = match step(&COLLECTION, &due).expect("a job") {
+                Step::Run(_, next) => (run, next),
+                Step::PassOver(next) => (pass_over, next),
+            };
+            assert_eq!(step, (expected.0, expected.1.map(time)), "{what}");
         }
     }
 
     #[test]
-    fn a_run_says_which_job_and_which_instance_it_is_of() {
+    fn a_run_says_which_instance_it_is_of() {
         let due = due("2026-02-02T12:00:00Z", "2026-02-02T12:00:00Z", true, None);
-        let run = run_of(&due, due.now, None);
-        let transfer = storage_transfer::StorageTransfer::from_spec(&run.spec).expect("a transfer");
-        assert_eq!(transfer.job.as_deref(), Some("transferJobs/j"));
-        assert_eq!(run.by.request_id, "2026-02-02T12:00:00Z");
+        let Step::Run(spec, next) = step(&COLLECTION, &due).expect("a job") else { panic!("it runs") };
+        let run = run_of(&COLLECTION, spec, due.now, next);
+        assert_eq!(
+            (run.collection.as_str(), run.by.request_id.as_str()),
+            ("transferOperations", "2026-02-02T12:00:00Z")
+        );
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The kinds of operations that come with the product: what the api, the worker and the keeper all need to know of each.
 //!
 //! A folder a kind: what holds for all its operations ([`KindInfo`]), its parameters, its checkpoint and its response as
-//! they are stored, and the pure rules on them. To add one: a folder, and a row in [`ALL`].
+//! they are stored, and the pure rules on them. To add one: a folder, and a row in [`ALL`]; one in [`COLLECTIONS`] if its
+//! vendor has resources that it runs, and one in [`NOTICES`] if it tells of its ends.
 
+mod collection;
 pub mod demo_steps;
+mod notice;
 pub mod operations_cancel;
 pub mod postgres_export;
 pub mod storage_transfer;
+
+pub use collection::Collection;
+pub use notice::{Message, Notice, Notices};
 
 use operation::{KindInfo, Spec};
 use serde::Serialize;
@@ -16,6 +22,12 @@ use serde_json::Value;
 /// Every kind that comes with the product.
 pub static ALL: [&KindInfo; 4] =
     [&postgres_export::INFO, &storage_transfer::INFO, &demo_steps::INFO, &operations_cancel::INFO];
+
+/// Every collection of resources of vendors.
+pub static COLLECTIONS: [&Collection; 1] = [&storage_transfer::COLLECTION];
+
+/// What is told of the ends of operations, by kind.
+pub static NOTICES: [&Notices; 1] = [&storage_transfer::NOTICES];
 
 /// The parameters of one kind, as they are stored: fields are added with a default, never renamed.
 pub trait Parameters: Serialize + DeserializeOwned {

@@ -10,5 +10,5 @@ GRANT INSERT ON operation_secrets TO {role};
 -- Its triggers write the moves.
 GRANT SELECT, INSERT ON operation_moves TO {role};
 GRANT SELECT ON operation_counts, workers, kinds, projects, tokens, tokens_version TO {role};
--- Jobs, which it also runs.
-GRANT SELECT, INSERT, UPDATE ON transfer_jobs TO {role};
+-- Vendors' resources, which it also runs. The view is for replicas of the version before.
+GRANT SELECT, INSERT, UPDATE ON resources, transfer_jobs TO {role};

@@ -23,7 +23,7 @@ const RENEWED: &str = "
         ours regclass;
     BEGIN
         FOR ours IN SELECT oid::regclass FROM pg_class
-                    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relowner = current_user::regrole
+                    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner = current_user::regrole
         LOOP
             EXECUTE format('REVOKE ALL ON %s FROM {role}', ours);
         END LOOP;

@@ -18,16 +18,17 @@ mod kinds;
 mod link;
 mod lists;
 mod migrate;
+mod notifications;
 mod operations;
 mod partitions;
 mod pool;
 mod projects;
+mod resources;
 mod row;
 mod secrets;
 mod sqlstate;
 mod sweep;
 mod tokens;
-mod transfer_jobs;
 mod why;
 mod workers;
 
@@ -48,18 +49,18 @@ pub use operations::{Address, Asked, CreateRequest, Created, NewOperation, Reque
 pub use partitions::PartitionError;
 pub use pool::{PLANNING, PoolSettings, Store};
 pub use projects::{ListedProject, ProjectLimits, ProjectQueue};
+pub use resources::{
+    DuePlace, DueResource, DueResources, NewResource, ResourceAddress, ResourceChange, ResourceFilter, ResourceRun,
+};
 pub use row::{CancelReceipt, Operation};
 pub use secrets::{AccessKey, purpose_of_access_key, purpose_of_operation};
 pub use sweep::{QueueDepth, Swept};
 pub use tokens::{ListedToken, StoredToken};
-pub use transfer_jobs::{
-    DuePlace, DueTransferJob, DueTransferJobs, NewTransferJob, StoredTransferJob, TransferJobChange, TransferJobFilter,
-    TransferJobRun,
-};
 pub use why::{Owner, Why};
 pub use workers::{LeaseLost, Requested};
 
-/// Every statement by name, for the test that prepares them. Where one says `{partition}`, the name of a partition is put.
+/// Every statement by name, for the test that prepares them. Where one says `{partition}` or `{kind}`, the
+/// name of a partition or of a kind is put.
 pub const STATEMENTS: &[(&str, &str)] = &[
     ("insert", operations::INSERT),
     ("create_request", operations::CREATE_REQUEST),
@@ -113,16 +114,16 @@ pub const STATEMENTS: &[(&str, &str)] = &[
     ("revoke_access_key", secrets::REVOKE_ACCESS_KEY),
     ("access_keys", secrets::ACCESS_KEYS),
     ("reseal_access_key", secrets::RESEAL_ACCESS_KEY),
-    ("create_transfer_job", transfer_jobs::CREATE_TRANSFER_JOB),
-    ("get_transfer_job", transfer_jobs::GET_TRANSFER_JOB),
-    ("list_transfer_jobs", transfer_jobs::LIST_TRANSFER_JOBS),
-    ("update_transfer_job", transfer_jobs::UPDATE_TRANSFER_JOB),
-    ("run_transfer_job", transfer_jobs::RUN_TRANSFER_JOB),
-    ("transfer_job_to_run", transfer_jobs::TRANSFER_JOB_TO_RUN),
-    ("skip_transfer_job", transfer_jobs::SKIP_TRANSFER_JOB),
-    ("due_transfer_jobs", transfer_jobs::DUE_TRANSFER_JOBS),
-    ("forget_transfer_jobs", transfer_jobs::FORGET_TRANSFER_JOBS),
-    ("project_of_operation", transfer_jobs::PROJECT_OF_OPERATION),
-    ("to_notify", transfer_jobs::TO_NOTIFY),
-    ("notified", transfer_jobs::NOTIFIED),
+    ("create_resource", resources::CREATE_RESOURCE),
+    ("get_resource", resources::GET_RESOURCE),
+    ("list_resources", resources::LIST_RESOURCES),
+    ("update_resource", resources::UPDATE_RESOURCE),
+    ("run_resource", resources::RUN_RESOURCE),
+    ("resource_to_run", resources::RESOURCE_TO_RUN),
+    ("skip_resource", resources::SKIP_RESOURCE),
+    ("due_resources", resources::DUE_RESOURCES),
+    ("forget_resources", resources::FORGET_RESOURCES),
+    ("project_of_operation", resources::PROJECT_OF_OPERATION),
+    ("to_notify", notifications::TO_NOTIFY),
+    ("notified", notifications::NOTIFIED),
 ];

@@ -2,8 +2,8 @@
 
 use crate::StoreError;
 use operation::{
-    AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, ProjectId, RetryPolicy, Snapshot,
-    Spec, State, WorkerId,
+    AttemptNumber, CancelMode, Cleanup, EndedBy, Fence, Kind, Nonce, OperationId, OperationView, ProjectId,
+    RetryPolicy, Snapshot, Spec, State, WorkerId,
 };
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -104,6 +104,22 @@ impl Operation {
     pub fn to_be_told(&self) -> Option<(WorkerId, Fence, Option<CancelMode>)> {
         let fence = Fence { id: self.id, attempt: self.attempt, nonce: Nonce::from_uuid(self.nonce?) };
         Some((self.worker?, fence, self.cancel.as_ref()?.mode))
+    }
+
+    /// What the rules of its kind see of it.
+    pub const fn view(&self) -> OperationView<'_> {
+        OperationView {
+            id: self.id,
+            project: &self.project,
+            kind: &self.kind,
+            target: self.target.as_str(),
+            spec: &self.spec,
+            state: self.state,
+            pause_requested: self.pause_requested_at.is_some(),
+            checkpoint: self.checkpoint.as_ref(),
+            start_time: self.start_time,
+            finish_time: self.finish_time,
+        }
     }
 
     /// Reads a row of `operations`.

@@ -32,5 +32,5 @@ pub use replicated::Replicated;
 pub use s3_front::{Conditions, HeldRequest, S3Front};
 pub use system::{LEASE_TTL, LIMIT, System, TOKEN, TOKEN_SHA256};
 pub use tls_front::TlsFront;
-pub use transfer_jobs::{hourly, new_transfer_job, transfer};
+pub use transfer_jobs::{hourly, new_transfer_job, transfer, transfer_job};
 pub use wait::eventually;

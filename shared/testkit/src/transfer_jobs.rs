@@ -2,10 +2,11 @@
 
 use crate::actor;
 use kinds::storage_transfer::{
-    BucketPath, JobStatus, Schedule, StorageTransfer, TransferConditions, TransferJob, TransferOptions, TransferSink,
+    BucketPath, COLLECTION, Schedule, StorageTransfer, TransferConditions, TransferJob, TransferOptions, TransferSink,
     TransferSource,
 };
-use store::NewTransferJob;
+use operation::Resource;
+use store::{NewResource, ResourceAddress};
 
 /// From one part of the tests' bucket to another.
 pub fn transfer() -> StorageTransfer {
@@ -23,16 +24,29 @@ pub fn transfer() -> StorageTransfer {
 /// An enabled job `transferJobs/{id}` that was made just now. When it runs by itself is left to the test.
 ///
 /// # Panics
-/// `project` or `id` can't be a name.
-pub fn new_transfer_job(project: &str, id: &str, schedule: Option<Schedule>) -> NewTransferJob {
-    NewTransferJob {
-        project: project.parse().expect("a project's name"),
-        name: format!("transferJobs/{id}").parse().expect("a job's name"),
-        status: JobStatus::Enabled,
-        job: TransferJob { description: String::new(), transfer: transfer(), schedule },
+/// `project` can't be a name.
+pub fn new_transfer_job(project: &str, id: &str, schedule: Option<Schedule>) -> NewResource {
+    let job = TransferJob { description: String::new(), transfer: transfer(), schedule };
+    NewResource {
+        address: transfer_job(project, id),
+        state: Resource::ENABLED.to_owned(),
+        content: serde_json::to_value(job).expect("JSON"),
         create_time: runtime::clock::now(),
         next_run_time: None,
+        verb: "CREATE_TRANSFER_JOB".to_owned(),
         by: actor("tester"),
+    }
+}
+
+/// The job `transferJobs/{id}`.
+///
+/// # Panics
+/// `project` can't be a name.
+pub fn transfer_job(project: &str, id: &str) -> ResourceAddress {
+    ResourceAddress {
+        project: project.parse().expect("a project's name"),
+        collection: COLLECTION.name.to_owned(),
+        name: format!("{}/{id}", COLLECTION.name),
     }
 }
 

@@ -24,8 +24,6 @@ use runtime::clock;
 
 /// The collection of what is created here. Vendors' lists do not show it.
 pub(super) const COLLECTION: &str = "native";
-/// The collection of runs of transfer jobs (`sql/run_transfer_job.sql`).
-const TRANSFERS: &str = "transferOperations";
 const OPERATION_TYPE: &str = "safepoint/Operation";
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -215,10 +213,12 @@ pub async fn retry(mut call: Call) -> HandlerResult {
     if let Some(message) = kinds::native(&known.kind).and_then(|native| native.not_retried) {
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
-    if known.collection == TRANSFERS {
-        // A job has one run at a time, which its own row sees to.
-        let message =
-            "a run of a transfer job is not tried again: run the job once more, and it goes on with what is missing";
+    if let Some(of) = ::kinds::COLLECTIONS.iter().find(|of| of.operations == known.collection) {
+        // A resource has one run at a time, which its own row sees to.
+        let noun = of.noun.to_lowercase().replace('_', " ");
+        let message = format!(
+            "a run of a {noun} is not tried again: run the {noun} once more, and it goes on with what is missing"
+        );
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
     if let Err(refused) = call.enqueues().await {

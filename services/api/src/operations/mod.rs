@@ -8,9 +8,9 @@ mod cancel_lane;
 mod creation;
 mod deletes;
 mod error;
+mod resources;
 #[cfg(test)]
 pub(crate) mod samples;
-mod transfer_jobs;
 pub mod watch;
 
 use crate::wire::error::ApiError;
@@ -34,11 +34,11 @@ use tracing::Instrument;
 pub use creation::Creation;
 pub use error::OperationsError;
 pub use operation::ListFilter;
+pub use resources::{Changed, Naming, ResourceCreation, ResourceError, ResourceName};
 pub use store::{
     Actor, Address, AuditEntry, AuditPage, CancelReceipt, Operation, Order, Owner, Page, ProjectQueue, RegisteredKind,
-    StoredTransferJob, TransferJobFilter, Why,
+    ResourceFilter, Why,
 };
-pub use transfer_jobs::{TransferJobCreation, TransferJobError, TransferJobPatch};
 
 /// When a caller is told to try again. Above the 2 s that a connection of the pool is waited for.
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);

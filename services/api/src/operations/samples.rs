@@ -1,13 +1,13 @@
 //! Operations for the tests beside the code: one that was just created, to be changed where a test cares. And jobs.
 
-use crate::operations::{Operation, StoredTransferJob};
+use crate::operations::Operation;
 use kinds::Parameters;
 use kinds::demo_steps::{self, DemoSteps};
 use kinds::storage_transfer::{
-    BucketPath, JobStatus, PayloadFormat, StorageTransfer, TransferConditions, TransferJob, TransferNotification,
-    TransferOptions, TransferSink, TransferSource,
+    BucketPath, COLLECTION, PayloadFormat, StorageTransfer, StoredTransferJob, TransferConditions, TransferJob,
+    TransferNotification, TransferOptions, TransferSink, TransferSource,
 };
-use operation::{AttemptNumber, RetryPolicy, State};
+use operation::{AttemptNumber, Resource, RetryPolicy, State};
 use std::collections::BTreeMap;
 use time::macros::datetime;
 
@@ -83,14 +83,15 @@ pub fn transfer_job() -> TransferJob {
     TransferJob { description: "words".to_owned(), transfer, schedule: None }
 }
 
-/// As it was made.
-pub fn stored_transfer_job() -> StoredTransferJob {
+/// That job as it is stored.
+pub fn resource() -> Resource {
     let at = datetime!(2026-11-23 07:00:00.5 UTC);
-    StoredTransferJob {
+    Resource {
         project: "p".parse().expect("a project"),
-        name: "transferJobs/one".parse().expect("a name"),
-        status: JobStatus::Enabled,
-        job: transfer_job(),
+        collection: COLLECTION.name.to_owned(),
+        name: "transferJobs/one".to_owned(),
+        state: Resource::ENABLED.to_owned(),
+        content: serde_json::to_value(transfer_job()).expect("JSON"),
         next_run_time: None,
         latest_operation: None,
         revision: 1,
@@ -98,4 +99,9 @@ pub fn stored_transfer_job() -> StoredTransferJob {
         update_time: at,
         delete_time: None,
     }
+}
+
+/// As it was made.
+pub fn stored_transfer_job() -> StoredTransferJob {
+    StoredTransferJob::read(&resource()).expect("a job")
 }

@@ -3,9 +3,10 @@
 
 mod event;
 
-pub use event::{Telling, telling};
+use event::notification;
 
 use futures_util::future::join_all;
+use kinds::{NOTICES, Notice, Notices};
 use operation::OperationId;
 use runtime::broker::Notifier;
 use runtime::{clock, failpoint};
@@ -38,14 +39,27 @@ pub async fn tell(store: Store, mut notifier: Notifier, shutdown: CancellationTo
     }
 }
 
-/// Tells once of at most as many as one statement takes on. Whether there may be more.
+/// Tells once of at most as many of each kind as one statement takes on. Whether there may be more.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn round(store: &Store, notifier: &Notifier, shutdown: &CancellationToken) -> Result<bool, StoreError> {
-    let untold = failpoint::around!("keeper.to_notify", store.to_notify(CLAIMED_FOR, BATCH).await)?;
+    let mut more = false;
+    for notices in NOTICES {
+        more |= round_of(notices, store, notifier, shutdown).await?;
+    }
+    Ok(more)
+}
+
+async fn round_of(
+    notices: &Notices,
+    store: &Store,
+    notifier: &Notifier,
+    shutdown: &CancellationToken,
+) -> Result<bool, StoreError> {
+    let untold = failpoint::around!("keeper.to_notify", store.to_notify(&notices.kind, CLAIMED_FOR, BATCH).await)?;
     let more = untold.len() == BATCH as usize;
-    let sends = untold.iter().filter_map(readable).map(|operation| told(notifier, operation));
+    let sends = untold.iter().filter_map(readable).map(|operation| told(notices, notifier, operation));
     // Whoever waits for the broker's answer may go away: then nobody is told that it was sent.
     let told: Vec<OperationId> = tokio::select! {
         told = join_all(sends) => told.into_iter().flatten().collect(),
@@ -63,24 +77,24 @@ fn readable(read: &Result<Operation, StoreError>) -> Option<&Operation> {
 }
 
 /// Its id, where there is nothing left to tell.
-async fn told(notifier: &Notifier, operation: &Operation) -> Option<OperationId> {
+async fn told(notices: &Notices, notifier: &Notifier, operation: &Operation) -> Option<OperationId> {
     let id = operation.id;
-    match telling(operation) {
-        Telling::Message(notification) => {
-            let routing_key = notification.routing_key.clone();
+    match (notices.of)(operation.view()) {
+        Notice::Message(message) => {
+            let routing_key = message.routing_key.clone();
             notifier
-                .send(notification)
+                .send(notification(operation, message))
                 .await
                 .inspect_err(|error| tracing::warn!(%error, operation.id = %id, "telling of its end later"))
                 .ok()?;
             tracing::info!(operation.id = %id, routing_key, "its end is told");
         }
-        Telling::NotAskedFor => {}
-        Telling::Unreadable(error) => {
+        Notice::NotAskedFor => {}
+        Notice::Unreadable(error) => {
             tracing::warn!(error, operation.id = %id, "nobody can be told of an end: this version cannot read what it is of");
             return None;
         }
-        Telling::NoSuchTopic => {
+        Notice::NoSuchTopic => {
             tracing::warn!(operation.id = %id, "its end is not told: its project has no such topic");
         }
     }

@@ -10,17 +10,17 @@ async fn a_job_is_forgotten_thirty_days_after_it_was_deleted() {
     let database = TestDatabase::create().await;
     let (store, client, shutdown) = (database.store(), database.client().await, CancellationToken::new());
     for (id, deleted) in [("old", Some(30)), ("young", Some(29)), ("stays", None)] {
-        store.create_transfer_job(&new_transfer_job("p", id, None)).await.expect("made");
+        store.create_resource(&new_transfer_job("p", id, None)).await.expect("made");
         if let Some(days) = deleted {
             let delete = format!(
-                "UPDATE transfer_jobs SET status = 'DELETED', delete_time = now() - interval '{days} days'
+                "UPDATE resources SET state = 'DELETED', delete_time = now() - interval '{days} days'
                  WHERE name = 'transferJobs/{id}'"
             );
             client.batch_execute(&delete).await.expect("deleted");
         }
     }
     let keeper = tokio::spawn(forget(store, Duration::from_hours(24), shutdown.clone()));
-    let left = "SELECT string_agg(name, ' ' ORDER BY name) FROM transfer_jobs";
+    let left = "SELECT string_agg(name, ' ' ORDER BY name) FROM resources";
     eventually("the old one is gone", Duration::from_mins(1), async || {
         let left: String = client.query_one(left, &[]).await.expect("a look").get(0);
         (left == "transferJobs/stays transferJobs/young").then_some(())

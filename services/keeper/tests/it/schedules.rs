@@ -3,14 +3,15 @@
 use futures_util::future::join_all;
 use keeper::schedules::{round, run};
 use kinds::Parameters;
-use kinds::storage_transfer::{JobStatus, Schedule};
-use operation::OperationId;
+use kinds::storage_transfer::Schedule;
+use operation::{OperationId, Resource};
 use runtime::broker::Publisher;
 use runtime::clock;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Actor, Address, Asked, PoolSettings, Requester, Store, StoredTransferJob, TransferJobChange};
-use testkit::{Role, TestDatabase, actor, broker_settings, eventually, hourly, new_transfer_job};
+use store::{Actor, Address, Asked, PoolSettings, Requester, ResourceChange, Store};
+use testkit::{Role, TestDatabase, actor, broker_settings, eventually, hourly, new_transfer_job, transfer_job};
 use time::OffsetDateTime;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -40,24 +41,24 @@ impl Fixture {
         }
     }
 
-    async fn job(&self, id: &str, schedule: Schedule) -> StoredTransferJob {
+    async fn job(&self, id: &str, schedule: Schedule) -> Resource {
         let mut new = new_transfer_job("p", id, Some(schedule));
         new.create_time -= Duration::from_hours(7 * 24);
-        self.store.create_transfer_job(&new).await.expect("made").expect("a free name")
+        self.store.create_resource(&new).await.expect("made").expect("a free name")
     }
 
-    async fn get(&self, id: &str) -> StoredTransferJob {
-        let name = format!("transferJobs/{id}").parse().expect("a name");
-        self.store.transfer_job(&"p".parse().expect("a project"), &name).await.expect("read").expect("there")
+    async fn get(&self, id: &str) -> Resource {
+        self.store.resource(&transfer_job("p", id)).await.expect("read").expect("there")
     }
 
-    async fn change(&self, id: &str, status: JobStatus, description: &str) -> bool {
+    async fn change(&self, id: &str, state: &str, description: &str) -> bool {
         let seen = self.get(id).await;
-        let mut job = seen.job.clone();
-        description.clone_into(&mut job.description);
-        let next_run_time = if status == JobStatus::Enabled { seen.next_run_time } else { None };
-        let change = TransferJobChange { status, job, next_run_time, by: actor("tester") };
-        self.store.update_transfer_job(&seen, &change).await.expect("changed").is_some()
+        let mut content = seen.content.clone();
+        content["description"] = json!(description);
+        let next_run_time = if state == Resource::ENABLED { seen.next_run_time } else { None };
+        let (state, verb, by) = (state.to_owned(), "UPDATE_TRANSFER_JOB".to_owned(), actor("tester"));
+        let change = ResourceChange { state, content, next_run_time, verb, by };
+        self.store.update_resource(&seen, &change).await.expect("changed").is_some()
     }
 
     async fn sql(&self, statement: &str) {
@@ -67,7 +68,7 @@ impl Fixture {
     /// As if the time of each had come so long ago.
     async fn come(&self, ago: &str) {
         self.sql(&format!(
-            "UPDATE transfer_jobs SET next_run_time = clock_timestamp() - interval '{ago}' WHERE status = 'ENABLED'"
+            "UPDATE resources SET next_run_time = clock_timestamp() - interval '{ago}' WHERE state = 'ENABLED'"
         ))
         .await;
     }
@@ -114,7 +115,7 @@ async fn each_instance_runs_once_over_four_keepers() {
     for instance in 1..=5 {
         fixture.all_ended().await;
         fixture.come("1 second").await;
-        let all_ran = "SELECT bool_and(next_run_time > clock_timestamp()) FROM transfer_jobs";
+        let all_ran = "SELECT bool_and(next_run_time > clock_timestamp()) FROM resources";
         eventually("all have run", LIMIT, async || {
             fixture.client.query_one(all_ran, &[]).await.expect("a look").get::<_, bool>(0).then_some(())
         })
@@ -250,13 +251,13 @@ async fn disabled_and_deleted_jobs_never_run() {
         fixture.job(id, hourly()).await;
     }
     fixture.come("1 second").await;
-    assert!(fixture.change("disabled", JobStatus::Disabled, "").await);
-    assert!(fixture.change("deleted", JobStatus::Deleted, "").await);
+    assert!(fixture.change("disabled", "DISABLED", "").await);
+    assert!(fixture.change("deleted", "DELETED", "").await);
     fixture.round().await;
     assert_eq!(fixture.runs().await, [("enabled".to_owned(), 1)].into());
     // Nor by a time that a mistake of ours would leave behind.
     for id in ["disabled", "deleted"] {
-        let wrong = format!("UPDATE transfer_jobs SET next_run_time = now() WHERE name = 'transferJobs/{id}'");
+        let wrong = format!("UPDATE resources SET next_run_time = now() WHERE name = 'transferJobs/{id}'");
         assert!(fixture.client.batch_execute(&wrong).await.is_err());
     }
 }
@@ -275,7 +276,7 @@ async fn a_job_that_is_changed_meanwhile_runs_as_its_new_self_or_not_at_all() {
         // Against the order in which the round goes.
         for number in (0..60).rev() {
             let id = format!("{number:02}");
-            let status = if number % 2 == 0 { JobStatus::Disabled } else { JobStatus::Deleted };
+            let status = if number % 2 == 0 { "DISABLED" } else { "DELETED" };
             let done = fixture.change(&id, status, "changed").await;
             changed.insert(id, done);
         }
@@ -303,10 +304,29 @@ async fn a_job_that_cannot_be_read_keeps_no_other_from_its_run() {
         fixture.job(id, hourly()).await;
     }
     fixture.come("1 second").await;
-    fixture.sql("UPDATE transfer_jobs SET job = '{}', next_run_time = now() - interval '1 day' WHERE name = 'transferJobs/a'").await;
+    fixture.sql("UPDATE resources SET content = '{}', next_run_time = now() - interval '1 day' WHERE name = 'transferJobs/a'").await;
     let unreadable = round(&fixture.keeper, &fixture.publisher, &fixture.shutdown).await.expect("a round");
     assert_eq!(unreadable, ["p transferJobs/a".to_owned()].into());
     assert_eq!(fixture.runs().await, [("b".to_owned(), 1)].into());
+}
+
+/// Of a vendor that a newer version has.
+#[tokio::test]
+async fn a_resource_of_an_unknown_collection_is_left_alone() {
+    let fixture = Fixture::new().await;
+    fixture.job("a", hourly()).await;
+    fixture
+        .sql(
+            "INSERT INTO resources (project_id, collection, name, state, content, create_time, next_run_time)
+             VALUES ('p', 'newer', 'newer/a', 'ENABLED', '{}', now(), now() - interval '1 day')",
+        )
+        .await;
+    fixture.come("1 second").await;
+    let unreadable = round(&fixture.keeper, &fixture.publisher, &fixture.shutdown).await.expect("a round");
+    assert_eq!(unreadable, ["p newer/a".to_owned()].into());
+    assert_eq!(fixture.runs().await, [("a".to_owned(), 1)].into());
+    let untouched = "SELECT revision = 1 AND latest_operation IS NULL FROM resources WHERE collection = 'newer'";
+    assert!(fixture.client.query_one(untouched, &[]).await.expect("a row").get::<_, bool>(0));
 }
 
 /// More than one page of them, and a full queue of its project keeps none of them out.
@@ -316,8 +336,8 @@ async fn all_that_are_due_run_in_one_round_whatever_waits_already() {
     fixture.job("first", hourly()).await;
     fixture
         .sql(
-            "INSERT INTO transfer_jobs (project_id, name, status, job, create_time)
-             SELECT 'p', 'transferJobs/' || n, 'ENABLED', job, create_time FROM transfer_jobs, generate_series(1, 450) n;
+            "INSERT INTO resources (project_id, collection, name, state, content, create_time)
+             SELECT 'p', collection, 'transferJobs/' || n, 'ENABLED', content, create_time FROM resources, generate_series(1, 450) n;
              INSERT INTO projects (project_id, queued_limit) VALUES ('p', 1)",
         )
         .await;

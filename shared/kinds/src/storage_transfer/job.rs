@@ -23,11 +23,6 @@ pub struct InvalidJobName;
 pub struct JobName(String);
 
 impl JobName {
-    /// The name that is made of a number, where the user gives none: `prefix` is empty or `OPI`.
-    pub fn minted(prefix: &'static str, number: u64) -> Self {
-        Self(format!("{PREFIX}{prefix}{number}"))
-    }
-
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -185,6 +180,16 @@ pub enum PayloadFormat {
     None,
     /// The whole operation, as the vendor's JSON tells it.
     Json,
+}
+
+impl PayloadFormat {
+    /// The vendor's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Json => "JSON",
+        }
+    }
 }
 
 #[cfg(test)]

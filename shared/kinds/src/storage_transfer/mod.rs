@@ -1,15 +1,21 @@
 //! `storage.transfer`: transfers of objects from one place to another, and the jobs that repeat them.
 
 mod job;
+mod names;
+mod notice;
 mod progress;
 mod response;
 mod schedule;
 mod seconds;
 mod spec;
+mod stored_job;
+mod transfer_operation;
 
 pub use job::{
     InvalidJobName, JobName, JobStatus, NotificationEvent, PayloadFormat, TransferJob, TransferNotification,
 };
+pub use names::{JOBS, OPERATIONS, RunName, run_name};
+pub use notice::NOTICES;
 pub use progress::{ErrorExample, ErrorSummary, TransferCounters, TransferPosition, TransferSpan, TransferUpload};
 pub use response::StorageTransferResponse;
 pub use schedule::{InvalidSchedule, Schedule, TimeOfDay};
@@ -17,6 +23,8 @@ pub use spec::{
     BucketPath, DeleteOption, OverwriteWhen, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions,
     TransferSink, TransferSource,
 };
+pub use stored_job::{COLLECTION, StoredTransferJob};
+pub use transfer_operation::{ErrorBreakdown, ErrorLogEntry, Status, TransferOperation};
 
 use crate::Parameters;
 use operation::{Kind, KindInfo};

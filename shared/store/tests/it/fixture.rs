@@ -112,3 +112,8 @@ pub fn failed(retryable: bool) -> Ending {
     let failure = operation::Failure { code: operation::Code::Internal, message: "it broke".to_owned(), retryable };
     Ending::Failed { failure, delay: Duration::ZERO }
 }
+
+/// A statement of [`store::STATEMENTS`] as it is run: on the default partition, and of the kind that tells of its ends.
+pub fn runnable(sql: &str) -> String {
+    sql.replace("{partition}", "operations_default").replace("{kind}", kinds::storage_transfer::KIND.as_str())
+}

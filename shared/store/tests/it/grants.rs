@@ -1,6 +1,6 @@
 //! Each process's role may do what the process does, and nothing else.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, runnable};
 use runtime::clock;
 use std::collections::BTreeSet;
 use store::{MigrateError, Roles, STATEMENTS, grant};
@@ -16,10 +16,10 @@ const LOOKS: [&str; 10] = [
     "commit_point",
     "requests",
     "ended",
+    "list_kinds",
     "partitions",
     "project_of_operation",
     "waiting",
-    "list_kinds",
 ];
 
 const API: &[&str] = &[
@@ -42,14 +42,14 @@ const API: &[&str] = &[
     "audit_log_of_operation",
     // The columns of a cancel of what waits.
     "fail_overdue",
-    "create_transfer_job",
-    "get_transfer_job",
-    "list_transfer_jobs",
-    "update_transfer_job",
-    "run_transfer_job",
-    "transfer_job_to_run",
-    "skip_transfer_job",
-    "due_transfer_jobs",
+    "create_resource",
+    "get_resource",
+    "list_resources",
+    "update_resource",
+    "run_resource",
+    "resource_to_run",
+    "skip_resource",
+    "due_resources",
 ];
 
 const WORKER: &[&str] = &[
@@ -92,13 +92,13 @@ const KEEPER: &[&str] = &[
     "audit_log",
     "audit_log_of_operation",
     "forget_audit_log",
-    "get_transfer_job",
-    "list_transfer_jobs",
-    "run_transfer_job",
-    "transfer_job_to_run",
-    "skip_transfer_job",
-    "due_transfer_jobs",
-    "forget_transfer_jobs",
+    "get_resource",
+    "list_resources",
+    "run_resource",
+    "resource_to_run",
+    "skip_resource",
+    "due_resources",
+    "forget_resources",
     "to_notify",
     "notified",
     // The columns of ends, and the entry of a run.
@@ -124,7 +124,7 @@ async fn each_role_may_do_what_its_process_does_and_nothing_else() {
 
 /// Planned and not run: the rights are looked at before the first row.
 async fn may(client: &Client, name: &str, sql: &str) -> bool {
-    let sql = sql.replace("{partition}", "operations_default");
+    let sql = runnable(sql);
     client.batch_execute(&format!("PREPARE {name} AS {sql}")).await.expect("prepared");
     let types = "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = $1";
     let types = client.query(types, &[&name]).await.expect("the types");

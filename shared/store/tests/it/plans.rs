@@ -1,6 +1,6 @@
 //! How the database finds the rows: each statement is planned once a connection, perhaps while the table is empty.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, runnable};
 use store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
@@ -24,11 +24,11 @@ const BY_ID: [(&str, &[&str]); 22] = [
     ("ended", &["_pkey"]),
     ("project_of_operation", &["_pkey"]),
     ("notified", &["_pkey"]),
-    ("get_transfer_job", &["transfer_jobs_pkey"]),
-    ("update_transfer_job", &["transfer_jobs_pkey"]),
-    ("run_transfer_job", &["transfer_jobs_pkey"]),
-    ("skip_transfer_job", &["transfer_jobs_pkey"]),
-    ("transfer_job_to_run", &["_pkey"]),
+    ("get_resource", &["resources_pkey"]),
+    ("update_resource", &["resources_pkey"]),
+    ("run_resource", &["resources_pkey"]),
+    ("skip_resource", &["resources_pkey"]),
+    ("resource_to_run", &["_pkey"]),
 ];
 
 /// What looks for rows that wait or run.
@@ -52,9 +52,9 @@ const BY_STATE: [(&str, &[&str]); 13] = [
         ],
     ),
     ("to_notify", &["_finish_time_idx", "_pkey"]),
-    ("list_transfer_jobs", &["transfer_jobs_pkey"]),
-    ("due_transfer_jobs", &["transfer_jobs_due", "_pkey"]),
-    ("forget_transfer_jobs", &["transfer_jobs_deleted", "transfer_jobs_pkey"]),
+    ("list_resources", &["resources_pkey"]),
+    ("due_resources", &["resources_due", "_pkey"]),
+    ("forget_resources", &["resources_deleted", "resources_pkey"]),
     ("expire", &["_kind_finish_time_idx", "_pkey", "operation_labels_by_operation"]),
 ];
 
@@ -87,7 +87,7 @@ async fn each_statement_has_its_index() {
     }
 }
 
-/// The indexes by which the plan reads operations, their counts, and jobs, or the table where it reads all of it. Planned as the
+/// The indexes by which the plan reads operations, their counts, and resources, or the table where it reads all of it. Planned as the
 /// product's connections do.
 async fn indexes(fixture: &Fixture, name: &str) -> Vec<String> {
     let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
@@ -95,7 +95,7 @@ async fn indexes(fixture: &Fixture, name: &str) -> Vec<String> {
     for (setting, value) in store::PLANNING {
         client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
     }
-    let sql = sql.replace("{partition}", "operations_default");
+    let sql = runnable(sql);
     client.batch_execute(&format!("PREPARE {name} AS {sql}")).await.expect("prepared");
     let types = "SELECT unnest(parameter_types)::text FROM pg_prepared_statements";
     let arguments: Vec<String> = client
@@ -126,5 +126,5 @@ fn scanned(line: &str) -> Option<String> {
     }
     let (_, of) = line.split_once("Scan using ").or_else(|| line.split_once("Scan on "))?;
     let name = of.split_whitespace().next()?;
-    ["operation", "transfer_jobs"].iter().any(|ours| name.starts_with(ours)).then(|| name.to_owned())
+    ["operation", "resources"].iter().any(|ours| name.starts_with(ours)).then(|| name.to_owned())
 }

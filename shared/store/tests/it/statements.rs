@@ -1,6 +1,6 @@
 //! The statements fit the schema, and the schema holds what the statements promise.
 
-use crate::fixture::{Fixture, actor, at, finished, project, requester, succeeded};
+use crate::fixture::{Fixture, actor, at, finished, project, requester, runnable, succeeded};
 use futures_util::future::join_all;
 use operation::State;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ async fn every_statement_is_valid_against_the_migrated_schema() {
     let fixture = Fixture::new().await;
     let client = fixture.database.client().await;
     for (name, sql) in STATEMENTS {
-        let prepared = client.prepare(&sql.replace("{partition}", "operations_default")).await;
+        let prepared = client.prepare(&runnable(sql)).await;
         assert!(prepared.is_ok(), "sql/{name}.sql: {:?}", prepared.err());
     }
     let listed: BTreeSet<String> = STATEMENTS.iter().map(|(name, _)| format!("{name}.sql")).collect();

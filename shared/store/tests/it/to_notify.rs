@@ -34,7 +34,7 @@ async fn end_all(fixture: &Fixture, kind: Kind) {
 }
 
 async fn shown(store: &Store, claimed_for: Duration, limit: u32) -> Vec<OperationId> {
-    let untold = store.to_notify(claimed_for, limit).await.expect("looked");
+    let untold = store.to_notify(&kinds::storage_transfer::KIND, claimed_for, limit).await.expect("looked");
     untold.into_iter().map(|read| read.expect("readable").id).collect()
 }
 
@@ -89,7 +89,7 @@ async fn an_end_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
     let ours = create(&fixture, told()).await;
     end_all(&fixture, kinds::storage_transfer::KIND).await;
     fixture.sql(&format!("UPDATE operations SET spec = spec - 'kind' WHERE id = '{newer}'")).await;
-    let untold = fixture.store.to_notify(LONG, 1).await.expect("looked");
+    let untold = fixture.store.to_notify(&kinds::storage_transfer::KIND, LONG, 1).await.expect("looked");
     assert!(untold.len() == 1 && untold[0].is_err(), "{untold:?}");
     assert_eq!(shown(&fixture.store, LONG, 1).await, [ours]);
 }

@@ -107,10 +107,11 @@ async fn rows(lane: &Lane, name: &str) -> Result<()> {
     ensure!(wrong.is_empty(), "{} keys without an operation of their own", wrong.len());
     let query = "SELECT count(*) FROM operations o WHERE project_id = 'p' AND (NOT done OR NOT (
                      EXISTS (SELECT FROM create_requests WHERE operation_id = o.id)
-                     OR EXISTS (SELECT FROM transfer_jobs j WHERE j.project_id = o.project_id AND j.name = o.target)))";
+                     OR EXISTS (SELECT FROM resources j WHERE j.project_id = o.project_id AND j.name = o.target)))";
     let wrong: i64 = lane.client.query_one(query, &[]).await?.get(0);
     ensure!(wrong == 0, "{wrong} operations that go on, or that nobody asked for");
-    let query = "SELECT count(*) FROM transfer_jobs WHERE project_id = 'p' AND (status <> 'DELETED' OR latest_operation IS NULL)";
+    let query =
+        "SELECT count(*) FROM resources WHERE project_id = 'p' AND (state <> 'DELETED' OR latest_operation IS NULL)";
     let wrong: i64 = lane.client.query_one(query, &[]).await?.get(0);
     ensure!(wrong == 0, "{wrong} transfer jobs that did not run, or are still there");
     Ok(())

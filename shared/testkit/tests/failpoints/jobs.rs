@@ -14,7 +14,7 @@ pub async fn plant(lane: &Lane, case: &str) -> Result<()> {
     let store = lane.system.database.store();
     for story in ["runs", "goes-on"] {
         let job = new_transfer_job("jobs", &format!("{story}-{case}"), Some(hourly()));
-        store.create_transfer_job(&job).await?.context("a free name")?;
+        store.create_resource(&job).await?.context("a free name")?;
     }
     let notification = TransferNotification {
         topic: "projects/jobs/topics/ends".to_owned(),
@@ -38,15 +38,15 @@ pub async fn plant(lane: &Lane, case: &str) -> Result<()> {
         lane.client.execute(insert, &[id, &target, &spec.to_string(), &state]).await?;
     }
     let come = format!(
-        "UPDATE transfer_jobs SET next_run_time = now() - interval '1 minute' WHERE name LIKE '%-{case}';
-         UPDATE transfer_jobs SET latest_operation = '{paused}' WHERE name = 'transferJobs/goes-on-{case}'"
+        "UPDATE resources SET next_run_time = now() - interval '1 minute' WHERE name LIKE '%-{case}';
+         UPDATE resources SET latest_operation = '{paused}' WHERE name = 'transferJobs/goes-on-{case}'"
     );
     Ok(lane.client.batch_execute(&come).await?)
 }
 
 /// All of it is done, and once: whoever had taken on the end and died is waited for.
 pub async fn check(lane: &Lane, case: &str) -> Result<()> {
-    let next = format!("SELECT bool_and(next_run_time > now()) FROM transfer_jobs WHERE name LIKE '%-{case}'");
+    let next = format!("SELECT bool_and(next_run_time > now()) FROM resources WHERE name LIKE '%-{case}'");
     lane.until_row(&next).await.context("each job has its next time")?;
     let told = format!("SELECT notify_time IS NOT NULL FROM operations WHERE target = 'transferJobs/told-{case}'");
     lane.until_row(&told).await.context("the end is told")?;

@@ -11,13 +11,13 @@ async fn of_two_keepers_one_runs_a_job_whose_time_has_come() {
     let store = system.database.store();
     let mut job = new_transfer_job("p", "nightly", Some(hourly()));
     job.create_time -= Duration::from_hours(24);
-    store.create_transfer_job(&job).await.expect("made").expect("a free name");
+    store.create_resource(&job).await.expect("made").expect("a free name");
     let client = system.database.client().await;
     for instance in 1..=3_i64 {
-        let come = "UPDATE transfer_jobs SET next_run_time = clock_timestamp() - interval '2 days'";
+        let come = "UPDATE resources SET next_run_time = clock_timestamp() - interval '2 days'";
         client.batch_execute(come).await.expect("come");
         let ended = "SELECT count(*), bool_and(o.done), bool_and(j.next_run_time > now())
-                     FROM operations o JOIN transfer_jobs j ON j.name = o.target";
+                     FROM operations o JOIN resources j ON j.name = o.target";
         let count = eventually("a run, and its end", LIMIT, async || {
             let row = client.query_one(ended, &[]).await.expect("a look");
             let (count, done, next): (i64, Option<bool>, Option<bool>) = (row.get(0), row.get(1), row.get(2));

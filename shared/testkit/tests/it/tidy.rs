@@ -58,7 +58,7 @@ fn crates_know_only_what_lies_below_them() {
         ("shared/operation", vec![]),
         ("shared/kinds", vec!["operation"]),
         ("shared/tls", vec![]),
-        ("shared/store", vec!["operation", "kinds", "tls"]),
+        ("shared/store", vec!["operation", "tls"]),
         ("shared/runtime", vec!["operation", "tls"]),
         ("services/api", vec!["operation", "kinds", "store", "runtime"]),
         ("services/worker", vec!["operation", "kinds", "store", "runtime", "tls"]),

@@ -1,11 +1,11 @@
 //! What lists are narrowed to: JSON in the parameter `filter`, not the language that Google's other lists speak.
 
-use super::names::{COLLECTION, JOBS, RunName, matches, run_name};
-use super::translate::Status;
-use crate::operations::{ListFilter, Operation, StoredTransferJob, TransferJobFilter};
+use crate::operations::{ListFilter, Operation, ResourceFilter};
 use crate::wire::error::Violations;
 use crate::wire::fields::Fields;
-use kinds::storage_transfer::{JobName, JobStatus, TransferSink, TransferSource};
+use kinds::storage_transfer::{
+    JOBS, JobName, JobStatus, OPERATIONS, RunName, Status, StoredTransferJob, TransferSink, TransferSource, run_name,
+};
 use std::collections::BTreeSet;
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
@@ -50,14 +50,14 @@ impl Kept {
         self.names.as_ref().is_none_or(|names| names.contains(&name))
             && self.name_pattern.as_ref().is_none_or(|pattern| matches(pattern, &name))
             && self.job_pattern.as_ref().is_none_or(|pattern| matches(pattern, &operation.target))
-            && self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&Status::of(operation)))
+            && self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&Status::of(operation.view())))
     }
 }
 
 /// Reads the filter of the list of runs; the project was taken out.
 pub fn of_operations(mut fields: Fields, violations: &mut Violations) -> OperationFilter {
     let jobs = names(&mut fields, "jobNames", violations, |name| job_name(name).map(String::from));
-    let runs = names(&mut fields, "operationNames", violations, |name| RunName::parse(&qualified(name, COLLECTION)));
+    let runs = names(&mut fields, "operationNames", violations, |name| RunName::parse(&qualified(name, OPERATIONS)));
     let statuses = statuses(&mut fields, violations);
     let kept = Kept {
         names: runs.as_ref().map(|runs| runs.iter().map(|run| run_name(run.job.as_str(), run.id)).collect()),
@@ -70,7 +70,7 @@ pub fn of_operations(mut fields: Fields, violations: &mut Violations) -> Operati
     fields.finish(violations);
     let open = statuses.as_deref().is_some_and(|statuses| statuses.iter().all(|status| !status.state().is_done()));
     let listed = ListFilter {
-        collection: Some(COLLECTION.to_owned()),
+        collection: Some(OPERATIONS.to_owned()),
         targets: jobs.unwrap_or_default(),
         ids: runs.unwrap_or_default().iter().map(|run| run.id).collect(),
         // What has not ended has an index; of what has, each row is looked at.
@@ -91,7 +91,7 @@ fn says_all(statuses: &[Status]) -> bool {
 #[derive(Debug, PartialEq)]
 pub struct JobFilter {
     /// What an index serves; `None` where nothing can match.
-    pub listed: Option<TransferJobFilter>,
+    pub listed: Option<ResourceFilter>,
     source_bucket: Option<String>,
     sink_bucket: Option<String>,
 }
@@ -136,7 +136,11 @@ pub fn of_jobs(mut fields: Fields, violations: &mut Violations) -> JobFilter {
     let (source_bucket, sink_bucket) = (fields.text("sourceBucket", violations), fields.text("sinkBucket", violations));
     fields.finish(violations);
     let statuses = statuses.unwrap_or_else(|| vec![JobStatus::Enabled, JobStatus::Disabled]);
-    let listed = TransferJobFilter { names, name_pattern: None, statuses };
+    let listed = ResourceFilter {
+        names: names.map(|names| names.into_iter().map(String::from).collect()),
+        name_pattern: None,
+        states: statuses.into_iter().map(|status| status.as_str().to_owned()).collect(),
+    };
     // No job replicates.
     JobFilter { listed: backend.is_none().then_some(listed), source_bucket, sink_bucket }
 }
@@ -210,6 +214,16 @@ fn time(fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<
         violations.add(fields.path(name), "must be an RFC 3339 time, e.g. 2026-11-25T12:00:00Z");
     }
     time
+}
+
+/// Whether a name matches a pattern in which `*` stands for any characters, none too.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    // Each part at the first place where it stands leaves the most to those behind it.
+    let rest = parts.try_fold(rest, |rest, part| rest.find(part).map(|at| &rest[at + part.len()..]));
+    rest.is_some_and(|rest| rest.ends_with(last))
 }
 
 #[cfg(test)]

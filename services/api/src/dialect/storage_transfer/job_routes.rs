@@ -1,7 +1,7 @@
 //! The methods of jobs. The project stands in the query, the body or the filter, so each handler reads that first and goes on
 //! in it.
 
-use super::names::{JOBS, run_name};
+use super::jobs::{self, named, naming};
 use super::request_schemas::{
     JobsFilter, OfJob, OfProject, RunTransferJobBody, TransferJobBody, TransferPage, UpdateTransferJobBody,
 };
@@ -12,15 +12,15 @@ use crate::admission::call::{Call, Identified};
 use crate::kinds::transfer::Judge;
 use crate::listing::paging;
 use crate::openapi::{BadRequest, Conflict, InProject, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
-use crate::operations::{TransferJobCreation, TransferJobError, TransferJobPatch};
+use crate::operations::{ResourceCreation, ResourceError};
 use crate::wire::bounds::LONGEST_JSON_FILTER;
 use crate::wire::error::{ApiError, HandlerResult, Violations};
 use crate::wire::fields::Fields;
 use crate::wire::page_token::List;
 use crate::wire::query::Query;
 use actix_web::HttpResponse;
-use kinds::storage_transfer::{JobName, JobStatus};
-use operation::Code;
+use kinds::storage_transfer::{COLLECTION, JOBS, JobName, JobStatus, run_name};
+use operation::{Code, Resource};
 
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";
 /// More than this is never on a page.
@@ -44,11 +44,16 @@ pub async fn create_job(call: Identified) -> HandlerResult {
     violations.into_result()?;
     let requests::Created { name, status, job } = created.ok_or_else(ApiError::internal)?;
     call.creates()?;
-    let creation =
-        TransferJobCreation { project: call.project.clone(), name: name.clone(), status, job, by: call.actor() };
-    let made = call.api().operations.create_transfer_job(creation).await;
-    let made = made.map_err(|error| of_job(error, name.as_ref().map_or(JOBS, JobName::as_str)))?;
-    Ok(HttpResponse::Ok().json(translate::job(made)))
+    let creation = ResourceCreation {
+        collection: &COLLECTION,
+        project: call.project.clone(),
+        naming: naming(name.as_ref(), &job.transfer),
+        state: status.as_str().to_owned(),
+        content: serde_json::to_value(job).map_err(|_| ApiError::internal())?,
+        by: call.actor(),
+    };
+    let made = call.api().operations.create_resource(creation).await;
+    shown(&made.map_err(|error| of_job(error, name.as_ref().map_or(JOBS, JobName::as_str)))?)
 }
 
 /// `GET /v1/{jobName=transferJobs/**}`: deleted ones too.
@@ -65,8 +70,8 @@ pub async fn create_job(call: Identified) -> HandlerResult {
 pub async fn get_job(call: Identified) -> HandlerResult {
     let call = by_query(call).await?;
     let name = job_name(&call)?;
-    let found = call.api().operations.transfer_job(call.project.clone(), name.clone()).await;
-    Ok(HttpResponse::Ok().json(translate::job(found.map_err(|error| of_job(error, name.as_str()))?)))
+    let found = call.api().operations.resource(&named(&call, &name)).await;
+    shown(&found.map_err(|error| of_job(error, name.as_str()))?)
 }
 
 /// `PATCH /v1/{jobName=transferJobs/**}`: what runs of it is not concerned.
@@ -91,9 +96,13 @@ pub async fn patch_job(call: Identified) -> HandlerResult {
         // By whatever method it is deleted.
         call.may(DELETE)?;
     }
-    let patched =
-        call.api().operations.update_transfer_job(call.project.clone(), name.clone(), patch, call.actor()).await;
-    Ok(HttpResponse::Ok().json(translate::job(patched.map_err(|error| of_job(error, name.as_str()))?)))
+    let (operations, job) = (&call.api().operations, named(&call, &name));
+    let patched = if patch.only_deletes() {
+        operations.delete_resource(job, call.actor()).await
+    } else {
+        operations.update_resource(job, move |seen| patch.apply(seen), call.actor()).await
+    };
+    shown(&patched.map_err(|error| of_job(error, name.as_str()))?)
 }
 
 /// `DELETE /v1/{jobName=transferJobs/**}`: it can be seen for a while, and never runs again. Also if it is deleted already.
@@ -110,9 +119,7 @@ pub async fn patch_job(call: Identified) -> HandlerResult {
 pub async fn delete_job(call: Identified) -> HandlerResult {
     let call = by_query(call).await?;
     let name = job_name(&call)?;
-    let patch = TransferJobPatch::delete();
-    let deleted =
-        call.api().operations.update_transfer_job(call.project.clone(), name.clone(), patch, call.actor()).await;
+    let deleted = call.api().operations.delete_resource(named(&call, &name), call.actor()).await;
     deleted.map_err(|error| of_job(error, name.as_str()))?;
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }
@@ -139,7 +146,7 @@ pub async fn run_job(call: Identified) -> HandlerResult {
     fields.finish(&mut violations);
     violations.into_result()?;
     call.enqueues().await?;
-    let ran = call.api().operations.run_transfer_job(call.project.clone(), name.clone(), call.actor()).await;
+    let ran = call.api().operations.run_resource(named(&call, &name), call.actor()).await;
     Ok(HttpResponse::Ok().json(translate::operation(ran.map_err(|error| of_job(error, name.as_str()))?)))
 }
 
@@ -165,22 +172,23 @@ pub async fn list_jobs(call: Identified) -> HandlerResult {
         parent: JOBS,
         filter: query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default(),
     };
-    let after: Option<JobName> = paging::position(&call, &query, list)?;
+    let after: Option<String> = paging::position(&call, &query, list)?;
     let Some(listed) = filter.listed.clone() else {
         return Ok(HttpResponse::Ok()
             .json(wire::ListTransferJobsResponse { transfer_jobs: Vec::new(), next_page_token: None }));
     };
     let operations = &call.api().operations;
     let fetch = async |after, most: u32| {
-        let mut jobs = operations.transfer_jobs(call.project.clone(), listed.clone(), after, most + 1).await?;
+        let (project, filter) = (call.project.clone(), listed.clone());
+        let mut found = operations.resources(&COLLECTION, project, filter, after, most + 1).await?;
         // One row more than asked for tells whether there is another page.
-        let more = jobs.len() > most as usize;
-        jobs.truncate(most as usize);
-        Ok((jobs, more))
+        let more = found.len() > most as usize;
+        found.truncate(most as usize);
+        Ok((found.iter().map(jobs::read).collect::<Result<Vec<_>, _>>()?, more))
     };
     let keeps = |job: &_| filter.keeps(job);
     let keeps: Option<&dyn Fn(&_) -> bool> = if filter.keeps_all() { None } else { Some(&keeps) };
-    let page = paging::kept(size, after, keeps, |job| job.name.clone(), fetch).await?;
+    let page = paging::kept(size, after, keeps, |job| job.name.to_string(), fetch).await?;
     let next_page_token = paging::next_page_token(&call, list, page.next.as_ref())?;
     Ok(HttpResponse::Ok().json(wire::ListTransferJobsResponse {
         transfer_jobs: page.items.into_iter().map(translate::job).collect(),
@@ -239,6 +247,10 @@ fn project(fields: &mut Fields) -> Result<String, ApiError> {
     project.ok_or_else(ApiError::internal)
 }
 
+fn shown(resource: &Resource) -> HandlerResult {
+    Ok(HttpResponse::Ok().json(translate::job(jobs::read(resource)?)))
+}
+
 fn judge<'a>(call: &'a Call, violations: &'a mut Violations) -> Judge<'a> {
     let api = call.api();
     Judge { catalog: &api.catalog, destinations: &api.destinations, project: &call.project, violations }
@@ -247,30 +259,30 @@ fn judge<'a>(call: &'a Call, violations: &'a mut Violations) -> Judge<'a> {
 /// The job of the path. What can't be a name is nobody's.
 fn job_name(call: &Call) -> Result<JobName, ApiError> {
     let name = format!("{JOBS}/{}", call.segment("job"));
-    name.parse().map_err(|_| of_job(TransferJobError::NotFound, &name))
+    name.parse().map_err(|_| of_job(ResourceError::NotFound, &name))
 }
 
-fn of_job(error: TransferJobError, name: &str) -> ApiError {
+fn of_job(error: ResourceError, name: &str) -> ApiError {
     let told = |code, reason, message: String| ApiError::new(code, reason, message).with("transferJob", name);
     match error {
-        TransferJobError::NotFound => ApiError::not_found("TRANSFER_JOB_NOT_FOUND", JOB_TYPE, name),
-        TransferJobError::NameTaken => told(
+        ResourceError::NotFound => ApiError::not_found("TRANSFER_JOB_NOT_FOUND", JOB_TYPE, name),
+        ResourceError::NameTaken => told(
             Code::AlreadyExists,
             "TRANSFER_JOB_EXISTS",
             format!("the project has a transfer job {name} already; the name of a deleted one is free after a while"),
         ),
-        TransferJobError::Deleted => {
+        ResourceError::Deleted => {
             told(Code::FailedPrecondition, "TRANSFER_JOB_DELETED", format!("the transfer job {name} is deleted"))
         }
-        TransferJobError::Active(id) => {
+        ResourceError::Active(id) => {
             let active = run_name(name, id);
             let message = format!("the transfer job {name} has one run at a time, and {active} has not ended");
             told(Code::Aborted, "TRANSFER_JOB_ACTIVE", message).with("operation", active)
         }
-        TransferJobError::Contended => {
+        ResourceError::Contended => {
             let message = format!("the transfer job {name} is being changed by others: try again");
             told(Code::Aborted, "TRANSFER_JOB_CONTENDED", message)
         }
-        TransferJobError::Other(error) => error.into(),
+        ResourceError::Other(error) => error.into(),
     }
 }

@@ -3,7 +3,7 @@
 
 mod filter;
 mod job_routes;
-mod names;
+mod jobs;
 mod notification;
 mod operation_routes;
 mod request_schemas;

@@ -18,7 +18,7 @@ const EVENTS: Words<NotificationEvent> = Words {
 };
 const FORMATS: Words<PayloadFormat> = Words {
     none: "PAYLOAD_FORMAT_UNSPECIFIED",
-    others: &[("NONE", PayloadFormat::None), ("JSON", PayloadFormat::Json)],
+    others: &[(PayloadFormat::None.as_str(), PayloadFormat::None), (PayloadFormat::Json.as_str(), PayloadFormat::Json)],
 };
 
 /// Reads a configuration of a project's job; nothing where something of it is wrong.
@@ -61,10 +61,7 @@ pub fn show(notification: &TransferNotification) -> wire::NotificationConfig {
     wire::NotificationConfig {
         pubsub_topic: notification.topic.clone(),
         event_types: notification.events.iter().map(|event| event.as_str()).collect(),
-        payload_format: match notification.payload {
-            PayloadFormat::None => "NONE",
-            PayloadFormat::Json => "JSON",
-        },
+        payload_format: notification.payload.as_str(),
     }
 }
 

@@ -3,10 +3,8 @@
 
 use super::TRANSFER_OPERATIONS;
 use super::job_routes::{LARGEST_PAGE, by_filter};
-use super::names::{COLLECTION, RunName};
 use super::request_schemas::{OfRun, OperationBody, OperationsFilter, PartialSuccess, TransferPage};
-use super::translate::{self, Status};
-use super::{filter, wire};
+use super::{filter, translate, wire};
 use crate::admission::call::{Call, Identified};
 use crate::listing::paging;
 use crate::openapi::{BadRequest, NotFound, Nothing, TooSlow, Unavailable, Unimplemented, Usual};
@@ -15,6 +13,7 @@ use crate::wire::bounds::LONGEST_JSON_FILTER;
 use crate::wire::error::{ApiError, HandlerResult, Violations};
 use crate::wire::page_token::List;
 use actix_web::HttpResponse;
+use kinds::storage_transfer::{OPERATIONS, RunName, Status};
 use operation::{CancelMode, Code, OperationId};
 
 const OPERATION_TYPE: &str = "longrunning.googleapis.com/Operation";
@@ -62,7 +61,7 @@ pub async fn list_operations(call: Identified) -> HandlerResult {
     violations.into_result()?;
     let size = query.page_size()?.min(LARGEST_PAGE);
     let text = query.long_text("filter", LONGEST_JSON_FILTER)?.unwrap_or_default();
-    let list = List { project: call.project.as_str(), parent: COLLECTION, filter: text };
+    let list = List { project: call.project.as_str(), parent: OPERATIONS, filter: text };
     let after: Option<OperationId> = paging::position(&call, &query, list)?;
     let Some(listed) = filter.listed else {
         return Ok(
@@ -124,7 +123,7 @@ pub async fn pause_operation(call: Identified) -> HandlerResult {
     let Run { call, address, name, .. } = run;
     let paused = call.api().operations.pause(address, call.actor()).await;
     let (answer, seen) = paused.map_err(|error| of_operation(error, &name))?;
-    if answer == Answer::Recorded || Status::of(&seen) == Status::Suspending {
+    if answer == Answer::Recorded || Status::of(seen.view()) == Status::Suspending {
         return Ok(empty());
     }
     Err(wrong_state(&name, &seen, "paused", "only what is QUEUED, IN_PROGRESS or SUSPENDING is"))
@@ -200,13 +199,13 @@ async fn run(call: Identified) -> Result<Run, ApiError> {
 
 /// The run of the path, if its caller may act in its project; in the same words whatever is not so.
 async fn find(call: Identified, purpose: Purpose) -> Result<Run, ApiError> {
-    let name = format!("{COLLECTION}/{}", call.segment("operation"));
+    let name = format!("{OPERATIONS}/{}", call.segment("operation"));
     let missing = || of_operation(OperationsError::NotFound, &name);
     let RunName { job, id } = RunName::parse(&name).ok_or_else(missing)?;
-    let project = call.api().operations.project_of_operation(id, COLLECTION).await;
+    let project = call.api().operations.project_of_operation(id, OPERATIONS).await;
     let project = project.map_err(|error| of_operation(error, &name))?;
     let call = call.enter(project.as_str()).map_err(|_| missing())?;
-    let address = Address { project, collection: Some(COLLECTION.to_owned()), id };
+    let address = Address { project, collection: Some(OPERATIONS.to_owned()), id };
     let operations = &call.api().operations;
     let seen = match purpose {
         Purpose::Show => operations.get(address.clone()).await,
@@ -233,7 +232,7 @@ impl Run {
 }
 
 fn wrong_state(name: &str, seen: &Operation, done: &str, which: &str) -> ApiError {
-    let status = Status::of(seen).as_str();
+    let status = Status::of(seen.view()).as_str();
     let message = format!("the operation {name} is {status} and is not {done}: {which}");
     ApiError::new(Code::FailedPrecondition, "OPERATION_IN_OTHER_STATE", message)
         .with("operation", name)

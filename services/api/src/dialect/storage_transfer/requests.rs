@@ -1,8 +1,8 @@
 //! What is asked of jobs: read and judged.
 
+use super::jobs::TransferJobPatch;
 use super::{notification, schedule, transfer_spec};
 use crate::kinds::transfer::Judge;
-use crate::operations::TransferJobPatch;
 use crate::wire::error::Violations;
 use crate::wire::fields::{Fields, Words};
 use kinds::storage_transfer::{JobName, JobStatus, StorageTransfer, TransferJob, TransferNotification};

@@ -1,72 +1,12 @@
 //! From our operations and jobs to Storage Transfer's.
 
-use super::names::run_name;
 use super::transfer_spec;
 use super::{notification, schedule, wire};
-use crate::operations::{Operation, StoredTransferJob};
+use crate::operations::Operation;
 use crate::wire::time_text::rfc3339;
-use kinds::Parameters;
-use kinds::storage_transfer::{StorageTransfer, TransferCounters, TransferPosition};
+use kinds::storage_transfer::{ErrorBreakdown, ErrorLogEntry, StoredTransferJob, TransferOperation, run_name};
 use operation::{Code, ProjectId, State};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-
-/// How a run stands (google.storagetransfer.v1.TransferOperation.Status).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Queued,
-    InProgress,
-    Suspending,
-    Paused,
-    Success,
-    Failed,
-    Aborted,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Queued, Self::InProgress, Self::Suspending, Self::Paused, Self::Success, Self::Failed, Self::Aborted];
-
-    /// The vendor's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "QUEUED",
-            Self::InProgress => "IN_PROGRESS",
-            Self::Suspending => "SUSPENDING",
-            Self::Paused => "PAUSED",
-            Self::Success => "SUCCESS",
-            Self::Failed => "FAILED",
-            Self::Aborted => "ABORTED",
-        }
-    }
-
-    /// How an operation stands.
-    pub const fn of(operation: &Operation) -> Self {
-        match operation.state {
-            State::Pending => Self::Queued,
-            State::Running if operation.pause_requested_at.is_some() => Self::Suspending,
-            State::Running => Self::InProgress,
-            State::Paused => Self::Paused,
-            State::Succeeded => Self::Success,
-            State::Failed => Self::Failed,
-            State::Cancelled => Self::Aborted,
-        }
-    }
-
-    /// The state of ours that it is; of a running one it says more than that.
-    pub const fn state(self) -> State {
-        match self {
-            Self::Queued => State::Pending,
-            Self::InProgress | Self::Suspending => State::Running,
-            Self::Paused => State::Paused,
-            Self::Success => State::Succeeded,
-            Self::Failed => State::Failed,
-            Self::Aborted => State::Cancelled,
-        }
-    }
-}
 
 /// A job as the vendor shows it.
 pub fn job(stored: StoredTransferJob) -> wire::TransferJob {
@@ -88,29 +28,28 @@ pub fn job(stored: StoredTransferJob) -> wire::TransferJob {
 
 /// A run as the vendor shows it.
 pub fn operation(operation: Operation) -> wire::Operation {
-    let name = run_name(&operation.target, operation.id);
-    let position = position(operation.checkpoint.as_ref());
-    let (transfer_spec, notification_config) = match StorageTransfer::from_spec(&operation.spec) {
-        Ok(transfer) => (transfer_spec::show(&transfer), transfer.notification.as_ref().map(notification::show)),
+    let shown = TransferOperation::of(operation.view());
+    let (transfer_spec, notification_config) = match &shown.transfer {
+        Some(transfer) => (transfer_spec::show(transfer), transfer.notification.as_ref().map(notification::show)),
         // Of a newer version: nothing else is ever in the collection.
-        Err(_) => Default::default(),
+        None => Default::default(),
     };
     wire::Operation {
         done: operation.state.is_done(),
         metadata: wire::TransferOperation {
             type_url: wire::TRANSFER_OPERATION,
-            name: name.clone(),
-            project_id: operation.project.to_string(),
+            name: shown.name.clone(),
+            project_id: shown.project.to_string(),
             transfer_spec,
             notification_config,
-            start_time: operation.start_time.map(rfc3339),
-            end_time: operation.finish_time.map(rfc3339),
-            status: Status::of(&operation).as_str(),
-            counters: counters(&position.counters),
-            error_breakdowns: position.errors.into_iter().map(error_summary).collect(),
-            transfer_job_name: operation.target.clone(),
+            start_time: shown.start_time.map(rfc3339),
+            end_time: shown.end_time.map(rfc3339),
+            status: shown.status.as_str(),
+            counters: shown.counters.into_iter().collect(),
+            error_breakdowns: shown.errors.into_iter().map(error_summary).collect(),
+            transfer_job_name: shown.job.unwrap_or_else(|| operation.target.clone()),
         },
-        name,
+        name: shown.name,
         response: (operation.state == State::Succeeded).then_some(wire::Empty { type_url: wire::EMPTY }),
         error: error(operation),
     }
@@ -126,28 +65,12 @@ fn error(operation: Operation) -> Option<wire::Status> {
     }
 }
 
-/// How far it has come. What a newer version has written, and this one can't read, is no reason to show nothing at all.
-fn position(checkpoint: Option<&Value>) -> TransferPosition {
-    let read = checkpoint.and_then(|checkpoint| serde_json::from_value(checkpoint.clone()).ok());
-    read.unwrap_or_default()
-}
-
-/// Those that are not 0; their names are the vendor's already.
-fn counters(counters: &TransferCounters) -> BTreeMap<String, String> {
-    let Ok(Value::Object(counters)) = serde_json::to_value(counters) else { return BTreeMap::new() };
-    let told = counters.into_iter().filter(|(_, count)| count.as_u64() != Some(0));
-    told.map(|(name, count)| (name, count.to_string())).collect()
-}
-
-fn error_summary(summary: kinds::storage_transfer::ErrorSummary) -> wire::ErrorSummary {
-    let entry = |example: kinds::storage_transfer::ErrorExample| wire::ErrorLogEntry {
-        url: example.url,
-        error_details: vec![example.details],
-    };
+fn error_summary(summary: ErrorBreakdown) -> wire::ErrorSummary {
+    let entry = |ErrorLogEntry { url, error_details }| wire::ErrorLogEntry { url, error_details };
     wire::ErrorSummary {
-        error_code: summary.code,
-        error_count: summary.count.to_string(),
-        error_log_entries: summary.examples.into_iter().map(entry).collect(),
+        error_code: summary.error_code,
+        error_count: summary.error_count,
+        error_log_entries: summary.error_log_entries.into_iter().map(entry).collect(),
     }
 }
 

@@ -86,13 +86,14 @@ fn the_rest_is_looked_at_in_each_row() {
 #[test]
 fn jobs_are_shown_unless_they_are_deleted() {
     let filter = |text: &str| read(text, of_jobs).expect(text);
-    let listed = |text: &str| filter(text).listed.map(|listed| (listed.names, listed.statuses));
-    let both = vec![JobStatus::Enabled, JobStatus::Disabled];
+    let listed = |text: &str| filter(text).listed.map(|listed| (listed.names, listed.states));
+    let states = |states: [&str; 2]| states.map(str::to_owned).to_vec();
+    let both = states(["ENABLED", "DISABLED"]);
     assert_eq!(listed("{}"), Some((None, both.clone())));
-    let names = vec!["transferJobs/a".parse().unwrap(), "transferJobs/b".parse().unwrap()];
+    let names = vec!["transferJobs/a".to_owned(), "transferJobs/b".to_owned()];
     assert_eq!(listed(r#"{"jobNames":["transferJobs/a","b"]}"#), Some((Some(names), both)));
     let text = r#"{"job_statuses":["deleted","Enabled"]}"#;
-    assert_eq!(listed(text), Some((None, vec![JobStatus::Deleted, JobStatus::Enabled])));
+    assert_eq!(listed(text), Some((None, states(["DELETED", "ENABLED"]))));
     assert_eq!(listed(r#"{"dataBackend":"QUERY_REPLICATION_CONFIGS"}"#), None, "no job replicates");
     let stored = samples::stored_transfer_job();
     for (text, expected) in [
@@ -141,5 +142,31 @@ fn what_is_wrong_is_named() {
     ] {
         let error = read(text, of_jobs).expect_err(text);
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_star_stands_for_any_characters() {
+    for (pattern, name, expect) in [
+        ("abc", "abc", true),
+        ("abc", "abcd", false),
+        ("", "", true),
+        ("", "a", false),
+        ("*", "", true),
+        ("*", "abc", true),
+        ("a*", "abc", true),
+        ("*c", "abc", true),
+        ("a*c", "abc", true),
+        ("a*c", "ac", true),
+        ("ab*bc", "abc", false),
+        ("a*b*c", "aXbYc", true),
+        ("a*b*c", "acb", false),
+        ("*b*", "abc", true),
+        ("**", "abc", true),
+        ("a*a", "a", false),
+        ("*ab", "abab", true),
+        ("A*", "abc", false),
+    ] {
+        assert_eq!(matches(pattern, name), expect, "{pattern} {name}");
     }
 }

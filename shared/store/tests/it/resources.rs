@@ -1,37 +1,50 @@
-//! Jobs: changed by who has seen them as they stand, run once, and gone a while after they were deleted.
+//! Resources: changed by who has seen them as they stand, run once, and gone a while after they were deleted.
 
 use crate::fixture::{Fixture, actor, finished, project, succeeded};
 use futures_util::future::join_all;
 use kinds::Parameters;
-use kinds::storage_transfer::{JobName, JobStatus};
-use operation::{OperationId, RetryPolicy, State};
+use kinds::demo_steps::{self, DemoSteps};
+use kinds::storage_transfer::OPERATIONS;
+use operation::{OperationId, Resource, RetryPolicy, State};
 use runtime::clock;
+use serde_json::json;
 use std::time::Duration;
-use store::{AuditEntry, PoolSettings, Store, StoredTransferJob, TransferJobChange, TransferJobFilter, TransferJobRun};
-use testkit::{Role, hourly, new_transfer_job, transfer};
+use store::{
+    AuditEntry, NewResource, PoolSettings, ResourceAddress, ResourceChange, ResourceFilter, ResourceRun, Store,
+};
+use testkit::{Role, hourly, new_transfer_job, transfer, transfer_job};
 use time::OffsetDateTime;
 
 const HOUR: time::Duration = time::Duration::HOUR;
 
-fn name(id: &str) -> JobName {
-    format!("transferJobs/{id}").parse().expect("a name")
+const COLLECTION: &str = "transferJobs";
+
+async fn create(store: &Store, id: &str) -> Resource {
+    store.create_resource(&new_transfer_job("p", id, Some(hourly()))).await.expect("made").expect("a free name")
 }
 
-async fn create(store: &Store, id: &str) -> StoredTransferJob {
-    store.create_transfer_job(&new_transfer_job("p", id, Some(hourly()))).await.expect("made").expect("a free name")
+async fn get(store: &Store, id: &str) -> Option<Resource> {
+    store.resource(&transfer_job("p", id)).await.expect("read")
 }
 
-async fn get(store: &Store, id: &str) -> Option<StoredTransferJob> {
-    store.transfer_job(&project("p"), &name(id)).await.expect("read")
+fn id(resource: &Resource) -> String {
+    resource.name.replace("transferJobs/", "")
 }
 
-fn change(seen: &StoredTransferJob, status: JobStatus) -> TransferJobChange {
-    TransferJobChange { status, job: seen.job.clone(), next_run_time: None, by: actor() }
+fn change(seen: &Resource, state: &str) -> ResourceChange {
+    ResourceChange {
+        state: state.to_owned(),
+        content: seen.content.clone(),
+        next_run_time: None,
+        verb: if state == "DELETED" { "DELETE_TRANSFER_JOB" } else { "UPDATE_TRANSFER_JOB" }.to_owned(),
+        by: actor(),
+    }
 }
 
-fn run() -> TransferJobRun {
-    TransferJobRun {
+fn run() -> ResourceRun {
+    ResourceRun {
         id: clock::new_operation_id(),
+        collection: OPERATIONS.to_owned(),
         spec: transfer().to_spec(),
         next_run_time: None,
         retry: RetryPolicy::default(),
@@ -43,15 +56,15 @@ fn run() -> TransferJobRun {
 /// By SQL, as if the time had come or gone by.
 async fn set_next_run(fixture: &Fixture, id: &str, ago: &str) {
     let set = format!(
-        "UPDATE transfer_jobs SET next_run_time = clock_timestamp() - interval '{ago}' WHERE name = 'transferJobs/{id}'"
+        "UPDATE resources SET next_run_time = clock_timestamp() - interval '{ago}' WHERE name = 'transferJobs/{id}'"
     );
     fixture.sql(&set).await;
 }
 
 async fn due(store: &Store) -> Vec<(String, bool)> {
-    let page = store.due_transfer_jobs(None, 100).await.expect("looked");
+    let page = store.due_resources(None, 100).await.expect("looked");
     assert!(page.unreadable.is_empty() && page.next.is_none(), "{page:?}");
-    page.jobs.iter().map(|due| (due.job.name.id().to_owned(), due.latest_ended)).collect()
+    page.resources.iter().map(|due| (id(&due.resource), due.latest_ended)).collect()
 }
 
 async fn end(fixture: &Fixture, id: OperationId) {
@@ -65,23 +78,68 @@ async fn end(fixture: &Fixture, id: OperationId) {
 async fn a_name_is_taken_once_in_a_project_and_for_good() {
     let fixture = Fixture::new().await;
     let new = new_transfer_job("p", "a", Some(hourly()));
-    let made = fixture.store.create_transfer_job(&new).await.expect("made").expect("a free name");
+    let made = fixture.store.create_resource(&new).await.expect("made").expect("a free name");
     assert_eq!(
-        (&made.project, &made.name, made.status, made.revision),
-        (&new.project, &new.name, JobStatus::Enabled, 1)
+        (&made.project, &made.name, made.state.as_str(), made.revision),
+        (&new.address.project, &new.address.name, "ENABLED", 1)
     );
-    assert_eq!((&made.job, made.latest_operation, made.delete_time), (&new.job, None, None));
+    assert_eq!((&made.content, made.latest_operation, made.delete_time), (&new.content, None, None));
     assert!(
         (made.create_time - new.create_time).abs() < time::Duration::MILLISECOND,
         "it counts from when it was made"
     );
     assert_eq!(get(&fixture.store, "a").await.as_ref(), Some(&made));
-    assert!(fixture.store.create_transfer_job(&new).await.expect("answered").is_none());
-    assert!(fixture.store.create_transfer_job(&new_transfer_job("q", "a", None)).await.expect("answered").is_some());
-    let gone = change(&made, JobStatus::Deleted);
-    fixture.store.update_transfer_job(&made, &gone).await.expect("changed").expect("as it was seen");
-    assert!(fixture.store.create_transfer_job(&new).await.expect("answered").is_none(), "taken, though deleted");
-    assert_eq!(fixture.store.transfer_job(&project("r"), &new.name).await.expect("read"), None);
+    assert!(fixture.store.create_resource(&new).await.expect("answered").is_none());
+    assert!(fixture.store.create_resource(&new_transfer_job("q", "a", None)).await.expect("answered").is_some());
+    let gone = change(&made, "DELETED");
+    fixture.store.update_resource(&made, &gone).await.expect("changed").expect("as it was seen");
+    assert!(fixture.store.create_resource(&new).await.expect("answered").is_none(), "taken, though deleted");
+    assert_eq!(fixture.store.resource(&transfer_job("r", "a")).await.expect("read"), None);
+}
+
+/// What each collection holds is its own affair: another vendor's states and content, and its kind of operations.
+#[tokio::test]
+async fn collections_know_nothing_of_one_another() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    create(store, "a").await;
+    let address =
+        ResourceAddress { collection: "notes".to_owned(), name: "notes/a".to_owned(), ..transfer_job("p", "a") };
+    let content = json!(["anything", 1, null]);
+    let new = NewResource {
+        address: address.clone(),
+        state: "OPEN".to_owned(),
+        content: content.clone(),
+        verb: "CREATE_NOTE".to_owned(),
+        ..new_transfer_job("p", "a", None)
+    };
+    let made = store.create_resource(&new).await.expect("made").expect("a free name");
+    assert_eq!((made.collection.as_str(), made.state.as_str(), &made.content), ("notes", "OPEN", &content));
+    let asked = ResourceRun { collection: "readings".to_owned(), spec: DemoSteps::new(1, 1).to_spec(), ..run() };
+    let ran = store.run_resource(&made, &asked).await.expect("run").expect("as it was seen");
+    assert_eq!((ran.collection.as_str(), ran.kind, ran.target.as_str()), ("readings", demo_steps::KIND, "notes/a"));
+    let any = |state: &str| ResourceFilter { names: None, name_pattern: None, states: vec![state.to_owned()] };
+    for (collection, state, count) in [("notes", "OPEN", 1), ("notes", "ENABLED", 0), (COLLECTION, "ENABLED", 1)] {
+        let listed = store.resources(&project("p"), collection, &any(state), None, 10).await.expect("listed");
+        assert_eq!(listed.len(), count, "{collection} {state}");
+    }
+    let seen = store.resource(&address).await.expect("read").expect("there");
+    let on = ResourceChange { next_run_time: Some(clock::now() - HOUR), ..change(&seen, "ENABLED") };
+    store.update_resource(&seen, &on).await.expect("changed").expect("as it was seen");
+    set_next_run(&fixture, "a", "1 minute").await;
+    let page = store.due_resources(None, 10).await.expect("looked");
+    let due: Vec<_> = page.resources.iter().map(|due| due.resource.collection.as_str()).collect();
+    assert_eq!(due, ["notes", COLLECTION], "of all, the longest waiting first");
+    let seen = store.resource(&address).await.expect("read").expect("there");
+    store.update_resource(&seen, &change(&seen, "DELETED")).await.expect("changed").expect("as it was seen");
+    assert_eq!(store.forget_resources(COLLECTION, Duration::ZERO, 10).await.expect("asked"), 0);
+    assert_eq!(store.forget_resources("notes", Duration::ZERO, 10).await.expect("asked"), 1);
+    for wrong in [
+        NewResource { address: ResourceAddress { name: "others/a".to_owned(), ..address }, ..new.clone() },
+        NewResource { next_run_time: Some(clock::now()), ..new },
+    ] {
+        assert!(store.create_resource(&wrong).await.is_err(), "{wrong:?}");
+    }
 }
 
 #[tokio::test]
@@ -90,29 +148,29 @@ async fn only_who_has_seen_a_job_as_it_stands_changes_it() {
     let store = &fixture.store;
     let seen = create(store, "a").await;
     let next = OffsetDateTime::from_unix_timestamp(2_000_000_000).expect("a time");
-    let mut changed = change(&seen, JobStatus::Enabled);
-    changed.job.description = "nightly".to_owned();
+    let mut changed = change(&seen, "ENABLED");
+    changed.content["description"] = json!("nightly");
     changed.next_run_time = Some(next);
-    let now = store.update_transfer_job(&seen, &changed).await.expect("changed").expect("as it was seen");
-    assert_eq!((now.job.description.as_str(), now.next_run_time, now.revision), ("nightly", Some(next), 2));
+    let now = store.update_resource(&seen, &changed).await.expect("changed").expect("as it was seen");
+    assert_eq!((&now.content, now.next_run_time, now.revision), (&changed.content, Some(next), 2));
     assert!(now.update_time > seen.update_time && now.create_time == seen.create_time);
     // Of the same view, whatever it wants: nothing.
-    for status in [JobStatus::Disabled, JobStatus::Deleted] {
-        assert_eq!(store.update_transfer_job(&seen, &change(&seen, status)).await.expect("answered"), None);
+    for status in ["DISABLED", "DELETED"] {
+        assert_eq!(store.update_resource(&seen, &change(&seen, status)).await.expect("answered"), None);
     }
-    assert!(store.run_transfer_job(&seen, &run()).await.expect("answered").is_none());
-    assert!(!store.skip_transfer_job(&seen, None).await.expect("answered"));
+    assert!(store.run_resource(&seen, &run()).await.expect("answered").is_none());
+    assert!(!store.skip_resource(&seen, None).await.expect("answered"));
     assert_eq!(get(store, "a").await, Some(now.clone()));
 
-    let off = store.update_transfer_job(&now, &change(&now, JobStatus::Disabled)).await.expect("changed");
+    let off = store.update_resource(&now, &change(&now, "DISABLED")).await.expect("changed");
     let off = off.expect("as it was seen");
-    assert_eq!((off.status, off.next_run_time), (JobStatus::Disabled, None));
-    let gone = store.update_transfer_job(&off, &change(&off, JobStatus::Deleted)).await.expect("changed");
+    assert_eq!((off.state.as_str(), off.next_run_time), ("DISABLED", None));
+    let gone = store.update_resource(&off, &change(&off, "DELETED")).await.expect("changed");
     let gone = gone.expect("as it was seen");
-    assert!(gone.status == JobStatus::Deleted && gone.delete_time.is_some());
+    assert!(gone.state == "DELETED" && gone.delete_time.is_some());
     // For good, even for who has seen that.
-    assert_eq!(store.update_transfer_job(&gone, &change(&gone, JobStatus::Enabled)).await.expect("answered"), None);
-    assert!(store.run_transfer_job(&gone, &run()).await.expect("answered").is_none());
+    assert_eq!(store.update_resource(&gone, &change(&gone, "ENABLED")).await.expect("answered"), None);
+    assert!(store.run_resource(&gone, &run()).await.expect("answered").is_none());
     assert_eq!(get(store, "a").await, Some(gone));
 }
 
@@ -122,25 +180,29 @@ async fn a_list_shows_what_is_asked_for_by_name_each_once() {
     for id in ["a1", "a2", "a_b", "axb", "b%1", "OPI7"].map(|id| id.replace('%', "~")) {
         create(&fixture.store, &id).await;
     }
-    fixture.store.create_transfer_job(&new_transfer_job("q", "a1", None)).await.expect("made");
-    for (id, status) in [("a2", JobStatus::Disabled), ("b~1", JobStatus::Deleted)] {
+    fixture.store.create_resource(&new_transfer_job("q", "a1", None)).await.expect("made");
+    for (id, status) in [("a2", "DISABLED"), ("b~1", "DELETED")] {
         let seen = get(&fixture.store, id).await.expect("there");
-        fixture.store.update_transfer_job(&seen, &change(&seen, status)).await.expect("changed").expect("as seen");
+        fixture.store.update_resource(&seen, &change(&seen, status)).await.expect("changed").expect("as seen");
     }
-    let all = [JobStatus::Enabled, JobStatus::Disabled, JobStatus::Deleted];
-    let walk = async |names: Option<&[&str]>, pattern: Option<&str>, statuses: &[JobStatus], page: u32| {
-        let filter = TransferJobFilter {
-            names: names.map(|ids| ids.iter().map(|id| name(id)).collect()),
+    let all = ["ENABLED", "DISABLED", "DELETED"];
+    let walk = async |names: Option<&[&str]>, pattern: Option<&str>, states: &[&str], page: u32| {
+        let filter = ResourceFilter {
+            names: names.map(|ids| ids.iter().map(|id| format!("transferJobs/{id}")).collect()),
             name_pattern: pattern.map(ToOwned::to_owned),
-            statuses: statuses.to_vec(),
+            states: states.iter().map(|state| (*state).to_owned()).collect(),
         };
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let jobs = fixture.store.transfer_jobs(&project("p"), &filter, after.as_ref(), page).await.expect("listed");
+            let jobs = fixture
+                .store
+                .resources(&project("p"), COLLECTION, &filter, after.as_deref(), page)
+                .await
+                .expect("listed");
             assert!(jobs.len() <= page as usize);
             let Some(last) = jobs.last() else { return seen };
             after = Some(last.name.clone());
-            seen.extend(jobs.iter().map(|job| job.name.id().to_owned()));
+            seen.extend(jobs.iter().map(|job| id(job)));
         }
     };
     for page in [1, 4, 100] {
@@ -160,8 +222,8 @@ async fn a_run_is_an_operation_and_the_job_that_names_it() {
     let fixture = Fixture::new().await;
     let seen = create(&fixture.store, "a").await;
     let next = seen.create_time + HOUR;
-    let asked = TransferJobRun { next_run_time: Some(next), trace_parent: Some("00-1-2-03".to_owned()), ..run() };
-    let made = fixture.store.run_transfer_job(&seen, &asked).await.expect("run").expect("as it was seen");
+    let asked = ResourceRun { next_run_time: Some(next), trace_parent: Some("00-1-2-03".to_owned()), ..run() };
+    let made = fixture.store.run_resource(&seen, &asked).await.expect("run").expect("as it was seen");
     assert_eq!((made.id, made.project.as_str(), made.state), (asked.id, "p", State::Pending));
     assert_eq!(
         (made.collection.as_str(), made.kind, made.target.as_str()),
@@ -178,9 +240,9 @@ async fn a_run_is_an_operation_and_the_job_that_names_it() {
     let nobodys = clock::new_operation_id();
     assert_eq!(fixture.store.project_of_operation(nobodys, "transferOperations").await.expect("told"), None);
     // A disabled job runs when somebody asks.
-    let off = fixture.store.update_transfer_job(&job, &change(&job, JobStatus::Disabled)).await.expect("changed");
+    let off = fixture.store.update_resource(&job, &change(&job, "DISABLED")).await.expect("changed");
     let off = off.expect("as it was seen");
-    assert!(fixture.store.run_transfer_job(&off, &run()).await.expect("run").is_some());
+    assert!(fixture.store.run_resource(&off, &run()).await.expect("run").is_some());
 }
 
 /// Whoever comes second has seen another job.
@@ -190,7 +252,7 @@ async fn of_twenty_who_run_a_job_one_does() {
     let store = Store::new(&fixture.database.url(), PoolSettings::new("test").connections(20)).expect("a store");
     let seen = create(&store, "a").await;
     let runs: Vec<_> = (0..20).map(|_| run()).collect();
-    let ran = join_all(runs.iter().map(|run| store.run_transfer_job(&seen, run))).await;
+    let ran = join_all(runs.iter().map(|run| store.run_resource(&seen, run))).await;
     let ran: Vec<_> = ran.into_iter().filter_map(|ran| ran.expect("answered")).collect();
     let [only] = ran.as_slice() else { panic!("{} runs", ran.len()) };
     let count = "SELECT count(*), min(id::text) FROM operations";
@@ -212,18 +274,18 @@ async fn what_is_due_is_shown_with_the_end_of_its_latest_run() {
     let shown = |ids: [(&str, bool); 3]| ids.map(|(id, ended)| (id.to_owned(), ended));
     assert_eq!(due(store).await, shown([("b", true), ("c", true), ("a", true)]), "the longest waiting first");
     let mut seen = Vec::new();
-    let mut page = store.due_transfer_jobs(None, 1).await.expect("looked");
-    while let [job] = page.jobs.as_slice() {
-        seen.push(job.job.name.id().to_owned());
-        assert!(job.job.next_run_time.is_some_and(|next| next <= job.now));
+    let mut page = store.due_resources(None, 1).await.expect("looked");
+    while let [job] = page.resources.as_slice() {
+        seen.push(id(&job.resource));
+        assert!(job.resource.next_run_time.is_some_and(|next| next <= job.now));
         let Some(next) = &page.next else { break };
-        page = store.due_transfer_jobs(Some(next), 1).await.expect("looked");
+        page = store.due_resources(Some(next), 1).await.expect("looked");
     }
     assert_eq!(seen, ["b", "c", "a"], "page by page");
 
     // Its run is active, then at its end, then gone.
     let run = run();
-    store.run_transfer_job(&get(store, "b").await.expect("there"), &run).await.expect("run").expect("as it was seen");
+    store.run_resource(&get(store, "b").await.expect("there"), &run).await.expect("run").expect("as it was seen");
     set_next_run(&fixture, "b", "3 days").await;
     assert_eq!(due(store).await, shown([("b", false), ("c", true), ("a", true)]));
     end(&fixture, run.id).await;
@@ -232,8 +294,8 @@ async fn what_is_due_is_shown_with_the_end_of_its_latest_run() {
     assert_eq!(due(store).await, shown([("b", true), ("c", true), ("a", true)]));
 
     let next = clock::now() + HOUR;
-    assert!(store.skip_transfer_job(&get(store, "b").await.expect("there"), Some(next)).await.expect("skipped"));
-    assert!(store.skip_transfer_job(&get(store, "c").await.expect("there"), None).await.expect("skipped"));
+    assert!(store.skip_resource(&get(store, "b").await.expect("there"), Some(next)).await.expect("skipped"));
+    assert!(store.skip_resource(&get(store, "c").await.expect("there"), None).await.expect("skipped"));
     assert_eq!(due(store).await, [("a".to_owned(), true)]);
     let skipped = get(store, "b").await.expect("there");
     assert!(skipped.next_run_time.is_some_and(|time| (time - next).abs() < time::Duration::MILLISECOND));
@@ -248,13 +310,11 @@ async fn a_job_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
         create(&fixture.store, id).await;
         set_next_run(&fixture, id, "1 minute").await;
     }
-    fixture
-        .sql("UPDATE transfer_jobs SET job = '{\"newer\": 1}' WHERE name IN ('transferJobs/a', 'transferJobs/b')")
-        .await;
+    fixture.sql("UPDATE resources SET project_id = 'a b' WHERE name IN ('transferJobs/a', 'transferJobs/b')").await;
     let (mut read, mut unreadable, mut after) = (Vec::new(), Vec::new(), None);
     loop {
-        let page = fixture.store.due_transfer_jobs(after.as_ref(), 1).await.expect("looked");
-        read.extend(page.jobs.iter().map(|due| due.job.name.id().to_owned()));
+        let page = fixture.store.due_resources(after.as_ref(), 1).await.expect("looked");
+        read.extend(page.resources.iter().map(|due| id(&due.resource)));
         unreadable.extend(page.unreadable);
         after = page.next;
         if after.is_none() {
@@ -263,7 +323,7 @@ async fn a_job_that_cannot_be_read_is_told_and_keeps_no_other_waiting() {
     }
     assert_eq!(
         (read.as_slice(), unreadable.as_slice()),
-        (&["c".to_owned()][..], &["p transferJobs/a".to_owned(), "p transferJobs/b".to_owned()][..])
+        (&["c".to_owned()][..], &["a b transferJobs/a".to_owned(), "a b transferJobs/b".to_owned()][..])
     );
 }
 
@@ -275,21 +335,21 @@ async fn a_look_for_what_is_due_ends_where_the_future_begins() {
     set_next_run(&fixture, "a", "1 minute").await;
     fixture
         .sql(
-            "INSERT INTO transfer_jobs (project_id, name, status, job, create_time, next_run_time)
-             SELECT 'p', 'transferJobs/x' || n, 'ENABLED', job, now(), now() + n * interval '1 minute'
-             FROM transfer_jobs, generate_series(1, 2000) n;
-             ANALYZE transfer_jobs",
+            "INSERT INTO resources (project_id, collection, name, state, content, create_time, next_run_time)
+             SELECT 'p', collection, 'transferJobs/x' || n, 'ENABLED', content, now(), now() + n * interval '1 minute'
+             FROM resources, generate_series(1, 2000) n;
+             ANALYZE resources",
         )
         .await;
-    let (_, sql) = store::STATEMENTS.iter().find(|(name, _)| *name == "due_transfer_jobs").expect("listed");
+    let (_, sql) = store::STATEMENTS.iter().find(|(name, _)| *name == "due_resources").expect("listed");
     let client = fixture.database.client().await;
     for (setting, value) in store::PLANNING {
         client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
     }
     client.batch_execute(&format!("PREPARE due AS {sql}")).await.expect("prepared");
-    let plan = client.query("EXPLAIN (ANALYZE) EXECUTE due (100, NULL, '', '')", &[]).await.expect("a plan");
+    let plan = client.query("EXPLAIN (ANALYZE) EXECUTE due (100, NULL, '', '', '')", &[]).await.expect("a plan");
     let plan = plan.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n");
-    assert!(plan.contains("transfer_jobs_due") && !plan.contains("Rows Removed by Filter"), "{plan}");
+    assert!(plan.contains("resources_due") && !plan.contains("Rows Removed by Filter"), "{plan}");
     assert_eq!(due(&fixture.store).await.len(), 1);
 }
 
@@ -298,18 +358,18 @@ async fn what_was_deleted_long_ago_goes_a_few_at_a_time() {
     let fixture = Fixture::new().await;
     for (id, days) in [("a", 31), ("b", 32), ("young", 29), ("c", 33)] {
         let seen = create(&fixture.store, id).await;
-        fixture.store.update_transfer_job(&seen, &change(&seen, JobStatus::Deleted)).await.expect("changed");
+        fixture.store.update_resource(&seen, &change(&seen, "DELETED")).await.expect("changed");
         let age = format!(
-            "UPDATE transfer_jobs SET delete_time = now() - interval '{days} days' WHERE name = 'transferJobs/{id}'"
+            "UPDATE resources SET delete_time = now() - interval '{days} days' WHERE name = 'transferJobs/{id}'"
         );
         fixture.sql(&age).await;
     }
     create(&fixture.store, "stays").await;
     let kept = Duration::from_hours(30 * 24);
-    assert_eq!(fixture.store.forget_transfer_jobs(kept, 2).await.expect("asked"), 2);
+    assert_eq!(fixture.store.forget_resources(COLLECTION, kept, 2).await.expect("asked"), 2);
     assert!(get(&fixture.store, "a").await.is_some(), "those that were deleted first go first");
-    assert_eq!(fixture.store.forget_transfer_jobs(kept, 2).await.expect("asked"), 1);
-    assert_eq!(fixture.store.forget_transfer_jobs(kept, 2).await.expect("asked"), 0);
+    assert_eq!(fixture.store.forget_resources(COLLECTION, kept, 2).await.expect("asked"), 1);
+    assert_eq!(fixture.store.forget_resources(COLLECTION, kept, 2).await.expect("asked"), 0);
     for (id, there) in [("a", false), ("b", false), ("c", false), ("young", true), ("stays", true)] {
         assert_eq!(get(&fixture.store, id).await.is_some(), there, "{id}");
     }
@@ -321,19 +381,19 @@ async fn each_change_of_a_job_is_in_the_audit_log() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let seen = create(store, "a").await;
-    store.create_transfer_job(&new_transfer_job("p", "a", None)).await.expect("answered");
-    let off = store.update_transfer_job(&seen, &change(&seen, JobStatus::Disabled)).await.expect("changed");
+    store.create_resource(&new_transfer_job("p", "a", None)).await.expect("answered");
+    let off = store.update_resource(&seen, &change(&seen, "DISABLED")).await.expect("changed");
     let off = off.expect("as it was seen");
     let run = run();
     for seen in [&off, &seen] {
         store
-            .run_transfer_job(seen, &TransferJobRun { id: clock::new_operation_id(), ..run.clone() })
+            .run_resource(seen, &ResourceRun { id: clock::new_operation_id(), ..run.clone() })
             .await
             .expect("answered");
     }
     let seen = get(store, "a").await.expect("there");
     for _ in 0..2 {
-        store.update_transfer_job(&seen, &change(&seen, JobStatus::Deleted)).await.expect("answered");
+        store.update_resource(&seen, &change(&seen, "DELETED")).await.expect("answered");
     }
     let page = store.audit_log(&project("p"), None, None, 100).await.expect("read");
     let told =
@@ -367,25 +427,27 @@ async fn each_role_can_do_with_jobs_what_its_process_does() {
         |role| Store::new(&fixture.database.url_as(role), PoolSettings::new("test").connections(1)).expect("a store");
     let (api, keeper) = (of(Role::Api), of(Role::Keeper));
     let made = create(&api, "a").await;
-    let changed = api.update_transfer_job(&made, &change(&made, JobStatus::Enabled)).await.expect("changed");
+    let changed = api.update_resource(&made, &change(&made, "ENABLED")).await.expect("changed");
     let run_by_api = run();
-    api.run_transfer_job(&changed.expect("as it was seen"), &run_by_api).await.expect("run").expect("as it was seen");
-    let listed = TransferJobFilter { names: None, name_pattern: None, statuses: vec![JobStatus::Enabled] };
-    assert_eq!(api.transfer_jobs(&project("p"), &listed, None, 10).await.expect("listed").len(), 1);
+    api.run_resource(&changed.expect("as it was seen"), &run_by_api).await.expect("run").expect("as it was seen");
+    let listed = ResourceFilter { names: None, name_pattern: None, states: vec!["ENABLED".to_owned()] };
+    assert_eq!(api.resources(&project("p"), COLLECTION, &listed, None, 10).await.expect("listed").len(), 1);
     assert!(api.project_of_operation(run_by_api.id, "transferOperations").await.expect("told").is_some());
 
     set_next_run(&fixture, "a", "1 minute").await;
-    let page = keeper.due_transfer_jobs(None, 10).await.expect("looked");
-    let [due] = page.jobs.as_slice() else { panic!("{page:?}") };
+    let page = keeper.due_resources(None, 10).await.expect("looked");
+    let [due] = page.resources.as_slice() else { panic!("{page:?}") };
     assert!(!due.latest_ended);
-    assert!(keeper.skip_transfer_job(&due.job, Some(due.now)).await.expect("skipped"));
+    assert!(keeper.skip_resource(&due.resource, Some(due.now)).await.expect("skipped"));
     end(&fixture, run_by_api.id).await;
-    let page = keeper.due_transfer_jobs(None, 10).await.expect("looked");
-    keeper.run_transfer_job(&page.jobs[0].job, &run()).await.expect("run").expect("as it was seen");
-    assert!(keeper.to_notify(Duration::from_secs(1), 10).await.expect("looked").is_empty());
+    let page = keeper.due_resources(None, 10).await.expect("looked");
+    keeper.run_resource(&page.resources[0].resource, &run()).await.expect("run").expect("as it was seen");
+    assert!(
+        keeper.to_notify(&kinds::storage_transfer::KIND, Duration::from_secs(1), 10).await.expect("looked").is_empty()
+    );
     keeper.notified(&[run_by_api.id]).await.expect("noted");
 
     let seen = get(&api, "a").await.expect("there");
-    api.update_transfer_job(&seen, &change(&seen, JobStatus::Deleted)).await.expect("changed").expect("as it was seen");
-    assert_eq!(keeper.forget_transfer_jobs(Duration::ZERO, 10).await.expect("asked"), 1);
+    api.update_resource(&seen, &change(&seen, "DELETED")).await.expect("changed").expect("as it was seen");
+    assert_eq!(keeper.forget_resources(COLLECTION, Duration::ZERO, 10).await.expect("asked"), 1);
 }

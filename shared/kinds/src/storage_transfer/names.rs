@@ -1,11 +1,11 @@
 //! The names of runs, which tell their job: `transferOperations/transferJobs-<job>-<uuid>`.
 
-use kinds::storage_transfer::JobName;
+use super::JobName;
 use operation::OperationId;
 
-/// Before each name of a run; also the name of the list.
-pub const COLLECTION: &str = "transferOperations";
-/// Before each name of a job; also the name of their list.
+/// Before each name of a run; also the name of the list, and of the collection of our operations.
+pub const OPERATIONS: &str = "transferOperations";
+/// Before each name of a job; also the name of their list, and of the collection of our resources.
 pub const JOBS: &str = "transferJobs";
 /// A UUID as text.
 const ID_LENGTH: usize = 36;
@@ -22,7 +22,7 @@ pub struct RunName {
 impl RunName {
     /// Only in the very form that we give: a job's name may hold what looks like an id.
     pub fn parse(name: &str) -> Option<Self> {
-        let rest = name.strip_prefix(COLLECTION)?.strip_prefix('/')?.strip_prefix(JOBS)?.strip_prefix('-')?;
+        let rest = name.strip_prefix(OPERATIONS)?.strip_prefix('/')?.strip_prefix(JOBS)?.strip_prefix('-')?;
         let (job, id) = rest.split_at_checked(rest.len().checked_sub(ID_LENGTH)?)?;
         let job = format!("{JOBS}/{}", job.strip_suffix('-')?).parse().ok()?;
         let id = id.parse().ok().filter(|parsed: &OperationId| parsed.to_string() == id)?;
@@ -33,17 +33,7 @@ impl RunName {
 /// The name of a job's run.
 pub fn run_name(job: &str, id: OperationId) -> String {
     let job = job.strip_prefix(JOBS).and_then(|rest| rest.strip_prefix('/')).unwrap_or(job);
-    format!("{COLLECTION}/{JOBS}-{job}-{id}")
-}
-
-/// Whether a name matches a pattern in which `*` stands for any characters, none too.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    // Each part at the first place where it stands leaves the most to those behind it.
-    let rest = parts.try_fold(rest, |rest, part| rest.find(part).map(|at| &rest[at + part.len()..]));
-    rest.is_some_and(|rest| rest.ends_with(last))
+    format!("{OPERATIONS}/{JOBS}-{job}-{id}")
 }
 
 #[cfg(test)]
@@ -77,32 +67,6 @@ mod tests {
             format!("transferOperations/transferJobs-1-ä{}", &ID[2..]),
         ] {
             assert_eq!(RunName::parse(&wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        for (pattern, name, expect) in [
-            ("abc", "abc", true),
-            ("abc", "abcd", false),
-            ("", "", true),
-            ("", "a", false),
-            ("*", "", true),
-            ("*", "abc", true),
-            ("a*", "abc", true),
-            ("*c", "abc", true),
-            ("a*c", "abc", true),
-            ("a*c", "ac", true),
-            ("ab*bc", "abc", false),
-            ("a*b*c", "aXbYc", true),
-            ("a*b*c", "acb", false),
-            ("*b*", "abc", true),
-            ("**", "abc", true),
-            ("a*a", "a", false),
-            ("*ab", "abab", true),
-            ("A*", "abc", false),
-        ] {
-            assert_eq!(matches(pattern, name), expect, "{pattern} {name}");
         }
     }
 }

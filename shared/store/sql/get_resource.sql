@@ -1,0 +1,1 @@
+SELECT * FROM resources WHERE project_id = $1 AND collection = $2 AND name = $3
