@@ -216,8 +216,9 @@ pub async fn retry(mut call: Call) -> HandlerResult {
     if let Some(of) = ::kinds::COLLECTIONS.iter().find(|of| of.operations == known.collection) {
         // A resource has one run at a time, which its own row sees to.
         let noun = of.noun.to_lowercase().replace('_', " ");
-        let message =
-            format!("a run of a {noun} is not tried again: run the {noun} once more, and it goes on with what is missing");
+        let message = format!(
+            "a run of a {noun} is not tried again: run the {noun} once more, and it goes on with what is missing"
+        );
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
     if let Err(refused) = call.enqueues().await {
