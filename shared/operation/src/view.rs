@@ -1,6 +1,6 @@
 //! What the rules of a kind see of an operation.
 
-use crate::{Kind, OperationId, ProjectId, Spec, State};
+use crate::{OperationId, ProjectId, Spec, State};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 pub struct OperationView<'a> {
     pub id: OperationId,
     pub project: &'a ProjectId,
-    pub kind: &'a Kind,
     pub target: &'a str,
     pub spec: &'a Spec,
     pub state: State,

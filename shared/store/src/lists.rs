@@ -1,7 +1,7 @@
 //! Lists: by keyset, newest or oldest first. Only filters that an index serves.
 
 use crate::{Operation, Store, StoreError};
-use operation::{ListFilter, OperationId, ProjectId};
+use operation::{Kind, ListFilter, OperationId, ProjectId};
 use sqlx::{Postgres, QueryBuilder, Row};
 use time::{Duration, OffsetDateTime};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -190,7 +190,7 @@ fn conditions(query: &mut QueryBuilder<Postgres>, project: &ProjectId, filter: &
         query.push(if done { " AND o.finish_time IS NOT NULL" } else { " AND o.finish_time IS NULL" });
     }
     if !filter.kinds.is_empty() {
-        let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
+        let kinds: Vec<_> = filter.kinds.iter().map(Kind::as_str).collect();
         query.push(" AND o.kind = ANY (").push_bind(kinds).push(")");
     }
     if !filter.excluded_kinds.is_empty() {

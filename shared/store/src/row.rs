@@ -111,7 +111,6 @@ impl Operation {
         OperationView {
             id: self.id,
             project: &self.project,
-            kind: &self.kind,
             target: self.target.as_str(),
             spec: &self.spec,
             state: self.state,

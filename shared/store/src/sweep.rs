@@ -70,7 +70,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn queue_depths(&self, kinds: &[Kind]) -> Result<Vec<QueueDepth>, StoreError> {
-        let kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let kinds: Vec<_> = kinds.iter().map(Kind::as_str).collect();
         let rows = self.fetch_all(sqlx::query(QUEUE).bind(kinds)).await?;
         rows.iter().map(depth).collect()
     }

@@ -92,7 +92,7 @@ pub struct TransferOperation {
 /// google.storagetransfer.v1.ErrorSummary
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, clippy::struct_field_names, reason = "the vendor's names")]
+#[expect(missing_docs, reason = "the vendor's names")]
 pub struct ErrorBreakdown {
     pub error_code: String,
     pub error_count: String,
@@ -159,7 +159,7 @@ fn breakdown(summary: ErrorSummary) -> ErrorBreakdown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage_transfer::{INFO, KIND};
+    use crate::storage_transfer::KIND;
     use operation::Spec;
     use serde_json::json;
 
@@ -178,7 +178,6 @@ mod tests {
         OperationView {
             id: ID.parse().expect("an id"),
             project,
-            kind: &INFO.kind,
             target: "transferJobs/target",
             spec,
             state: State::Pending,

@@ -202,7 +202,7 @@ async fn a_list_shows_what_is_asked_for_by_name_each_once() {
             assert!(jobs.len() <= page as usize);
             let Some(last) = jobs.last() else { return seen };
             after = Some(last.name.clone());
-            seen.extend(jobs.iter().map(|job| id(job)));
+            seen.extend(jobs.iter().map(id));
         }
     };
     for page in [1, 4, 100] {

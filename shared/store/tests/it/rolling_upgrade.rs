@@ -58,10 +58,9 @@ impl Old {
     /// How many rows it changed.
     async fn change(&self, call: &str) -> u64 {
         let messages = self.0.simple_query(&format!("EXECUTE {call}")).await.expect(call);
-        let changed = messages.iter().find_map(|message| match message {
-            SimpleQueryMessage::CommandComplete(count) => Some(*count),
-            _ => None,
-        });
+        let count =
+            |message: &_| if let SimpleQueryMessage::CommandComplete(count) = message { Some(*count) } else { None };
+        let changed = messages.iter().find_map(count);
         changed.expect("a count")
     }
 

@@ -16,6 +16,7 @@ pub struct TransferJobPatch {
     /// What each run does, but for who is notified.
     pub transfer: Option<StorageTransfer>,
     /// Who is notified; `Some(None)` for nobody.
+    #[expect(clippy::option_option, reason = "to leave it and to take it away are two things")]
     pub notification: Option<Option<TransferNotification>>,
     /// Whether it runs by its schedule.
     pub status: Option<JobStatus>,
