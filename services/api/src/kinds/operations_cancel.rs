@@ -19,7 +19,7 @@ pub const NATIVE: NativeKind = NativeKind {
     read,
 };
 
-#[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the shape of all kinds")]
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all kinds")]
 fn read(_: Fields, _: Checks<'_>, violations: &mut Violations) -> Result<Option<RequestedWork>, ApiError> {
     violations.add("kind", "operations.cancel is created by POST …/operations:cancel");
     Ok(None)

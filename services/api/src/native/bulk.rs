@@ -63,7 +63,7 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
     } else {
         let requested_by = call.actor().principal;
         let spec = CancelOperations { filter, requested_by, reason, mode: mode.unwrap_or_default() };
-        let creation = creation(&call, spec, request_id);
+        let creation = creation(&call, &spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.
         call.creates()?;
         Some(translate::operation(&call.api().own_kinds.units(), call.api().operations.create(creation).await?))
@@ -71,7 +71,7 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
     Ok(HttpResponse::Ok().json(wire::BulkCancel { matching: matching.to_string(), exact, operation }))
 }
 
-fn creation(call: &Call, spec: CancelOperations, request_id: Option<String>) -> Creation {
+fn creation(call: &Call, spec: &CancelOperations, request_id: Option<String>) -> Creation {
     Creation {
         project: call.project.clone(),
         collection: COLLECTION.to_owned(),

@@ -4,7 +4,8 @@ use super::requests::{CreateRequest, OwnSpec};
 use crate::kinds::{NativeKind, SchemaOf, native_kinds};
 use crate::wire::members::Schemas;
 use operation::Kind;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Ref, Type};
+use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Ref, SchemaType, Type};
 use utoipa::openapi::{Object, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -90,11 +91,14 @@ fn create(about: &str, kind: Object, spec: &str) -> Object {
 }
 
 /// The parameters and the kind: in an answer both, in a request at will.
-fn with_kind(mut spec: Object, kind: Object, required: bool) -> Object {
-    spec.properties.insert(KIND.to_owned(), kind.into());
+fn with_kind(mut spec: Object, mut kind: Object, required: bool) -> Object {
     if required {
         spec.required.push(KIND.to_owned());
+    } else {
+        kind.schema_type = SchemaType::Array(vec![Type::String, Type::Null]);
+        kind.enum_values.iter_mut().for_each(|values| values.push(Value::Null));
     }
+    spec.properties.insert(KIND.to_owned(), kind.into());
     spec
 }
 

@@ -344,9 +344,9 @@ pub const fn one_of<T: Choice>() -> OneOf<T> {
 }
 
 impl<T: Choice> Member for OneOf<T> {
-    type Value = Option<T>;
+    type Value = Option<Vec<T>>;
 
-    fn read(&self, fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<T> {
+    fn read(&self, fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<Vec<T>> {
         let inner = fields.object(name, violations).unwrap_or_else(|| Fields::missing(&fields.path(name)));
         T::read(inner, violations)
     }

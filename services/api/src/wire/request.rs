@@ -24,8 +24,8 @@ pub trait Message: ToSchema + Sized {
 
 /// An object of a request that has exactly one of several members.
 pub trait Choice: ToSchema + Sized {
-    /// Reads it; nothing where there are none or several.
-    fn read(fields: Fields, violations: &mut Violations) -> Option<Self>;
+    /// Reads it; nothing where there are none. Where there are several, that is noted, and each can be judged.
+    fn read(fields: Fields, violations: &mut Violations) -> Option<Vec<Self>>;
 }
 
 /// Declares messages, choices and lists of words:
@@ -100,7 +100,7 @@ macro_rules! request {
             fn read(
                 mut fields: $crate::wire::fields::Fields,
                 violations: &mut $crate::wire::error::Violations,
-            ) -> Option<Self> {
+            ) -> Option<Vec<Self>> {
                 let mut found = Vec::new();
                 let mut names = Vec::new();
                 $(
@@ -110,7 +110,7 @@ macro_rules! request {
                     found.extend(value.map(Self::$member));
                     names.push(name);
                 )*
-                $crate::wire::request::only_one(found, &names, fields, violations)
+                $crate::wire::request::chosen(found, &names, fields, violations)
             }
         }
 
@@ -234,17 +234,23 @@ pub fn words(about: &[&str], words: &[&str]) -> RefOr<Schema> {
     word.enum_values(Some(words.iter().copied())).into()
 }
 
-/// The one of several that is there.
-pub fn only_one<T>(mut found: Vec<T>, names: &[String], fields: Fields, violations: &mut Violations) -> Option<T> {
+/// Those of several that are there, of which there must be one.
+pub fn chosen<T>(found: Vec<T>, names: &[String], fields: Fields, violations: &mut Violations) -> Option<Vec<T>> {
     let path = fields.own_path().to_owned();
     fields.finish(violations);
-    if found.len() == 1 {
-        return found.pop();
-    }
-    if let [others @ .., last] = names {
+    if found.len() != 1
+        && let [others @ .., last] = names
+    {
         violations.add(path, format!("must hold exactly one of {} and {last}", others.join(", ")));
     }
-    None
+    (!found.is_empty()).then_some(found)
+}
+
+/// The one that is there, if it is one.
+pub fn only<T>(found: impl Iterator<Item = Option<T>>) -> Option<T> {
+    // Each is judged, so that all that is wrong is told.
+    let mut found: Vec<_> = found.collect();
+    if found.len() == 1 { found.pop().flatten() } else { None }
 }
 
 /// A documentation comment as the document has it.
@@ -268,4 +274,70 @@ pub fn camel_case(name: &str) -> String {
         }
     }
     camel
+}
+
+#[cfg(test)]
+#[expect(dead_code, reason = "what was read is looked at as a whole")]
+mod tests {
+    use super::*;
+    use crate::wire::members::{flag, integer, one_of, secret, text};
+    use runtime::config::Secret;
+
+    request! {
+        /// A message.
+        struct Whole {
+            /// Of two
+            /// lines.
+            step_count: Option<u8> = integer(1..=10).required(),
+            is_dry: bool = flag(),
+            password: Option<Secret> = secret(),
+            place: Option<Vec<Place>> = one_of().required(),
+        }
+    }
+
+    request! {
+        /// A place.
+        enum Place {
+            Folder(String) = text().at_most(3),
+            HttpList(String) = text(),
+        }
+    }
+
+    fn complaints(body: &str) -> String {
+        let mut violations = Violations::default();
+        let read = Whole::read(Fields::parse(body.as_bytes()).expect("JSON"), &mut violations);
+        let told = violations.into_result().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(!format!("{read:?}{told}").contains("canary"), "{told}");
+        told.trim_start_matches("INVALID_ARGUMENT: ").to_owned()
+    }
+
+    #[test]
+    fn all_mistakes_are_named_by_their_path_and_no_secret_is_told() {
+        assert_eq!(complaints(r#"{"stepCount":"3","place":{"folder":"a"},"isDry":null,"password":"canary"}"#), "");
+        assert_eq!(complaints(r#"{"step_count":3,"place":{"http_list":"a"}}"#), "");
+        assert_eq!(
+            complaints(r#"{"stepCount":11,"isDry":"canary","password":["canary"],"place":{"folder":"abcd","x":1}}"#),
+            "stepCount: must be between 1 and 10; isDry: must be true or false, not a string; password: must be a string, \
+             not a list; place.folder: is longer than 3 characters; place.x: is not a field of this message; place: must \
+             hold exactly one of folder and httpList"
+        );
+        let several = r#"{"place":{"folder":"a","httpList":"b"}}"#;
+        assert_eq!(complaints(several), "stepCount: is required; place: must hold exactly one of folder and httpList");
+    }
+
+    #[test]
+    fn what_is_declared_is_described() {
+        let described = serde_json::to_value(<Whole as utoipa::PartialSchema>::schema()).expect("JSON");
+        assert_eq!(
+            (&described["required"], &described["additionalProperties"]),
+            (&serde_json::json!(["stepCount", "place"]), &false.into())
+        );
+        let count = serde_json::json!({
+            "type": "integer", "format": "int32", "description": "Of two\nlines.", "minimum": 1, "maximum": 10,
+        });
+        assert_eq!(described["properties"]["stepCount"], count);
+        assert_eq!(described["properties"]["isDry"]["type"], serde_json::json!(["boolean", "null"]));
+        assert_eq!(described["properties"]["password"]["writeOnly"], true);
+        assert_eq!(described["properties"]["place"]["$ref"], "#/components/schemas/Place");
+    }
 }

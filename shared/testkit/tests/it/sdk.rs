@@ -1,4 +1,4 @@
-//! The vendors' own clients, unmodified.
+//! The vendors' own clients, unmodified; and one that is generated from our document.
 
 use std::process::Command;
 use testkit::System;
@@ -26,6 +26,14 @@ async fn googles_storage_transfer_clients_transfer_unmodified() {
         }
     }
     drive(&system, "storage_transfer.py", &["transfers"]).await;
+}
+
+/// Without workers: what is created waits until it is cancelled.
+#[tokio::test]
+async fn a_client_that_is_generated_from_the_document_creates_gets_and_cancels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into = folder.path().to_str().expect("UTF-8");
+    drive(&System::start(0, 1).await, "generated_client.py", &[into]).await;
 }
 
 async fn drive(system: &System, script: &str, arguments: &[&str]) {

@@ -8,7 +8,7 @@ use crate::kinds::export::{self, CsvCharacters, CsvFields};
 use crate::kinds::{Checks, NativeKind, RequestedWork, SchemaOf};
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::Fields;
-use crate::wire::request::Message;
+use crate::wire::request::{Message, only};
 use kinds::Parameters;
 use kinds::postgres_export::{ExportFormat, INFO, PostgresExport, PostgresServer, SqlDump};
 use request::{FormatRequest, PostgresExportRequest, PostgresServerRequest};
@@ -52,7 +52,8 @@ fn postgres_export(
         export::check_object(object, &request.at("object"), violations);
     }
     let database = export::check_database(request.database, "spec.database", violations);
-    let format = request.format.map(|format| export_format(format, violations));
+    let formats = request.format.into_iter().flatten();
+    let format = only(formats.map(|format| Some(export_format(format, violations))));
     let (bucket, object) = (request.bucket.unwrap_or_default(), request.object.unwrap_or_default());
     match (request.cluster, request.server) {
         (Some(cluster), None) => {
@@ -78,7 +79,7 @@ fn postgres_export(
     }
 }
 
-/// NOT_FOUND where the cluster is all that is wrong, as the vendor says it; another project's is told apart from none nowhere.
+/// `NOT_FOUND` where the cluster is all that is wrong. Another project's is told apart from none nowhere.
 fn check_cluster(
     cluster: &str,
     field: String,

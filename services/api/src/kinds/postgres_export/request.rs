@@ -17,7 +17,7 @@ request! {
         bucket: Option<String> = text().required(),
         /// The object's name: 1,024 bytes at most; one that ends in `.gz` is compressed.
         object: Option<String> = text().at_most(1024).required(),
-        format: Option<FormatRequest> = one_of().required(),
+        format: Option<Vec<FormatRequest>> = one_of().required(),
     }
 }
 

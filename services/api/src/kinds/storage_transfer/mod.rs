@@ -7,7 +7,7 @@ use crate::kinds::transfer::{ConditionFields, Judge};
 use crate::kinds::{Checks, NativeKind, RequestedWork, SchemaOf};
 use crate::wire::error::{ApiError, Violations};
 use crate::wire::fields::Fields;
-use crate::wire::request::Message;
+use crate::wire::request::{Message, only};
 use kinds::Parameters;
 use kinds::storage_transfer::{
     BucketPath, INFO, S3CompatiblePath, StorageTransfer, TransferConditions, TransferOptions, TransferSink,
@@ -42,10 +42,12 @@ fn read(spec: Fields, checks: Checks<'_>, violations: &mut Violations) -> Result
 fn storage_transfer(request: StorageTransferRequest, judge: &mut Judge<'_>) -> Option<StorageTransfer> {
     let (source_field, sink_field) = (request.at("source"), request.at("sink"));
     let delete_field = format!("{}.delete", request.at("options"));
-    let source = request.source.and_then(|source| source_of(source, &source_field, judge));
-    let sink = request.sink.and_then(|sink| sink_of(sink, &sink_field, judge));
+    let sources = request.source.into_iter().flatten();
+    let source = only(sources.map(|source| source_of(source, &source_field, judge)));
+    let sinks = request.sink.into_iter().flatten();
+    let sink = only(sinks.map(|sink| sink_of(sink, &sink_field, judge)));
     let conditions = request.conditions.map(|conditions| conditions_of(conditions, judge)).unwrap_or_default();
-    let options = request.options.map(options_of).unwrap_or_default();
+    let options = request.options.as_ref().map(options_of).unwrap_or_default();
     let transfer = StorageTransfer { job: None, source: source?, sink: sink?, conditions, options, notification: None };
     judge.together(&transfer, &sink_field, &delete_field);
     Some(transfer)
@@ -131,7 +133,7 @@ fn conditions_of(request: TransferConditionsRequest, judge: &mut Judge<'_>) -> T
     conditions
 }
 
-fn options_of(request: TransferOptionsRequest) -> TransferOptions {
-    let TransferOptionsRequest { overwrite_existing, overwrite_when, delete, .. } = request;
+fn options_of(request: &TransferOptionsRequest) -> TransferOptions {
+    let TransferOptionsRequest { overwrite_existing, overwrite_when, delete, .. } = *request;
     TransferOptions { overwrite_existing, overwrite_when, delete }
 }

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 request! {
     /// The spec of `storage.transfer`: makes the sink hold what the source holds.
     pub struct StorageTransferRequest {
-        source: Option<TransferSourceRequest> = one_of().required(),
-        sink: Option<TransferSinkRequest> = one_of().required(),
+        source: Option<Vec<TransferSourceRequest>> = one_of().required(),
+        sink: Option<Vec<TransferSinkRequest>> = one_of().required(),
         conditions: Option<TransferConditionsRequest> = object(),
         options: Option<TransferOptionsRequest> = object(),
     }

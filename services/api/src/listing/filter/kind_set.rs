@@ -23,8 +23,8 @@ impl Kinds {
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Only(one), Self::Only(two)) => Self::Only(&one & &two),
-            (Self::Only(these), Self::AllBut(those)) | (Self::AllBut(those), Self::Only(these)) => {
-                Self::Only(&these - &those)
+            (Self::Only(these), Self::AllBut(others)) | (Self::AllBut(others), Self::Only(these)) => {
+                Self::Only(&these - &others)
             }
             (Self::AllBut(one), Self::AllBut(two)) => Self::AllBut(&one | &two),
         }
@@ -34,8 +34,8 @@ impl Kinds {
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Only(one), Self::Only(two)) => Self::Only(&one | &two),
-            (Self::Only(these), Self::AllBut(those)) | (Self::AllBut(those), Self::Only(these)) => {
-                Self::AllBut(&those - &these)
+            (Self::Only(these), Self::AllBut(others)) | (Self::AllBut(others), Self::Only(these)) => {
+                Self::AllBut(&others - &these)
             }
             (Self::AllBut(one), Self::AllBut(two)) => Self::AllBut(&one & &two),
         }
@@ -46,7 +46,7 @@ impl Kinds {
         matches!(self, Self::Only(kinds) if kinds.is_empty())
     }
 
-    /// The kinds that are in it, and those that are not, for a list's filter: an empty list says nothing.
+    /// The kinds that are in it, and others that are not, for a list's filter: an empty list says nothing.
     pub(super) fn into_lists(self) -> (Vec<Kind>, Vec<Kind>) {
         match self {
             Self::Only(kinds) => (kinds.into_iter().collect(), Vec::new()),
