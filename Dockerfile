@@ -8,7 +8,7 @@ RUN apt-get update \
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p api -p worker -p keeper \
+    cargo build --release --locked -p safepoint-api -p safepoint-worker -p safepoint-keeper \
     && mkdir /out \
     && cp target/release/safepoint-api target/release/safepoint-worker target/release/safepoint-keeper /out/
 

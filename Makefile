@@ -15,7 +15,7 @@ up: ## Start the system and leave it running; .dev/env says where
 down: ## Stop the system; its data stays in .dev
 	@dev/system.sh stop
 
-test: ## Run all tests, with services of their own (ARGS='-p store' for some)
+test: ## Run all tests, with services of their own (ARGS='-p safepoint-store' for some)
 	@dev/install.sh test && dev/test.sh $(ARGS)
 
 chaos: ## Break everything under load and check every promise (CHAOS_SECONDS=180 CHAOS_SEED=… CHAOS_BROKER=off)
@@ -23,7 +23,7 @@ chaos: ## Break everything under load and check every promise (CHAOS_SECONDS=180
 
 model: ## Explore the model of the protocol; show what breaks when a guard is taken out
 	@dev/install.sh
-	cargo test --locked -p operation --test it model -- --nocapture --test-threads 1
+	cargo test --locked -p safepoint-operation --test it model -- --nocapture --test-threads 1
 
 lint: ## Check the format, and the code with clippy
 	@dev/install.sh

@@ -102,7 +102,7 @@ fill() {
 build() {
   [[ -z ${SAFEPOINT_BIN_DIR:-} ]] || return 0
   say "building the release binaries (the first time takes minutes)"
-  (cd "$root" && cargo build --release --locked -p api -p worker -p keeper -p loadtest)
+  (cd "$root" && cargo build --release --locked -p safepoint-api -p safepoint-worker -p safepoint-keeper -p safepoint-loadtest)
 }
 
 # As an operator does it: limits that load tests fit in, and a token, of which our database keeps the hash alone. The

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, with the services they need. Arguments go to nextest: test.sh -p store
+# All tests, with the services they need. Arguments go to nextest: test.sh -p safepoint-store
 set -euo pipefail
 # shellcheck source=dev/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -2,14 +2,14 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use keeper::{
-    access_keys, counters, expiry, forget, notifications, overdue, partitions, projects, schedules, sweeper, tokens,
-};
 use runtime::admin::{self, Probe, Readiness};
 use runtime::broker::{BrokerSettings, Notifier, Publisher};
 use runtime::config::{Config, Secret};
 use runtime::heartbeat::Heartbeats;
 use runtime::{lifecycle, telemetry};
+use safepoint_keeper::{
+    access_keys, counters, expiry, forget, notifications, overdue, partitions, projects, schedules, sweeper, tokens,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ struct Settings {
     /// Our own database: `postgres://user:password@host:port/name`. Better given by the environment.
     #[arg(long, global = true, env = "SAFEPOINT_DATABASE_URL", hide_env_values = true, default_value = "")]
     database_url: String,
-    /// What is logged, e.g. `info,keeper=debug`.
+    /// What is logged, e.g. `info,safepoint_keeper=debug`.
     #[arg(long, global = true, env = "SAFEPOINT_LOG", default_value = "info")]
     log: String,
     #[command(subcommand)]

@@ -1,16 +1,16 @@
 //! A worker with a kind of its own: `acme.primes` counts the prime numbers below a limit, a range at a time.
 //!
-//! Run it beside the other processes, with a worker's settings: `cargo run -p worker --example own_kind -- --help`. Then create
+//! Run it beside the other processes, with a worker's settings: `cargo run -p safepoint-worker --example own_kind -- --help`. Then create
 //! an operation as of any other kind: `{"kind": "acme.primes", "spec": {"below": 1000000}}`.
 
 use operation::{Kind, KindInfo, Progress};
+use safepoint_worker::Worker;
+use safepoint_worker::executors::Executor;
+use safepoint_worker::safepoint::{Ended, Safepoint};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::Duration;
-use worker::Worker;
-use worker::executors::Executor;
-use worker::safepoint::{Ended, Safepoint};
 
 /// What a caller asks for. The api checks it against the schema below, and the worker reads it.
 #[derive(Deserialize)]

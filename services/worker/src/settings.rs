@@ -40,7 +40,7 @@ pub struct Settings {
     /// that need one fail.
     #[arg(long, env = "SAFEPOINT_SECRET_KEYS", hide_env_values = true, value_parser = secret, default_value = "")]
     pub secret_keys: Secret,
-    /// What is logged, e.g. `info,worker=debug`.
+    /// What is logged, e.g. `info,safepoint_worker=debug`.
     #[arg(long, env = "SAFEPOINT_LOG", default_value = "info")]
     pub log: String,
 }

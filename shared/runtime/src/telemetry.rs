@@ -19,7 +19,7 @@ const TRACE_PARENT: &str = "traceparent";
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The log filter is not one.
-    #[error("the log filter is not valid (an example: info,store=debug)")]
+    #[error("the log filter is not valid (an example: info,safepoint_store=debug)")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
     /// The OTLP exporter can't be built from the environment.
     #[error("the OTLP exporter cannot be built: see the OTEL_EXPORTER_OTLP_ variables")]

@@ -2,10 +2,10 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE, THEIRS, answer};
-use api::operations::watch::Terms;
 use operation::Progress;
 use runtime::broker::BrokerSettings;
 use runtime::config::Secret;
+use safepoint_api::operations::watch::Terms;
 use serde_json::json;
 use std::time::Duration;
 use store::Ending;

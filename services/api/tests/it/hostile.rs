@@ -270,10 +270,10 @@ async fn a_cancel_of_another_project_does_not_wait_for_what_is_costly() {
             let _ = tell.send(());
             let _ = until.recv();
         };
-        held.push((tokio::spawn(api::admission::off_reactor::run(caller, work)), release));
+        held.push((tokio::spawn(safepoint_api::admission::off_reactor::run(caller, work)), release));
         begun.await.expect("begun");
     }
-    assert_eq!(held.len(), api::admission::off_reactor::MOST_AT_A_TIME);
+    assert_eq!(held.len(), safepoint_api::admission::off_reactor::MOST_AT_A_TIME);
     let export = format!("{LOCATION}/clusters/main:export");
     let refused = fixture.post(&export, &csv("SELECT 1")).await;
     assert_eq!(refused.error(), (429, "RESOURCE_EXHAUSTED", "TOO_MANY_LARGE_REQUESTS"));
@@ -296,7 +296,7 @@ async fn large_cancels_are_answered(fixture: &Fixture, theirs: &str, operation: 
     let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
     let filter = format!("labels.a = \"{}\"", "x".repeat(3_900));
     let body = format!("{{\"filter\": \"{}\", \"dryRun\": true}}", escaped(&filter));
-    assert!(body.len() > api::admission::off_reactor::SMALL);
+    assert!(body.len() > safepoint_api::admission::off_reactor::SMALL);
     let cancel = |path: String, body: String| {
         let request = fixture.bare("POST", &path).bearer_auth(THEIRS).header("content-type", "application/json");
         answer(request.body(body))

@@ -3,10 +3,10 @@
 
 use crate::fixture::{Answer, Fixture, LOCATION, NATIVE, THEIRS, answer, csv, transfer_job};
 use crate::issuer::{RSA_PUBLIC, SigningKey, TestIssuer, ec, ed, other_rsa, rsa, sign};
-use api::admission::auth::Issuers;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use runtime::limits::{Limits, Rate};
+use safepoint_api::admission::auth::Issuers;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! Huawei Cloud's own signer, and us who check.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use api::admission::auth::signature::{Authorization, MOST_SKEW, Refused, SignedRequest, verify};
 use runtime::clock;
 use runtime::config::Secret;
+use safepoint_api::admission::auth::signature::{Authorization, MOST_SKEW, Refused, SignedRequest, verify};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};

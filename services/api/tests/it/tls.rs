@@ -2,9 +2,9 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, NATIVE};
-use api::server::certificate::{Certificate, CertificateFiles};
 use reqwest::tls::Version;
 use reqwest::{Client, ClientBuilder};
+use safepoint_api::server::certificate::{Certificate, CertificateFiles};
 use std::fs;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;

@@ -2,9 +2,9 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Answer, Fixture, NATIVE, THEIRS, answer};
-use api::operations::watch::Terms;
 use operation::Progress;
 use runtime::broker::{Hint, Publisher};
+use safepoint_api::operations::watch::Terms;
 use serde_json::json;
 use std::time::Duration;
 use store::Ending;

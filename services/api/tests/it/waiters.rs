@@ -2,10 +2,10 @@
 
 use crate::event_stream::EventStream;
 use crate::fixture::{Fixture, answer};
-use api::operations::watch::Terms;
 use futures_util::future::join_all;
 use operation::{LeaseTerms, Progress};
 use runtime::{clock, lifecycle};
+use safepoint_api::operations::watch::Terms;
 use serde_json::json;
 use store::{Ending, Finished};
 

@@ -1,8 +1,8 @@
 //! What `safepoint-keeper access-key` makes of access keys.
 
-use keeper::access_keys::{create, reseal};
 use runtime::scope::Scope;
 use runtime::sealing::{KeyRing, SealError};
+use safepoint_keeper::access_keys::{create, reseal};
 use store::purpose_of_access_key;
 use testkit::TestDatabase;
 

@@ -1,9 +1,9 @@
 //! What a round of the keeper takes away, and what it leaves.
 
-use keeper::expiry::{Round, expire, round};
 use operation::{Kind, LeaseTerms, OperationId, Progress, Spec};
 use runtime::clock;
 use runtime::retention::Retention;
+use safepoint_keeper::expiry::{Round, expire, round};
 use serde_json::Map;
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! The loops outlast a failover.
 
-use keeper::{overdue, sweeper};
 use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{LeaseTerms, State};
 use runtime::broker::Publisher;
 use runtime::clock;
+use safepoint_keeper::{overdue, sweeper};
 use std::time::Duration;
 use store::Address;
 use testkit::{TestDatabase, broker_settings, eventually, new_operation};

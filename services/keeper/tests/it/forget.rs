@@ -1,6 +1,6 @@
 //! What lies beside operations goes when it is old.
 
-use keeper::forget::forget;
+use safepoint_keeper::forget::forget;
 use std::time::Duration;
 use testkit::{TestDatabase, eventually, new_transfer_job};
 use tokio_util::sync::CancellationToken;

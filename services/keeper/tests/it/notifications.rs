@@ -1,6 +1,5 @@
 //! Whoever is bound to the exchange of notifications is told of each end that was asked for, at least once.
 
-use keeper::notifications::{round, tell};
 use kinds::Parameters;
 use kinds::storage_transfer::{
     NotificationEvent, PayloadFormat, StorageTransfer, TransferCounters, TransferNotification, TransferPosition,
@@ -9,6 +8,7 @@ use operation::{CancelMode, Code, Failure, LeaseTerms, OperationId, Progress, Sp
 use runtime::broker::{BrokerSettings, Notifier};
 use runtime::clock;
 use runtime::config::Secret;
+use safepoint_keeper::notifications::{round, tell};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::{Address, Ending, Finished, PoolSettings, Requester, Store};

@@ -1,12 +1,12 @@
 //! Jobs run when their time has come, each instance once, over any number of keepers.
 
 use futures_util::future::join_all;
-use keeper::schedules::{round, run};
 use kinds::Parameters;
 use kinds::storage_transfer::Schedule;
 use operation::{OperationId, Resource};
 use runtime::broker::Publisher;
 use runtime::clock;
+use safepoint_keeper::schedules::{round, run};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;

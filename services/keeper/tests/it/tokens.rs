@@ -1,7 +1,7 @@
 //! What `safepoint-keeper token` makes of tokens.
 
-use keeper::tokens::create;
 use runtime::scope::Scope;
+use safepoint_keeper::tokens::create;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use testkit::TestDatabase;

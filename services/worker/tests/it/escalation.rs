@@ -6,10 +6,10 @@ use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{CancelMode, CleanupStatus, EndedBy, LeaseTerms, State};
 use runtime::clock;
+use safepoint_worker::End;
 use std::time::Duration;
 use store::Operation;
 use testkit::eventually;
-use worker::End;
 
 /// Three steps, of which the second never ends and has no safe point.
 fn hanging() -> DemoSteps {

@@ -6,6 +6,7 @@ use operation::{CancelMode, Fence, LeaseTerms, Nonce, OperationId, ProjectId, Re
 use runtime::broker::{BrokerSettings, Hint, Publisher};
 use runtime::clock;
 use runtime::config::{Bucket, Config, Secret};
+use safepoint_worker::{Builder, End, Settings, Worker};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use worker::{Builder, End, Settings, Worker};
 
 /// Far above what any promise here needs: what exceeds it hangs.
 pub const LIMIT: Duration = Duration::from_secs(30);

@@ -2,6 +2,9 @@
 
 use crate::fixture::{Fixture, LIMIT};
 use operation::{Kind, KindInfo, LeaseTerms, Spec, State};
+use safepoint_worker::Worker;
+use safepoint_worker::executors::Executor;
+use safepoint_worker::safepoint::{Ended, Safepoint};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -9,9 +12,6 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::time::Duration;
 use testkit::eventually;
-use worker::Worker;
-use worker::executors::Executor;
-use worker::safepoint::{Ended, Safepoint};
 
 const KIND: Kind = Kind::from_static("acme.echo");
 

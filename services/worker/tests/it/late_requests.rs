@@ -15,15 +15,15 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use operation::WorkerId;
 use runtime::config::Bucket;
+use safepoint_worker::attempt::Stop;
+use safepoint_worker::lease_clock::LeaseClock;
+use safepoint_worker::safepoint::Ended;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use testkit::{HeldRequest, S3Front};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
-use worker::attempt::Stop;
-use worker::lease_clock::LeaseClock;
-use worker::safepoint::Ended;
 
 /// What becomes of an attempt whose request the store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

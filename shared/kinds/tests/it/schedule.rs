@@ -1,7 +1,7 @@
 //! Properties of a schedule, whatever it says, whenever its job was made, and whenever somebody asks.
 
-use kinds::storage_transfer::{Schedule, TimeOfDay};
 use proptest::prelude::*;
+use safepoint_kinds::storage_transfer::{Schedule, TimeOfDay};
 use std::time::Duration;
 use time::{Date, OffsetDateTime, Time};
 

@@ -2,8 +2,8 @@
 
 mod model;
 
-use operation::{AttemptNumber, Event, Nonce, Outcome, Refused, Snapshot, State, transition};
 use proptest::prelude::*;
+use safepoint_operation::{AttemptNumber, Event, Nonce, Outcome, Refused, Snapshot, State, transition};
 use testkit::events::{Step, steps};
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! The broker by TLS: to RabbitMQ's own certificate, and to bad ones.
 
 use operation::OperationId;
-use runtime::broker::{BrokerSettings, Changes, Hint, Publisher};
-use runtime::config::Secret;
+use safepoint_runtime::broker::{BrokerSettings, Changes, Hint, Publisher};
+use safepoint_runtime::config::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 use testkit::{Authority, Issued, TlsFront, broker_settings, eventually, server_authorities};

@@ -1,7 +1,7 @@
 //! Notifications: whoever is told that the broker has one can rely on it, and what it may not have is sent again.
 
-use runtime::broker::{BrokerSettings, NotConfirmed, Notification, Notifier};
-use runtime::config::Secret;
+use safepoint_runtime::broker::{BrokerSettings, NotConfirmed, Notification, Notifier};
+use safepoint_runtime::config::Secret;
 use serde_json::json;
 use std::time::Duration;
 use testkit::{Inbox, Mode, Proxy, broker_settings, eventually};
@@ -61,7 +61,7 @@ async fn whoever_is_bound_gets_it_once_and_lasting() {
 async fn what_nobody_is_bound_to_counts_as_sent() {
     let (notifier, _shutdown) = started(&broker_settings()).await;
     assert_eq!(notifier.send(notification(1)).await, Ok(()));
-    assert!(runtime::metrics::render().contains("safepoint_notifications_total{result=\"unrouted\"} 1"));
+    assert!(safepoint_runtime::metrics::render().contains("safepoint_notifications_total{result=\"unrouted\"} 1"));
 }
 
 /// Its full queue says no, and then yes.

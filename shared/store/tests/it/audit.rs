@@ -3,8 +3,8 @@
 use crate::fixture::{Fixture, actor, at, finished, new_operation, project, requester};
 use operation::{CancelMode, OperationId};
 use runtime::clock;
+use safepoint_store::{AuditEntry, CreateRequest, Ending, NewOperation, ProjectLimits, Requester, Retry, StoredToken};
 use std::time::Duration;
-use store::{AuditEntry, CreateRequest, Ending, NewOperation, ProjectLimits, Requester, Retry, StoredToken};
 
 /// Verbs and results, in the order in which they came.
 async fn told(fixture: &Fixture, operation: Option<OperationId>) -> Vec<(String, String)> {
@@ -51,7 +51,7 @@ async fn each_change_has_one_entry_and_what_changes_nothing_has_none() {
         store.delete(&at(id), &actor()).await.expect("answered");
     }
     // By another name there is nothing, and nothing is told.
-    let elsewhere = store::Address { project: project("q"), ..at(retry.id) };
+    let elsewhere = safepoint_store::Address { project: project("q"), ..at(retry.id) };
     store.cancel(&elsewhere, &requester()).await.expect("answered");
     store.delete(&elsewhere, &actor()).await.expect("answered");
     store.cancel(&at(retry.id), &requester()).await.expect("answered");

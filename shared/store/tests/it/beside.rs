@@ -3,9 +3,9 @@
 use crate::fixture::{Fixture, actor, at, failed, finished, new_operation, requester, succeeded};
 use operation::{CancelMode, OperationId, State};
 use runtime::clock;
+use safepoint_store::{Address, Asked, CreateRequest, Ending, NewOperation, Operation, Requester, Retried, Retry};
 use serde_json::json;
 use std::time::Duration;
-use store::{Address, Asked, CreateRequest, Ending, NewOperation, Operation, Requester, Retried, Retry};
 
 async fn overdue(fixture: &Fixture) -> OperationId {
     let id = clock::new_operation_id();
@@ -67,7 +67,7 @@ async fn a_cancel_becomes_more_urgent_never_less() {
     let told = fixture.store.requests(worker, &[id]).await.expect("answered");
     assert_eq!(told[0].cancel, Some(CancelMode::Now));
     let receipt = fixture.get(id).await.cancel.expect("a receipt");
-    assert_eq!(receipt, store::CancelReceipt { mode: Some(CancelMode::Now), ..first });
+    assert_eq!(receipt, safepoint_store::CancelReceipt { mode: Some(CancelMode::Now), ..first });
 }
 
 async fn ended(fixture: &Fixture, ending: Ending) -> Operation {

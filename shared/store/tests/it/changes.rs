@@ -2,8 +2,8 @@
 
 use crate::fixture::{Fixture, actor, at, finished, succeeded};
 use operation::{OperationId, State};
+use safepoint_store::Change;
 use std::collections::BTreeMap;
-use store::Change;
 
 /// The revisions that came back; `None` for what is gone.
 async fn changed(fixture: &Fixture, seen: &[(OperationId, i64)]) -> BTreeMap<OperationId, Option<i64>> {

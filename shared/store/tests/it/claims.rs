@@ -3,8 +3,8 @@
 use crate::fixture::{Fixture, at, failed, finished, project, requester};
 use futures_util::future::join_all;
 use operation::{CancelMode, LeaseTerms, State};
+use safepoint_store::{LeaseLost, Requested};
 use std::collections::HashSet;
-use store::{LeaseLost, Requested};
 
 #[tokio::test]
 async fn claims_of_many_workers_are_bounded_and_disjoint() {
@@ -54,7 +54,7 @@ async fn within_a_project_priority_comes_before_age() {
     let fixture = Fixture::new().await;
     let old = fixture.create().await;
     let urgent = runtime::clock::new_operation_id();
-    let new = store::NewOperation { priority: 5, ..crate::fixture::new_operation(urgent, "p") };
+    let new = safepoint_store::NewOperation { priority: 5, ..crate::fixture::new_operation(urgent, "p") };
     fixture.store.create(&new).await.expect("created");
     let worker = fixture.worker().await;
     assert_eq!(fixture.claim_one(worker).await.id, urgent);
@@ -108,7 +108,7 @@ async fn a_failed_operation_waits_for_its_delay() {
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     let fence = fixture.claim_one(worker).await;
     let mut failed = finished(fence, failed(true));
-    if let store::Ending::Failed { delay, .. } = &mut failed.ending {
+    if let safepoint_store::Ending::Failed { delay, .. } = &mut failed.ending {
         *delay = std::time::Duration::from_hours(1);
     }
     fixture.store.finish(&[failed]).await.expect("written");

@@ -4,9 +4,9 @@ use crate::fixture::{Fixture, actor, failed, finished, new_operation, project, r
 use futures_util::future::join_all;
 use operation::OperationId;
 use runtime::clock;
+use safepoint_store::{Address, Ending, PoolSettings, STATEMENTS, Store};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use store::{Address, Ending, PoolSettings, STATEMENTS, Store};
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 
@@ -169,7 +169,7 @@ async fn the_queue_tells_the_oldest_that_waits() {
     assert!(oldest().await.abs() < f64::EPSILON, "nothing waits");
     for (in_project, priority, hours) in [("p", 5, 1), ("p", 0, 3), ("p", -5, 2), ("q", 7, 4), ("r", 0, 1)] {
         let id = clock::new_operation_id();
-        let new = store::NewOperation { priority, ..new_operation(id, in_project) };
+        let new = safepoint_store::NewOperation { priority, ..new_operation(id, in_project) };
         fixture.store.create(&new).await.expect("created");
         let age = "UPDATE operations SET create_time = clock_timestamp() - make_interval(hours => $1)
                    WHERE id = $2::text::uuid";

@@ -3,9 +3,9 @@
 use crate::fixture::{Fixture, actor, at};
 use futures_util::future::join_all;
 use operation::OperationId;
+use safepoint_store::{PoolSettings, Store, StoreError};
 use std::pin::pin;
 use std::time::Duration;
-use store::{PoolSettings, Store, StoreError};
 use testkit::{Mode, Proxy, eventually};
 use tokio::time::timeout;
 
@@ -175,6 +175,6 @@ async fn migrating_a_silent_database_fails() {
     silence.link.set(Mode::Blackhole);
     let mut url: url::Url = silence.fixture.database.url().parse().expect("a URL");
     url.set_port(Some(silence.link.address().port())).expect("a port");
-    let migrated = timeout(LIMIT, store::migrate(url.as_str())).await.expect("it does not hang");
-    assert!(matches!(migrated, Err(store::MigrateError::Silent)), "{migrated:?}");
+    let migrated = timeout(LIMIT, safepoint_store::migrate(url.as_str())).await.expect("it does not hang");
+    assert!(matches!(migrated, Err(safepoint_store::MigrateError::Silent)), "{migrated:?}");
 }

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, actor, at, finished, project, requester, succeeded};
 use operation::{OperationId, State};
-use store::{Asked, Deleted, Ending, ListFilter};
+use safepoint_store::{Asked, Deleted, Ending, ListFilter};
 
 const ROUNDS: usize = 60;
 

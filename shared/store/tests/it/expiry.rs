@@ -5,9 +5,9 @@ use crate::fixture::{Fixture, actor, at, finished, new_operation, project, reque
 use futures_util::future::join_all;
 use operation::{OperationId, State};
 use runtime::clock;
+use safepoint_store::{Dropping, ListFilter, NewOperation, Order, Partition, STATEMENTS};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{Dropping, ListFilter, NewOperation, Order, Partition, STATEMENTS};
 use testkit::eventually;
 use uuid::{NoContext, Timestamp, Uuid};
 

@@ -2,9 +2,9 @@
 
 use crate::fixture::{Fixture, actor, at, new_operation};
 use runtime::clock;
+use safepoint_store::{PoolSettings, Store};
 use std::collections::HashSet;
 use std::time::Duration;
-use store::{PoolSettings, Store};
 use testkit::{Proxy, Replicated, eventually};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ async fn a_read_only_database_is_unavailable_until_it_takes_writes() {
 #[tokio::test]
 async fn a_standby_is_used_once_it_is_promoted() {
     let pair = Replicated::start();
-    store::migrate(&pair.primary_url()).await.expect("migrated");
+    safepoint_store::migrate(&pair.primary_url()).await.expect("migrated");
     let link = Proxy::to(pair.primary()).await;
     let store = Store::new(&pair.url(&link), PoolSettings::new("failover").connections(2)).expect("a store");
     let (before, after) = (clock::new_operation_id(), clock::new_operation_id());

@@ -4,9 +4,9 @@ use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{CancelMode, Fence, LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, WorkerId};
 use runtime::clock;
+use safepoint_store::{Actor, Address, Claimed, Ending, Finished, NewOperation, Operation, Position, Requester, Store};
 use serde_json::json;
 use std::time::Duration;
-use store::{Actor, Address, Claimed, Ending, Finished, NewOperation, Operation, Position, Requester, Store};
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 
@@ -113,7 +113,7 @@ pub fn failed(retryable: bool) -> Ending {
     Ending::Failed { failure, delay: Duration::ZERO }
 }
 
-/// A statement of [`store::STATEMENTS`] as it is run: on the default partition, and of the kind that tells of its ends.
+/// A statement of [`safepoint_store::STATEMENTS`] as it is run: on the default partition, and of the kind that tells of its ends.
 pub fn runnable(sql: &str) -> String {
     sql.replace("{partition}", "operations_default").replace("{kind}", kinds::storage_transfer::KIND.as_str())
 }

@@ -2,8 +2,8 @@
 
 use crate::fixture::{Fixture, runnable};
 use runtime::clock;
+use safepoint_store::{MigrateError, Roles, STATEMENTS, grant};
 use std::collections::BTreeSet;
-use store::{MigrateError, Roles, STATEMENTS, grant};
 use testkit::Role;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -185,7 +185,8 @@ async fn no_role_gets_at_what_is_not_its_own() {
 async fn a_keeper_makes_partitions_that_it_does_not_own() {
     let fixture = Fixture::new().await;
     let keeper =
-        store::Store::new(&fixture.database.url_as(Role::Keeper), store::PoolSettings::new("test")).expect("a store");
+        safepoint_store::Store::new(&fixture.database.url_as(Role::Keeper), safepoint_store::PoolSettings::new("test"))
+            .expect("a store");
     assert_eq!(keeper.ensure_partitions(clock::now(), 3).await.expect("made"), 2);
     let partitions = keeper.partitions().await.expect("listed");
     let newest = partitions.iter().rfind(|partition| partition.ended_seconds_ago.is_some()).expect("one");

@@ -6,9 +6,9 @@ use kinds::Parameters;
 use kinds::operations_cancel::CancelOperations;
 use operation::{CancelMode, ListFilter};
 use runtime::clock;
+use safepoint_store::{ListedProject, NewOperation, ProjectLimits};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{ListedProject, NewOperation, ProjectLimits};
 use testkit::eventually;
 
 impl Fixture {

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, at, new_operation, project, requester};
 use operation::{OperationId, State};
 use runtime::clock;
-use store::{ListFilter, NewOperation, Order};
+use safepoint_store::{ListFilter, NewOperation, Order};
 use time::Duration;
 
 async fn walk(fixture: &Fixture, filter: &ListFilter, page: u32) -> Vec<OperationId> {

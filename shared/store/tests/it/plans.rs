@@ -1,7 +1,7 @@
 //! How the database finds the rows: each statement is planned once a connection, perhaps while the table is empty.
 
 use crate::fixture::{Fixture, runnable};
-use store::STATEMENTS;
+use safepoint_store::STATEMENTS;
 
 /// What looks for rows by their ids, and by which index.
 const BY_ID: [(&str, &[&str]); 22] = [
@@ -92,7 +92,7 @@ async fn each_statement_has_its_index() {
 async fn indexes(fixture: &Fixture, name: &str) -> Vec<String> {
     let (_, sql) = STATEMENTS.iter().find(|(listed, _)| *listed == name).expect("a statement of this name");
     let client = fixture.database.client().await;
-    for (setting, value) in store::PLANNING {
+    for (setting, value) in safepoint_store::PLANNING {
         client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
     }
     let sql = runnable(sql);

@@ -2,9 +2,9 @@
 
 use crate::fixture::{Fixture, at, finished, position, requester, succeeded};
 use operation::{CancelMode, Cleanup, CleanupStatus, OperationId, Progress, Road, State};
+use safepoint_store::{Asked, Ending, Requester};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{Asked, Ending, Requester};
 
 const ROUNDS: usize = 100;
 
@@ -140,7 +140,7 @@ async fn a_stale_attempt_changes_nothing() {
         let position = position(fence, Progress { items_done: 99, ..Progress::default() });
         assert!(fixture.store.checkpoint(&[position]).await.expect("answered").is_empty());
         assert!(fixture.store.finish(&[finished(fence, succeeded())]).await.expect("answered").is_empty());
-        assert_eq!(fixture.store.commit_point(fence).await.expect("answered"), store::CommitAnswer::Fenced);
+        assert_eq!(fixture.store.commit_point(fence).await.expect("answered"), safepoint_store::CommitAnswer::Fenced);
     }
     let after = fixture.get(id).await;
     assert_eq!((after.snapshot(), after.revision), (before.snapshot(), before.revision));
@@ -152,7 +152,10 @@ async fn the_receipt_tells_the_whole_story_in_order() {
     let (id, worker) = (fixture.create().await, fixture.worker().await);
     let fence = fixture.claim_one(worker).await;
     fixture.store.cancel(&at(id), &requester()).await.expect("answered");
-    assert_eq!(fixture.store.commit_point(fence).await.expect("answered"), store::CommitAnswer::CancelRequested);
+    assert_eq!(
+        fixture.store.commit_point(fence).await.expect("answered"),
+        safepoint_store::CommitAnswer::CancelRequested
+    );
     let cleanup = Cleanup { status: CleanupStatus::Removed, outputs: vec!["part".to_owned()] };
     let mut ended = finished(fence, Ending::Cancelled);
     ended.delivered = Some((Duration::from_micros(20), Road::Push));

@@ -7,11 +7,11 @@ use kinds::demo_steps::{self, DemoSteps};
 use kinds::storage_transfer::OPERATIONS;
 use operation::{OperationId, Resource, RetryPolicy, State};
 use runtime::clock;
-use serde_json::json;
-use std::time::Duration;
-use store::{
+use safepoint_store::{
     AuditEntry, NewResource, PoolSettings, ResourceAddress, ResourceChange, ResourceFilter, ResourceRun, Store,
 };
+use serde_json::json;
+use std::time::Duration;
 use testkit::{Role, hourly, new_transfer_job, transfer, transfer_job};
 use time::OffsetDateTime;
 
@@ -341,9 +341,9 @@ async fn a_look_for_what_is_due_ends_where_the_future_begins() {
              ANALYZE resources",
         )
         .await;
-    let (_, sql) = store::STATEMENTS.iter().find(|(name, _)| *name == "due_resources").expect("listed");
+    let (_, sql) = safepoint_store::STATEMENTS.iter().find(|(name, _)| *name == "due_resources").expect("listed");
     let client = fixture.database.client().await;
-    for (setting, value) in store::PLANNING {
+    for (setting, value) in safepoint_store::PLANNING {
         client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
     }
     client.batch_execute(&format!("PREPARE due AS {sql}")).await.expect("prepared");

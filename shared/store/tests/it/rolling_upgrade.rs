@@ -7,9 +7,9 @@ use kinds::Parameters;
 use kinds::storage_transfer::{KIND, OPERATIONS, PayloadFormat, StorageTransfer, TransferNotification};
 use operation::{LeaseTerms, OperationId, Resource, RetryPolicy};
 use runtime::clock;
+use safepoint_store::{PoolSettings, ResourceRun, Store};
 use std::path::Path;
 use std::time::Duration;
-use store::{PoolSettings, ResourceRun, Store};
 use testkit::{Role, TestDatabase, eventually, hourly, new_operation, new_transfer_job, transfer, transfer_job};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
@@ -36,7 +36,7 @@ impl Old {
     async fn connect(database: &TestDatabase, role: Role) -> Self {
         let client = database.client().await;
         client.batch_execute(&format!("SET ROLE {}", role.name())).await.expect("the role");
-        for (setting, value) in store::PLANNING {
+        for (setting, value) in safepoint_store::PLANNING {
             client.batch_execute(&format!("SET {setting} = {value}")).await.expect("set");
         }
         for (name, sql) in STATEMENTS {
@@ -177,7 +177,7 @@ async fn jobs_runs_and_pending_notifications_of_the_version_before_come_through(
     client.batch_execute(come).await.expect("come");
     let before = text(&client, JOBS).await;
 
-    assert_eq!(store::migrate(&database.url()).await.expect("migrated"), ["V14__resources"]);
+    assert_eq!(safepoint_store::migrate(&database.url()).await.expect("migrated"), ["V14__resources"]);
     assert_eq!(text(&client, JOBS).await, before, "row for row");
     let collections = "SELECT string_agg(DISTINCT collection, ' ') || count(*) FROM resources";
     assert_eq!(text(&client, collections).await, "transferJobs4");
@@ -226,7 +226,7 @@ async fn changes_while_the_database_is_migrated_are_kept() {
     assert_eq!(first.execute(&change("a")).await.len(), 1);
     let url = database.url();
     let (migrated, changed, ()) = tokio::join!(
-        store::migrate(&url),
+        safepoint_store::migrate(&url),
         async {
             waiting(1).await;
             second.execute(&change("b")).await.len()

@@ -3,8 +3,8 @@
 use crate::fixture::{Fixture, actor, at, failed, finished, new_operation, requester, succeeded};
 use operation::{AttemptNumber, Fence, Nonce, OperationId, Sealed};
 use runtime::clock;
+use safepoint_store::{Ending, NewOperation, Retried, Retry};
 use std::time::Duration;
-use store::{Ending, NewOperation, Retried, Retry};
 use uuid::Uuid;
 
 impl Fixture {

@@ -3,9 +3,9 @@
 use crate::fixture::{Fixture, actor, at, finished, project, requester, runnable, succeeded};
 use futures_util::future::join_all;
 use operation::State;
+use safepoint_store::{Address, CreateRequest, Created, NewOperation, PoolSettings, STATEMENTS, Store};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{Address, CreateRequest, Created, NewOperation, PoolSettings, STATEMENTS, Store};
 
 #[tokio::test]
 async fn every_statement_is_valid_against_the_migrated_schema() {
@@ -105,7 +105,7 @@ async fn a_create_sent_twice_is_one_operation() {
     assert!(matches!(fixture.store.create(&new).await.expect("harmless"), Created::Before(_)));
     let page = fixture
         .store
-        .list(&project("p"), &store::ListFilter::default(), store::Order::NewestFirst, None, 10)
+        .list(&project("p"), &safepoint_store::ListFilter::default(), safepoint_store::Order::NewestFirst, None, 10)
         .await
         .expect("listed");
     assert_eq!(page.operations.len(), 1);
@@ -139,7 +139,7 @@ async fn a_key_makes_one_operation() {
     assert!(matches!(fixture.store.create(&asked("q", 1)).await.expect("answered"), Created::New(_)));
     let page = fixture
         .store
-        .list(&project("p"), &store::ListFilter::default(), store::Order::NewestFirst, None, 10)
+        .list(&project("p"), &safepoint_store::ListFilter::default(), safepoint_store::Order::NewestFirst, None, 10)
         .await
         .expect("listed");
     assert_eq!(page.operations.len(), 1);

@@ -3,8 +3,8 @@
 use crate::fixture::{Fixture, at, finished, requester};
 use futures_util::future::join_all;
 use operation::{Cleanup, CleanupStatus, EndedBy, State};
+use safepoint_store::{Ending, STATEMENTS};
 use std::collections::HashSet;
-use store::{Ending, STATEMENTS};
 
 #[tokio::test]
 async fn a_living_worker_is_not_swept() {

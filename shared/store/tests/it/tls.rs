@@ -1,7 +1,7 @@
 //! The links to our own database by TLS: the pool's and the migrations', to the server's own certificate and to bad ones.
 
+use safepoint_store::{PoolSettings, Store, migrate};
 use std::path::Path;
-use store::{PoolSettings, Store, migrate};
 use testkit::{Authority, Issued, TestDatabase, TlsFront, server_authorities};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

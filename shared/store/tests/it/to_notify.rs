@@ -5,8 +5,8 @@ use kinds::Parameters;
 use kinds::storage_transfer::{PayloadFormat, TransferNotification};
 use operation::{Kind, OperationId, Spec};
 use runtime::clock;
+use safepoint_store::{NewOperation, Store};
 use std::time::Duration;
-use store::{NewOperation, Store};
 use testkit::transfer;
 
 const LONG: Duration = Duration::from_hours(1);

@@ -6,7 +6,7 @@ use operation::{AttemptNumber, Event, Fence, Nonce, OperationId, Outcome, Refuse
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use runtime::clock;
-use store::{Asked, Ending};
+use safepoint_store::{Asked, Ending};
 use testkit::events::{Step, steps};
 use uuid::Uuid;
 

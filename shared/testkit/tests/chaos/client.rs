@@ -84,7 +84,7 @@ impl Client {
 
     fn request(&self, replica: usize, method: Method, rest: &str) -> RequestBuilder {
         let url = format!("{}{OPERATIONS}{rest}", self.replicas[replica]);
-        self.http.request(method, url).bearer_auth(testkit::TOKEN)
+        self.http.request(method, url).bearer_auth(safepoint_testkit::TOKEN)
     }
 
     async fn send(&self, replica: usize, call: Call, request: RequestBuilder) -> Event {

@@ -7,7 +7,7 @@ use crate::history::History;
 use crate::world::{Member, Role, Services, World, end_of};
 use anyhow::Result;
 use futures_util::future::join_all;
-use testkit::{Frozen, Mode, Proxy};
+use safepoint_testkit::{Frozen, Mode, Proxy};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

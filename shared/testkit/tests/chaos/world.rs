@@ -2,11 +2,11 @@
 
 use crate::clients::rest;
 use anyhow::{Context, Result, ensure};
+use safepoint_testkit::{LEASE_TTL, Launcher, Mode, Process, Proxy, TOKEN_SHA256, binary_path, free_address};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{LEASE_TTL, Launcher, Mode, Process, Proxy, TOKEN_SHA256, binary_path, free_address};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
@@ -150,7 +150,7 @@ impl World {
                 let answer = http.get(&url).send().await.ok()?.text().await.ok()?;
                 (answer == wanted).then_some(())
             };
-            testkit::eventually("a process that works", LIMIT, look).await;
+            safepoint_testkit::eventually("a process that works", LIMIT, look).await;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use kinds::Parameters;
 use kinds::storage_transfer::{PayloadFormat, StorageTransfer, TransferNotification};
 use runtime::clock;
-use testkit::{hourly, new_transfer_job, transfer};
+use safepoint_testkit::{hourly, new_transfer_job, transfer};
 
 /// While no keeper is there: it looks each second.
 pub async fn plant(lane: &Lane, case: &str) -> Result<()> {

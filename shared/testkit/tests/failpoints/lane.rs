@@ -3,11 +3,11 @@
 use crate::cases::{Case, Role};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
+use safepoint_testkit::{Process, System, TOKEN};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use testkit::{Process, System, TOKEN};
 use tokio_postgres::Client;
 
 /// Far above what any promise needs.

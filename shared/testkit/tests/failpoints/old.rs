@@ -8,9 +8,9 @@ use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::OperationId;
 use runtime::clock;
+use safepoint_testkit::new_operation;
 use std::time::Duration;
 use store::{CreateRequest, NewOperation};
-use testkit::new_operation;
 
 /// Two operations of long ago, one in a partition of its week and one in that for all others; run, and ended then.
 pub async fn plant(lane: &Lane) -> Result<()> {

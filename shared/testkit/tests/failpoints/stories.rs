@@ -5,8 +5,8 @@ use crate::lane::Lane;
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use runtime::clock;
+use safepoint_testkit::GATE;
 use serde_json::{Value, json};
-use testkit::GATE;
 use time::format_description::well_known::Rfc3339;
 use tokio::try_join;
 

@@ -2,10 +2,10 @@
 //! then all that is said, logged, stored and sent is looked through.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use safepoint_testkit::{LIMIT, System, TOKEN, eventually};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use testkit::{LIMIT, System, TOKEN, eventually};
 use url::Url;
 use uuid::Uuid;
 
@@ -178,7 +178,7 @@ async fn goes_well(walk: &mut Walk, canaries: &Canaries, role: &str, port: u16) 
 /// The next attempt has the secret as well.
 async fn outlives_its_worker(walk: &mut Walk, canaries: &Canaries, role: &str, port: u16) {
     let gate = walk.system.customer.close_gate().await;
-    let held = json!({"csv": {"selectQuery": format!("SELECT {}, a FROM t", testkit::GATE)}});
+    let held = json!({"csv": {"selectQuery": format!("SELECT {}, a FROM t", safepoint_testkit::GATE)}});
     let created = walk.create("held", &server("127.0.0.1", port, role, &canaries.password), &held, "d.csv").await;
     let id = created.1["id"].as_str().expect("an id").to_owned();
     let query = format!("SELECT FROM pg_stat_activity WHERE usename = '{role}' AND wait_event_type = 'Lock'");
@@ -207,7 +207,7 @@ async fn fails_and_is_cancelled(walk: &mut Walk, canaries: &Canaries, role: &str
         assert_eq!(retried.1["error"]["details"][0]["reason"], "OPERATION_NOT_RETRYABLE", "{}", retried.1);
     }
     let gate = walk.system.customer.close_gate().await;
-    let held = json!({"csv": {"selectQuery": format!("SELECT {}, a FROM t", testkit::GATE)}});
+    let held = json!({"csv": {"selectQuery": format!("SELECT {}, a FROM t", safepoint_testkit::GATE)}});
     let created = walk.create("cancelled", &server("127.0.0.1", port, role, &canaries.password), &held, "y").await;
     let id = created.1["id"].as_str().expect("an id").to_owned();
     walk.send("a cancel", "POST", &format!("{OPERATIONS}/{id}:cancel"), TOKEN, "{}".to_owned()).await;

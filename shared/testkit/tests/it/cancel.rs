@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use safepoint_testkit::{GATE, System};
 use serde_json::{Value, json};
-use testkit::{GATE, System};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -1,7 +1,7 @@
 //! Workers that die or are asked to end in mid-export.
 
+use safepoint_testkit::{GATE, LEASE_TTL, System, eventually};
 use std::time::Duration;
-use testkit::{GATE, LEASE_TTL, System, eventually};
 
 /// About 40 MB: parts are written, and then it waits until the gate opens.
 fn gated() -> String {
@@ -14,7 +14,7 @@ const SIZE: u64 = 9 + 2 * 90 + 3 * 900 + 4 * 3001 + 4000 * (1 + 10_000 + 1 + 1) 
 /// The worker that runs the only operation.
 async fn owner(system: &System) -> usize {
     let http = reqwest::Client::new();
-    eventually("the owner", testkit::LIMIT, async || {
+    eventually("the owner", safepoint_testkit::LIMIT, async || {
         for (index, worker) in system.workers.iter().enumerate() {
             let metrics = http.get(format!("{}/metrics", worker.admin)).send().await.ok()?.text().await.ok()?;
             if metrics.contains("safepoint_worker_running{kind=\"postgres.export\"} 1") {

@@ -1,9 +1,9 @@
 //! Operations that hang, keep all processors, or block a thread, in real processes: a cancel ends each of them within twice
 //! the bound of the kind, a lease, and a sweep.
 
+use safepoint_testkit::{LEASE_TTL, LIMIT, System, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{LEASE_TTL, LIMIT, System, eventually};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

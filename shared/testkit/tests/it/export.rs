@@ -1,8 +1,8 @@
 //! Exports through the AlloyDB dialect.
 
+use safepoint_testkit::System;
 use serde_json::json;
 use std::process::Command;
-use testkit::System;
 
 #[tokio::test]
 async fn a_csv_export_completes_and_its_trace_is_told() {
@@ -41,7 +41,7 @@ async fn an_sql_export_restores_into_an_equal_database() {
     let name = operation["name"].as_str().expect("a name");
     let done = system.until(name, "done", |operation| operation["done"] == true).await;
     assert_eq!(done["state"], "SUCCEEDED", "{done}");
-    let target = testkit::TestDatabase::create_empty().await;
+    let target = safepoint_testkit::TestDatabase::create_empty().await;
     let restored = Command::new("psql")
         .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
         .arg(system.bucket.join("dump.sql"))

@@ -1,8 +1,8 @@
 //! Threads that hang: health and readiness say so, and SIGTERM ends the process all the same.
 
+use safepoint_testkit::{LIMIT, Process, System, TOKEN, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{LIMIT, Process, System, TOKEN, eventually};
 
 /// What a process answers its orchestrator.
 async fn asked(process: &Process, path: &str) -> Option<(u16, Value)> {

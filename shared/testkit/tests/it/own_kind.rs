@@ -1,7 +1,7 @@
 //! A kind of another crate: `services/worker/examples/own_kind.rs` beside the product's own processes.
 
+use safepoint_testkit::{LIMIT, System, eventually};
 use serde_json::json;
-use testkit::{LIMIT, System, eventually};
 
 const OPERATIONS: &str = "/api/v1/projects/p/operations";
 

@@ -1,7 +1,7 @@
 //! A job runs by its schedule, in the whole product.
 
+use safepoint_testkit::{LIMIT, System, eventually, hourly, new_transfer_job};
 use std::time::Duration;
-use testkit::{LIMIT, System, eventually, hourly, new_transfer_job};
 
 /// Two keepers look at the same moment, and one run comes of it, as the next time does.
 #[tokio::test]

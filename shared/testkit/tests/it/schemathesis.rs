@@ -1,7 +1,7 @@
 //! The `OpenAPI` document is held against the running product: whatever is sent, the answer is one that it tells of.
 
+use safepoint_testkit::System;
 use std::process::Command;
-use testkit::System;
 
 /// Cases for each method and phase in `make test`; `SCHEMATHESIS_EXAMPLES` asks for more.
 const EXAMPLES: &str = "10";
@@ -18,7 +18,7 @@ async fn every_answer_is_one_that_the_document_tells_of() {
     let mut command = Command::new(python);
     command
         .args(["-m", "schemathesis.cli", "--config-file", settings, "run", &format!("{}/openapi.json", system.url)])
-        .args(["--header", &format!("Authorization: Bearer {}", testkit::TOKEN)])
+        .args(["--header", &format!("Authorization: Bearer {}", safepoint_testkit::TOKEN)])
         .args(["--checks", CHECKS, "--max-examples", &examples, "--continue-on-failure", "--no-color"])
         .args(["--request-timeout", "30", "--suppress-health-check", "all", "--warnings", "off"])
         .args(std::env::var("SCHEMATHESIS_SEED").map(|seed| format!("--seed={seed}")))

@@ -1,7 +1,7 @@
 //! The vendors' own clients, unmodified; and one that is generated from our document.
 
+use safepoint_testkit::System;
 use std::process::Command;
-use testkit::System;
 
 #[tokio::test]
 async fn googles_alloydb_clients_work_unmodified() {

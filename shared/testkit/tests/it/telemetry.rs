@@ -1,9 +1,9 @@
 //! What operators see: readiness, metrics, traces.
 
+use safepoint_testkit::{GATE, System, eventually};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::{GATE, System, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -38,7 +38,7 @@ async fn readiness_and_metrics_tell_the_truth() {
     // Degraded without the broker, on the public and the private listener of each process.
     system.broker_link.cut();
     for url in [system.url.clone(), system.workers[0].admin.clone()] {
-        eventually("degraded", testkit::LIMIT, async || {
+        eventually("degraded", safepoint_testkit::LIMIT, async || {
             let (status, text) = system.text(&format!("{url}/readyz")).await;
             (status == 200 && text.contains("degraded")).then_some(())
         })

@@ -6,11 +6,11 @@ use kinds::storage_transfer::{
 };
 use operation::RetryPolicy;
 use runtime::clock;
+use safepoint_testkit::{LEASE_TTL, System, eventually};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use store::NewOperation;
-use testkit::{LEASE_TTL, System, eventually};
 
 const FILES: usize = 2_000;
 
@@ -31,7 +31,7 @@ fn count(folder: &Path) -> usize {
 /// The worker that runs the only operation.
 async fn owner(system: &System) -> usize {
     let http = reqwest::Client::new();
-    eventually("the owner", testkit::LIMIT, async || {
+    eventually("the owner", safepoint_testkit::LIMIT, async || {
         for (index, worker) in system.workers.iter().enumerate() {
             let metrics = http.get(format!("{}/metrics", worker.admin)).send().await.ok()?.text().await.ok()?;
             if metrics.contains("safepoint_worker_running{kind=\"storage.transfer\"} 1") {
@@ -64,10 +64,11 @@ async fn a_killed_workers_transfer_is_taken_over_and_is_whole() {
         notification: None,
     };
     let retry = RetryPolicy { failure_limit: 3, ..RetryPolicy::default() };
-    let new = NewOperation { retry, ..testkit::new_operation(id, "p", spec.to_spec()) };
+    let new = NewOperation { retry, ..safepoint_testkit::new_operation(id, "p", spec.to_spec()) };
     system.database.store().create(&new).await.expect("created");
     let name = id.to_string();
-    eventually("some files are there", testkit::LIMIT, async || (count(&sink) > FILES / 4).then_some(())).await;
+    eventually("some files are there", safepoint_testkit::LIMIT, async || (count(&sink) > FILES / 4).then_some(()))
+        .await;
     let owner = owner(&system).await;
     system.workers[owner].kill();
     assert!(count(&sink) < FILES, "it dies in the middle");

@@ -10,12 +10,12 @@ use crate::storage_transfer::world::{PATIENCE, Run, World, cancelled, content};
 use kinds::demo_steps::DemoSteps;
 use kinds::storage_transfer::{DeleteOption, StorageTransfer, TransferSink, TransferSource};
 use operation::{CancelMode, CleanupStatus, EndedBy, Road, State};
+use safepoint_worker::attempt::{Attempt, Stop};
+use safepoint_worker::safepoint::Ended;
 use serde_json::Value;
 use std::sync::Arc;
 use testkit::eventually;
 use tokio::task::JoinHandle;
-use worker::attempt::{Attempt, Stop};
-use worker::safepoint::Ended;
 
 const MIB: usize = 1024 * 1024;
 /// An export that needs an upload.

@@ -6,6 +6,10 @@ use kinds::Parameters;
 use kinds::demo_steps::DemoSteps;
 use operation::{LeaseTerms, OperationId, RetryPolicy, WorkerId};
 use runtime::config::Bucket;
+use safepoint_worker::attempt::Attempt;
+use safepoint_worker::executor::demo_steps;
+use safepoint_worker::lease_clock::LeaseClock;
+use safepoint_worker::safepoint::{Ended, Safepoint};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +17,6 @@ use store::{Claimed, NewOperation};
 use testkit::TestDatabase;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use worker::attempt::Attempt;
-use worker::executor::demo_steps;
-use worker::lease_clock::LeaseClock;
-use worker::safepoint::{Ended, Safepoint};
 
 struct Steps {
     database: TestDatabase,

@@ -9,12 +9,12 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use operation::{CancelMode, CleanupStatus, Code, Road};
+use safepoint_worker::attempt::Stop;
+use safepoint_worker::safepoint::Ended;
 use serde_json::json;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use testkit::eventually;
-use worker::attempt::Stop;
-use worker::safepoint::Ended;
 
 /// A store that answers, or a port that only accepts.
 struct Server {

@@ -181,7 +181,7 @@ async fn a_server_that_shuts_down_is_a_passing_failure() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
     world.source.client().await.execute(end, &[&run.application()]).await.unwrap();
     let ended = task.await.unwrap();
-    let Err(worker::safepoint::Ended::Failure(failure)) = ended else { panic!("{ended:?}") };
+    let Err(safepoint_worker::safepoint::Ended::Failure(failure)) = ended else { panic!("{ended:?}") };
     assert_eq!((failure.code, failure.retryable), (Code::Unavailable, true), "{failure}");
     assert!(world.files().is_empty());
 }

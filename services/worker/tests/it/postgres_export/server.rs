@@ -5,10 +5,10 @@ use kinds::postgres_export::{PostgresServer, SqlDump};
 use operation::Code;
 use runtime::destination::AllowedDestinations;
 use runtime::sealing::KeyRing;
+use safepoint_worker::executor::postgres_export::server::Finder;
+use safepoint_worker::safepoint::Ended;
 use serde_json::json;
 use std::path::Path;
-use worker::executor::postgres_export::server::Finder;
-use worker::safepoint::Ended;
 
 /// Nobody looks the name up once more, be it for rows or by `pg_dump`; an address where nobody answers is not the last.
 #[tokio::test]

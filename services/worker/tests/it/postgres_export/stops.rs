@@ -1,13 +1,13 @@
 use super::world::{PATIENCE, Run, World, csv, sql};
 use kinds::postgres_export::SqlDump;
 use operation::{CancelMode, CleanupStatus, Code, Road};
+use safepoint_worker::attempt::Stop;
+use safepoint_worker::safepoint::Ended;
 use serde_json::Value;
 use std::net::TcpListener;
 use store::Requester;
 use testkit::{GATE, Proxy, eventually};
 use tokio::task::JoinHandle;
-use worker::attempt::Stop;
-use worker::safepoint::Ended;
 
 /// An endless export: no test waits for its end. (A series in FROM would be made whole before its first row.)
 const ENDLESS: &str = "SELECT generate_series(1, 100000000000), repeat('x', 100)";

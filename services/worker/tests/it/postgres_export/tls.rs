@@ -4,10 +4,10 @@ use super::world::{PATIENCE, Run, World, csv, sql};
 use kinds::postgres_export::SqlDump;
 use operation::{CancelMode, Road};
 use runtime::config::ClusterTls;
+use safepoint_worker::attempt::Stop;
+use safepoint_worker::safepoint::Ended;
 use std::path::PathBuf;
 use testkit::{Authority, GATE, TlsFront, eventually, server_authorities};
-use worker::attempt::Stop;
-use worker::safepoint::Ended;
 
 fn verified(run: &mut Run, host: &str, port: Option<u16>, authorities: PathBuf) {
     let cluster = &mut run.cluster;

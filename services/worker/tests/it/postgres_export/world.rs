@@ -5,6 +5,10 @@ use kinds::Parameters;
 use kinds::postgres_export::{CsvFormat, ExportFormat, PostgresExport, SqlDump};
 use operation::{LeaseTerms, OperationId, Progress, ProjectId, RetryPolicy, WorkerId};
 use runtime::config::{Bucket, Cluster, ClusterTls, Secret};
+use safepoint_worker::attempt::Attempt;
+use safepoint_worker::executor::postgres_export;
+use safepoint_worker::lease_clock::LeaseClock;
+use safepoint_worker::safepoint::{Ended, Safepoint};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,10 +20,6 @@ use testkit::{EXPORT_ROLE, TestDatabase, eventually};
 use tokio_postgres::Client;
 use url::Url;
 use uuid::Uuid;
-use worker::attempt::Attempt;
-use worker::executor::postgres_export;
-use worker::lease_clock::LeaseClock;
-use worker::safepoint::{Ended, Safepoint};
 
 /// How long a promise may take on a slow machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_mins(1);

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use runtime::config::Bucket;
+use safepoint_worker::attempt::Stop;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use worker::attempt::Stop;
 
 /// Sizes around those of a block of the comparison.
 const SIZES: [usize; 5] = [1, 128 * 1024, 128 * 1024 + 1, 256 * 1024 + 1, 700 * 1024];

@@ -5,13 +5,13 @@ use super::world::{PATIENCE, World, cancelled, content, files, is_tidy, put, sto
 use kinds::storage_transfer::TransferPosition;
 use operation::{CancelMode, CleanupStatus};
 use runtime::clock;
+use safepoint_worker::attempt::Stop;
+use safepoint_worker::safepoint::Ended;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use store::Ending;
 use testkit::eventually;
-use worker::attempt::Stop;
-use worker::safepoint::Ended;
 
 const KIB: usize = 1024;
 

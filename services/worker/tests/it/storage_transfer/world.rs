@@ -8,6 +8,10 @@ use kinds::storage_transfer::{
 use md5::{Digest, Md5};
 use operation::{CancelMode, Failure, LeaseTerms, OperationId, RetryPolicy, Road, WorkerId};
 use runtime::config::{Bucket, Config, Folder};
+use safepoint_worker::attempt::{Attempt, Stop};
+use safepoint_worker::executor::storage_transfer;
+use safepoint_worker::lease_clock::LeaseClock;
+use safepoint_worker::safepoint::{Ended, Safepoint};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,10 +24,6 @@ use testkit::{TestDatabase, eventually};
 use tokio::task::JoinHandle;
 use url::Url;
 use uuid::Uuid;
-use worker::attempt::{Attempt, Stop};
-use worker::executor::storage_transfer;
-use worker::lease_clock::LeaseClock;
-use worker::safepoint::{Ended, Safepoint};
 
 pub use crate::fixture::{at, json, project};
 

@@ -2,7 +2,7 @@
 
 use super::protocol::{Guard, Protocol};
 use super::world::{Attempt, Hint, Invariant, Progress, Row, World, nonce};
-use operation::{Event, Notice, Outcome, Refused, Snapshot, State, transition};
+use safepoint_operation::{Event, Notice, Outcome, Refused, Snapshot, State, transition};
 
 impl Protocol {
     /// A client asks to cancel, perhaps not for the first time, perhaps too late.

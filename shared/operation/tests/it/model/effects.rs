@@ -2,7 +2,7 @@
 
 use super::protocol::{Action, Guard, Protocol};
 use super::world::{Attempt, Hint, Incarnation, Invariant, Process, Progress, Stop, World};
-use operation::{Event, Outcome, Snapshot};
+use safepoint_operation::{Event, Outcome, Snapshot};
 
 impl Protocol {
     pub fn happen(&self, world: &mut World, action: &Action) {

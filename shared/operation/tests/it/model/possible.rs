@@ -2,7 +2,7 @@
 
 use super::protocol::{Action, Guard};
 use super::world::{Attempt, Incarnation, Process, Progress, Stop, World};
-use operation::{Outcome, State};
+use safepoint_operation::{Outcome, State};
 
 /// What clients, the keeper and time may do to an operation.
 pub fn requests(world: &World, o: usize, without: Option<Guard>, actions: &mut Vec<Action>) {

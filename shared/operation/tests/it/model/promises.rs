@@ -3,7 +3,7 @@
 use super::endings::stands_still;
 use super::protocol::Protocol;
 use super::world::{Invariant, Row, World};
-use operation::State;
+use safepoint_operation::State;
 use stateright::Property;
 
 pub const FENCED: &str = "INV-8 no write of a stale attempt is taken";

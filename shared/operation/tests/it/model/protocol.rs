@@ -2,7 +2,7 @@
 
 use super::world::{Budget, Hint, Incarnation, Process, Row, Worker, World};
 use super::{possible, promises};
-use operation::Outcome;
+use safepoint_operation::Outcome;
 use stateright::{Model, Property};
 use std::collections::BTreeSet;
 

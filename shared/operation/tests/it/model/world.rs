@@ -1,6 +1,6 @@
 //! What the model's states are made of.
 
-use operation::{AttemptNumber, Nonce, Outcome, Snapshot, State};
+use safepoint_operation::{AttemptNumber, Nonce, Outcome, Snapshot, State};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
