@@ -70,7 +70,7 @@ pub struct Settings {
           value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub drain_seconds: u64,
 
-    /// Which logs to write, e.g. info,safepoint_store=debug.
+    /// Which logs to write, e.g. `info,safepoint_store=debug`.
     #[arg(long, env = "SAFEPOINT_LOG", hide_env_values = true, default_value = "info")]
     pub log: String,
 }

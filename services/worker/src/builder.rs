@@ -30,8 +30,8 @@ impl Builder {
     }
 
     /// The executors of all kinds that the operator has not switched off.
-    fn executors(self, services: Arc<Services>) -> Executors {
-        let mut executors = if self.built_in { executor::built_in(&services) } else { Executors::default() };
+    fn executors(self, services: &Arc<Services>) -> Executors {
+        let mut executors = if self.built_in { executor::built_in(services) } else { Executors::default() };
         executors.extend(self.own);
         executors.retain(|info| services.config.kinds.is_enabled(info));
         executors

@@ -85,7 +85,7 @@ pub struct Worker {
 impl Worker {
     /// Starts all its parts. Database and broker need not be there yet.
     pub(crate) async fn start(
-        executors: impl FnOnce(Arc<Services>) -> Executors,
+        executors: impl FnOnce(&Arc<Services>) -> Executors,
         settings: &Settings,
         config: Config,
         shutdown: CancellationToken,
@@ -99,12 +99,7 @@ impl Worker {
         let (registry, ended) = (Arc::new(Registry::default()), CancellationToken::new());
         let identity = watch::Sender::new(clock::new_worker_id());
         let lease_clock = LeaseClock::new(*identity.borrow());
-        let broker = BrokerSettings {
-            url: settings.broker_url.clone(),
-            authorities: settings.broker_ca.clone(),
-            namespace: settings.broker_namespace.clone(),
-            process: "worker",
-        };
+        let broker = broker(settings);
         let publisher = Publisher::start(broker.clone(), ended.clone())?;
         let services = Services {
             secret_keys: settings.secret_keys.expose().parse()?,
@@ -112,7 +107,7 @@ impl Worker {
             publisher: publisher.clone(),
             config: config.clone(),
         };
-        let executors = Arc::new(executors(Arc::new(services)));
+        let executors = Arc::new(executors(&Arc::new(services)));
         let slots = slots(settings, &config, &executors);
         let kinds = slots.iter().map(|(kind, _)| kind.clone()).collect();
         let listener = Listener::start(broker, identity.subscribe(), kinds, ended.clone())?;
@@ -228,6 +223,15 @@ fn watch_stops(
         ended: ended.clone(),
     };
     escalation.start().map(drop)
+}
+
+fn broker(settings: &Settings) -> BrokerSettings {
+    BrokerSettings {
+        url: settings.broker_url.clone(),
+        authorities: settings.broker_ca.clone(),
+        namespace: settings.broker_namespace.clone(),
+        process: "worker",
+    }
 }
 
 fn slots(settings: &Settings, config: &Config, executors: &Executors) -> Vec<(Kind, u32)> {

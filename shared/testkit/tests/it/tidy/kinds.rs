@@ -41,7 +41,7 @@ const KINDS: [(&str, &[&str], &[&str]); 4] = [
 /// The code of a file, without its unit tests and comments.
 fn product(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect()
 }
 
 #[test]
