@@ -269,28 +269,17 @@ pub trait NamedWords: ToSchema {
 
 /// A word of a closed list.
 #[derive(Debug)]
-pub struct Word<W> {
-    or_number: bool,
-    holds: PhantomData<W>,
-}
+pub struct Word<W>(PhantomData<W>);
 
 /// A word of a closed list, by its name.
 pub const fn word<W: NamedWords>() -> Word<W> {
-    Word { or_number: false, holds: PhantomData }
-}
-
-/// A word of a closed list, by its name or its number.
-pub const fn word_or_number<W: NamedWords>() -> Word<W> {
-    Word { or_number: true, holds: PhantomData }
+    Word(PhantomData)
 }
 
 impl<W: NamedWords> Member for Word<W> {
     type Value = Option<W::Meaning>;
 
     fn read(&self, fields: &mut Fields, name: &str, violations: &mut Violations) -> Option<W::Meaning> {
-        if self.or_number {
-            return fields.word(name, &W::WORDS, violations);
-        }
         let text = fields.text(name, violations)?;
         let found = W::WORDS.others.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {

@@ -1,6 +1,6 @@
 //! What a request says of `storage.transfer`: as it is stored and shown.
 
-use crate::wire::members::{Member, Parsed, Text, duration, flag, object, one_of, text, texts, word_or_number};
+use crate::wire::members::{Member, Parsed, Text, duration, flag, object, one_of, text, texts, word};
 use crate::wire::request::request;
 use kinds::storage_transfer::{DeleteOption, OverwriteWhen};
 use std::time::Duration;
@@ -82,8 +82,8 @@ request! {
     pub struct TransferOptionsRequest {
         /// What is there is copied again; `overwriteWhen` wins.
         overwrite_existing: bool = flag(),
-        overwrite_when: Option<OverwriteWhen> = word_or_number::<OverwriteWhenName>(),
-        delete: Option<DeleteOption> = word_or_number::<DeleteName>(),
+        overwrite_when: Option<OverwriteWhen> = word::<OverwriteWhenName>(),
+        delete: Option<DeleteOption> = word::<DeleteName>(),
     }
 }
 
