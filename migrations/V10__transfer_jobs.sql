@@ -5,7 +5,7 @@ CREATE TABLE transfer_jobs (
     -- `transferJobs/…`
     name             text        NOT NULL CHECK (starts_with(name, 'transferJobs/')),
     status           text        NOT NULL CHECK (status IN ('ENABLED', 'DISABLED', 'DELETED')),
-    -- `kinds::storage_transfer::TransferJob`
+    -- `operation::transfer::TransferJob`
     job              jsonb       NOT NULL,
     -- When the keeper runs it next. NULL: not by its schedule any more, or by none.
     next_run_time    timestamptz,

@@ -169,7 +169,7 @@ async fn run(database_url: &str, command: Run) -> anyhow::Result<()> {
         partitions::keep_ahead(store.clone(), shutdown.clone()),
         forget::forget(store.clone(), config.retention.audit_log(), shutdown.clone()),
         overdue::fail(store.clone(), publisher.clone(), shutdown.clone()),
-        schedules::run(store.clone(), publisher, shutdown.clone()),
+        schedules::run(store.clone(), publisher, config.kinds, shutdown.clone()),
         notifications::tell(store.clone(), notifier, shutdown.clone()),
         counters::compact(store.clone(), shutdown.clone()),
         expiry::expire(store, config.retention, shutdown.clone()),

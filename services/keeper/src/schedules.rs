@@ -2,10 +2,11 @@
 //! of keepers: the run names the revision of the resource that it has seen (`run_resource.sql`).
 
 use kinds::{COLLECTIONS, Collection};
-use operation::{Kind, Resource, RetryPolicy, Spec};
+use operation::{Kind, ProjectId, Resource, RetryPolicy, Spec};
 use prometheus::{Histogram, IntCounterVec, register_histogram, register_int_counter_vec};
 use runtime::broker::{Hint, Publisher};
 use runtime::callers::OPERATOR;
+use runtime::kind_settings::KindsConfig;
 use runtime::{clock, failpoint};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -56,10 +57,10 @@ pub fn step(collection: &Collection, due: &DueResource) -> serde_json::Result<St
 }
 
 /// Looks about once a second until `shutdown`.
-pub async fn run(store: Store, publisher: Publisher, shutdown: CancellationToken) {
+pub async fn run(store: Store, publisher: Publisher, kinds: KindsConfig, shutdown: CancellationToken) {
     let mut told = BTreeSet::new();
     loop {
-        match round(&store, &publisher, &shutdown).await {
+        match round(&store, &publisher, &kinds, &shutdown).await {
             Ok(unreadable) => {
                 // Once, and not each second until somebody has mended it.
                 for resource in unreadable.difference(&told) {
@@ -83,6 +84,7 @@ pub async fn run(store: Store, publisher: Publisher, shutdown: CancellationToken
 pub async fn round(
     store: &Store,
     publisher: &Publisher,
+    kinds: &KindsConfig,
     shutdown: &CancellationToken,
 ) -> Result<BTreeSet<String>, StoreError> {
     let (mut unreadable, mut place) = (BTreeSet::new(), None);
@@ -90,7 +92,7 @@ pub async fn round(
         let page: DueResources = store.due_resources(place.as_ref(), PAGE).await?;
         unreadable.extend(page.unreadable);
         let mut ran = Ran::default();
-        let all = all(store, &page.resources, shutdown, &mut ran).await;
+        let all = all(store, &page.resources, kinds, shutdown, &mut ran).await;
         for kind in ran.kinds {
             publisher.send(Hint::Work { kind, trace_parent: None });
         }
@@ -115,6 +117,7 @@ struct Ran {
 async fn all(
     store: &Store,
     page: &[DueResource],
+    kinds: &KindsConfig,
     shutdown: &CancellationToken,
     ran: &mut Ran,
 ) -> Result<(), StoreError> {
@@ -130,6 +133,9 @@ async fn all(
             ran.unreadable.push(format!("{project} {name}"));
             continue;
         };
+        if !may_run(kinds, collection, project) {
+            continue;
+        }
         match one(store, collection, due, step).await {
             Ok(false) => {}
             Ok(true) => drop(ran.kinds.insert(collection.kind.clone())),
@@ -145,6 +151,12 @@ async fn all(
         }
     }
     Ok(())
+}
+
+/// Whether the operator lets the project have operations of the collection's kind. What may not run waits for its time.
+fn may_run(config: &KindsConfig, collection: &Collection, project: &ProjectId) -> bool {
+    let info = kinds::ALL.iter().find(|info| info.kind == collection.kind);
+    info.is_some_and(|info| config.is_enabled(info)) && config.may_create(project, &collection.kind)
 }
 
 /// Whether it runs now.

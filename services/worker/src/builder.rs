@@ -47,6 +47,9 @@ impl Builder {
         config: Config,
         shutdown: CancellationToken,
     ) -> Result<Worker, StartError> {
+        if let Some(taken) = kinds::ALL.iter().find(|info| self.own.get(&info.kind).is_some()) {
+            return Err(StartError::ProductKind(taken.kind.clone()));
+        }
         Worker::start(|services| self.executors(services), settings, config, shutdown).await
     }
 }

@@ -16,7 +16,8 @@ use store::{Claimed, Ending, Store};
 use tokio::task::JoinError;
 use tracing::Instrument;
 
-/// How long an operation waits whose parameters this worker can't read. A newer worker may take it then.
+/// How long an operation waits whose parameters this worker can't read, for each attempt so far. A newer worker may take it
+/// then.
 const UNREADABLE_WAITS: Duration = Duration::from_secs(10);
 
 /// What every attempt needs. Cheap to clone.
@@ -65,7 +66,7 @@ impl Runner {
         let (failures, retry) = (claimed.failures, claimed.retry);
         let ended = self.execute(attempt.clone(), executor, claimed).await;
         attempt.note_executor_ended();
-        let ending = ending(ended, retry, failures, clock::jitter());
+        let ending = ending(ended, retry, failures, attempt.fence.attempt.0, clock::jitter());
         metrics::ended(&attempt.info.kind, name(ending.as_ref()));
         if let Some(ending) = ending {
             self.finisher.write(attempt.clone(), ending).await;
@@ -120,7 +121,13 @@ fn settled(ended: Result<Value, Ended>, aborted: bool, stands: Option<Stop>) -> 
 }
 
 /// What an executor's end makes of the attempt; nothing where the fence is lost.
-fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter: f64) -> Option<Ending> {
+fn ending(
+    ended: Result<Value, Ended>,
+    retry: RetryPolicy,
+    failures: u32,
+    attempts: u32,
+    jitter: f64,
+) -> Option<Ending> {
     Some(match ended {
         Ok(response) => Ending::Succeeded(response),
         Err(Ended::Stop(Stop::Cancel | Stop::CancelAfterItem)) => Ending::Cancelled,
@@ -133,7 +140,8 @@ fn ending(ended: Result<Value, Ended>, retry: RetryPolicy, failures: u32, jitter
                 error,
                 "this worker cannot read the operation's parameters: a newer version may have written them"
             );
-            Ending::Unreadable { delay: UNREADABLE_WAITS.mul_f64(0.5 + jitter) }
+            // Longer each time: perhaps nobody ever can.
+            Ending::Unreadable { delay: UNREADABLE_WAITS.mul_f64(0.5 + jitter) * attempts.clamp(1, 30) }
         }
         Err(Ended::Failure(failure)) => {
             tracing::warn!(code = failure.code.name(), retryable = failure.retryable, reason = %failure, "attempt failed");

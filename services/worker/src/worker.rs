@@ -48,6 +48,9 @@ pub enum StartError {
     /// Whom to trust for a cluster can't be read.
     #[error("the ca_file of the cluster {0} cannot be used")]
     Cluster(String, #[source] TrustError),
+    /// An executor of another crate is for a kind of the product.
+    #[error("the kind {0} comes with the product: an executor of your own needs a name of its own")]
+    ProductKind(Kind),
     /// The lease can't hold.
     #[error("the lease in [worker] is not valid")]
     Lease(#[from] InvalidLease),

@@ -19,8 +19,11 @@ UPDATE operations o SET (
            CASE WHEN n.state = 'CANCELLED' THEN i.safe_point END,
            CASE WHEN n.state = 'CANCELLED' THEN i.ended_by END,
            -- Kept while it waits: should it be cancelled then, this is what its last attempt left.
-           CASE WHEN n.state IN ('CANCELLED', 'PENDING', 'PAUSED')
-                THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb) END
+           -- An attempt that was given back before its work had begun left nothing, and an earlier one what is noted.
+           CASE WHEN n.state NOT IN ('CANCELLED', 'PENDING', 'PAUSED') THEN NULL
+                WHEN i.release_reason IS NULL THEN coalesce(i.cleanup, '{"status": "unknown", "outputs": []}'::jsonb)
+                WHEN n.state = 'CANCELLED' THEN coalesce(o.cancel_cleanup, '{"status": "removed", "outputs": []}'::jsonb)
+                ELSE o.cancel_cleanup END
     FROM (SELECT CASE
         WHEN i.outcome IN ('SUCCEEDED', 'FAILED')                          THEN i.outcome
         -- Nobody gets CANCELLED who was not cancelled, whatever the worker heard.
@@ -34,9 +37,9 @@ UPDATE operations o SET (
     nonce = NULL, worker_id = NULL, pause_requested_at = NULL,
     failures    = o.failures + CASE WHEN i.outcome IN ('FAILED', 'RETRY') THEN 1 ELSE 0 END,
     checkpoint  = coalesce(i.checkpoint, o.checkpoint),
-    items_done  = i.items_done,
-    items_total = i.items_total,
-    bytes_done  = i.bytes_done,
+    items_done  = CASE WHEN i.release_reason IS NULL THEN i.items_done ELSE o.items_done END,
+    items_total = CASE WHEN i.release_reason IS NULL THEN i.items_total ELSE o.items_total END,
+    bytes_done  = CASE WHEN i.release_reason IS NULL THEN i.bytes_done ELSE o.bytes_done END,
     cancel_delivered_at = CASE WHEN o.cancel_requested_at IS NOT NULL
                                THEN statement_timestamp() - make_interval(secs => i.delivered_ago) END,
     cancel_delivered_by = CASE WHEN o.cancel_requested_at IS NOT NULL THEN i.delivered_by END,

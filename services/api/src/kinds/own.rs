@@ -101,26 +101,29 @@ impl OwnKinds {
         let name = &kind.info.kind;
         let (path, members) = spec.into_members();
         own_json::check(&path, &members, violations);
-        let value = serde_json::Value::Object(members);
+        let mut value = serde_json::Value::Object(members);
         let validator = self.validator(kind)?;
         for error in validator.iter_errors(&value).take(super::MOST_MISTAKES) {
-            violations.add(dotted(&path, error.instance_path()), error.to_string());
+            // What is wrong, without the value: it may be a secret.
+            violations.add(dotted(&path, error.instance_path()), error.masked().to_string());
         }
+        // The key of an idempotent create stands for what is asked for, in whatever order it was written.
+        value.sort_all_objects();
         let serde_json::Value::Object(members) = value else { return None };
         Some(RequestedWork { spec: Spec::new(name.clone(), members), target: name.to_string(), secret: None })
     }
 
     /// `None` where the schema is none: the worker's author reads why in the log.
     fn validator(&self, kind: &Arc<RegisteredKind>) -> Option<Arc<Validator>> {
-        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(checked) = validators.get(&kind.info.kind).filter(|checked| checked.kind == *kind) {
+        let validators = || self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(checked) = validators().get(&kind.info.kind).filter(|checked| checked.kind == *kind) {
             return Some(checked.validator.clone());
         }
         let schema = kind.spec_schema.as_ref()?;
         match jsonschema::draft202012::new(schema) {
             Ok(validator) => {
                 let checked = Checked { kind: kind.clone(), validator: Arc::new(validator) };
-                validators.insert(kind.info.kind.clone(), checked.clone());
+                validators().insert(kind.info.kind.clone(), checked.clone());
                 Some(checked.validator)
             }
             Err(error) => {

@@ -14,9 +14,9 @@ use crate::wire::error::{HandlerResult, Violations};
 use crate::wire::request::Message;
 use actix_web::HttpResponse;
 use kinds::Parameters;
-use kinds::operations_cancel::CancelOperations;
-use operation::RetryPolicy;
-use std::collections::BTreeMap;
+use kinds::operations_cancel::{CancelOperations, INFO};
+use operation::{Kind, RetryPolicy};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to here the count is exact.
 const MOST_COUNTED: u32 = 10_000;
@@ -62,13 +62,24 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
         None
     } else {
         let requested_by = call.actor().principal;
+        let filter = without_exclusions(filter, &call.api().operations.known_kinds().await?);
         let spec = CancelOperations { filter, requested_by, reason, mode: mode.unwrap_or_default() };
         let creation = creation(&call, &spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.
+        call.api().operations.may_create(&call.project, &INFO)?;
         call.creates()?;
         Some(translate::operation(&call.api().own_kinds.units(), call.api().operations.create(creation).await?))
     };
     Ok(HttpResponse::Ok().json(wire::BulkCancel { matching: matching.to_string(), exact, operation }))
+}
+
+/// The same filter, as workers of the version before read it: they know no exclusions. Goes a release later.
+fn without_exclusions(mut filter: ListFilter, known: &BTreeSet<Kind>) -> ListFilter {
+    if !filter.excluded_kinds.is_empty() {
+        let excluded: BTreeSet<_> = filter.excluded_kinds.drain(..).collect();
+        filter.kinds = (known - &excluded).into_iter().collect();
+    }
+    filter
 }
 
 fn creation(call: &Call, spec: &CancelOperations, request_id: Option<String>) -> Creation {

@@ -52,6 +52,7 @@ pub async fn create(mut call: Call) -> HandlerResult {
     let Some(reader) = reader else {
         return Err(violations.into_result().err().unwrap_or_else(ApiError::internal));
     };
+    let counts = reader.info().counts_against_quotas;
     let RequestedWork { spec, target, secret } = if reader.is_costly() {
         call.judge(move |api, project| reader.read(spec, api, project, violations)).await?
     } else {
@@ -70,7 +71,8 @@ pub async fn create(mut call: Call) -> HandlerResult {
         by: call.actor(),
         secret,
     };
-    if let Err(refused) = call.enqueues().await {
+    let let_in = if counts { call.enqueues().await } else { call.creates() };
+    if let Err(refused) = let_in {
         // It may have been let in, and its answer lost.
         let before = call.api().operations.created_before(&creation).await?.ok_or(refused)?;
         return Ok(HttpResponse::Ok().json(translate::operation(&call.api().own_kinds.units(), before)));
@@ -220,6 +222,11 @@ pub async fn retry(mut call: Call) -> HandlerResult {
             "a run of a {noun} is not tried again: run the {noun} once more, and it goes on with what is missing"
         );
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
+    }
+    let registered = call.api().own_kinds.find(&known.kind).await?;
+    let native = kinds::native(&known.kind).map(|native| native.info);
+    if let Some(info) = native.or(registered.as_ref().map(|own| &own.info)) {
+        call.api().operations.may_create(&call.project, info)?;
     }
     if let Err(refused) = call.enqueues().await {
         let before = call.api().operations.retried_before(&address, request_id).await?.ok_or(refused)?;

@@ -174,7 +174,8 @@ impl Reader {
         Ok(reader)
     }
 
-    fn info(&self) -> &KindInfo {
+    /// What holds for the kind.
+    pub fn info(&self) -> &KindInfo {
         match self {
             Self::Native(native) => native.info,
             Self::Own(own) => &own.info,

@@ -75,19 +75,19 @@ fn waits_for(why: &Why) -> (&'static str, String) {
     match operation.state {
         State::Succeeded | State::Failed | State::Cancelled => ("NOTHING", "It has ended.".to_owned()),
         State::Paused => ("RESUME", "It is paused: it goes on from its checkpoint when it is resumed.".to_owned()),
+        State::Pending if why.living_workers == 0 => {
+            ("WORKER", "No worker is alive: start one, or look at the workers' logs.".to_owned())
+        }
         State::Pending if operation.release_reason.as_deref() == Some("UNREADABLE_SPEC") => (
             "NEWER_WORKER",
-            "No worker that has tried could read its parameters: a newer version has written them. Workers try again; start \
-             one of the newer version."
+            "No worker that has tried could read its parameters: a newer version has written them, or the schema of \
+             its kind allows what its executor does not. Workers try again; start one of the newer version, or cancel it."
                 .to_owned(),
         ),
         State::Pending if operation.not_before.is_some_and(|time| time > why.looked_at) => (
             "RETRY_DELAY",
             format!("Its last attempt failed ({} so far): it waits for its next one.", operation.failures),
         ),
-        State::Pending if why.living_workers == 0 => {
-            ("WORKER", "No worker is alive: start one, or look at the workers' logs.".to_owned())
-        }
         State::Pending if why.project_is_full => (
             "PROJECT_LIMIT",
             "As many operations of this project run as may: it begins when there is room.".to_owned(),

@@ -16,7 +16,7 @@ pub mod watch;
 use crate::wire::error::ApiError;
 use cancel_lane::CancelLane;
 use creation::retry_request;
-use operation::{CancelMode, Code, KindInfo, OperationId, ProjectId, State};
+use operation::{CancelMode, Code, Kind, KindInfo, OperationId, ProjectId, State};
 use runtime::broker::{Hint, Publisher};
 use runtime::config::Secret;
 use runtime::kind_settings::KindsConfig;
@@ -111,6 +111,15 @@ impl Operations {
     pub async fn kinds(&self) -> Result<Vec<RegisteredKind>, OperationsError> {
         let store = self.store.clone();
         apart(None, async move { store.kinds().await }).await
+    }
+
+    /// The kinds of the product, and those that workers have registered.
+    ///
+    /// # Errors
+    /// [`OperationsError`].
+    pub async fn known_kinds(&self) -> Result<BTreeSet<Kind>, OperationsError> {
+        let registered = self.kinds().await?.into_iter().map(|kind| kind.info.kind);
+        Ok(kinds::ALL.iter().map(|info| info.kind.clone()).chain(registered).collect())
     }
 
     /// Creates an operation: committed when this returns. With a key that was used before for the same request, it is the
@@ -396,13 +405,9 @@ impl Operations {
     /// # Errors
     /// [`OperationsError`].
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, OperationsError> {
+        let kinds: Vec<_> = self.known_kinds().await?.into_iter().collect();
         let store = self.store.clone();
-        let depths = async move {
-            let registered = store.kinds().await?.into_iter().map(|kind| kind.info.kind);
-            let kinds: BTreeSet<_> = kinds::ALL.iter().map(|info| info.kind.clone()).chain(registered).collect();
-            store.queue_depths(&kinds.into_iter().collect::<Vec<_>>()).await
-        };
-        apart(None, depths).await
+        apart(None, async move { store.queue_depths(&kinds).await }).await
     }
 
     /// Whether the database answers.

@@ -5,26 +5,36 @@ use super::error::Violations;
 use super::time_text::thousands;
 use serde_json::{Map, Value};
 
-/// Refuses lists that are too long, and NUL, which can stand in no text of Postgres.
+/// How deep objects and lists may lie in one another: what a schema makes of them may cost more with each level.
+const DEEPEST: usize = 32;
+
+/// Refuses lists that are too long or lie too deep, and NUL, which can stand in no text of Postgres.
 pub fn check(path: &str, members: &Map<String, Value>, violations: &mut Violations) {
+    check_object(path, members, DEEPEST, violations);
+}
+
+fn check_object(path: &str, members: &Map<String, Value>, depth: usize, violations: &mut Violations) {
     for (name, value) in members {
         let path = format!("{path}.{name}");
         if name.contains('\0') {
             violations.add(&path, "must not contain the character \\u0000");
         }
-        check_value(&path, value, violations);
+        check_value(&path, value, depth, violations);
     }
 }
 
-fn check_value(path: &str, value: &Value, violations: &mut Violations) {
+fn check_value(path: &str, value: &Value, depth: usize, violations: &mut Violations) {
     match value {
-        Value::Object(members) => check(path, members, violations),
+        Value::Object(_) | Value::Array(_) if depth == 0 => {
+            violations.add(path, format!("lies deeper than {DEEPEST} levels"));
+        }
+        Value::Object(members) => check_object(path, members, depth - 1, violations),
         Value::Array(items) if items.len() > MOST_ITEMS => {
             violations.add(path, format!("holds more than {} items", thousands(MOST_ITEMS as u64)));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                check_value(&format!("{path}[{index}]"), item, violations);
+                check_value(&format!("{path}[{index}]"), item, depth - 1, violations);
             }
         }
         Value::String(text) if text.contains('\0') => violations.add(path, "must not contain the character \\u0000"),

@@ -6,6 +6,7 @@ use kinds::storage_transfer::Schedule;
 use operation::{OperationId, Resource};
 use runtime::broker::Publisher;
 use runtime::clock;
+use runtime::kind_settings::KindsConfig;
 use safepoint_keeper::schedules::{round, run};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -74,7 +75,8 @@ impl Fixture {
     }
 
     async fn round(&self) {
-        let unreadable = round(&self.keeper, &self.publisher, &self.shutdown).await.expect("a round");
+        let unreadable =
+            round(&self.keeper, &self.publisher, &KindsConfig::default(), &self.shutdown).await.expect("a round");
         assert!(unreadable.is_empty(), "{unreadable:?}");
     }
 
@@ -110,7 +112,14 @@ async fn each_instance_runs_once_over_four_keepers() {
         fixture.job(&number.to_string(), hourly()).await;
     }
     let keepers: Vec<_> = (0..4)
-        .map(|_| tokio::spawn(run(keeper_of(&fixture.database), fixture.publisher.clone(), fixture.shutdown.clone())))
+        .map(|_| {
+            tokio::spawn(run(
+                keeper_of(&fixture.database),
+                fixture.publisher.clone(),
+                KindsConfig::default(),
+                fixture.shutdown.clone(),
+            ))
+        })
         .collect();
     for instance in 1..=5 {
         fixture.all_ended().await;
@@ -143,11 +152,12 @@ async fn rounds_at_the_same_moment_run_nothing_twice() {
     for number in 0..10 {
         fixture.job(&number.to_string(), hourly()).await;
     }
-    let stores: Vec<_> = (0..4).map(|_| keeper_of(&fixture.database)).collect();
+    let (stores, kinds): (Vec<_>, _) = ((0..4).map(|_| keeper_of(&fixture.database)).collect(), KindsConfig::default());
     for instance in 1..=10 {
         fixture.all_ended().await;
         fixture.come("1 second").await;
-        let rounds = join_all(stores.iter().map(|store| round(store, &fixture.publisher, &fixture.shutdown))).await;
+        let rounds =
+            join_all(stores.iter().map(|store| round(store, &fixture.publisher, &kinds, &fixture.shutdown))).await;
         assert!(rounds.iter().all(Result::is_ok), "{rounds:?}");
         let runs = fixture.runs().await;
         assert!(runs.len() == 10 && runs.values().all(|count| *count == instance), "{instance}: {runs:?}");
@@ -270,8 +280,8 @@ async fn a_job_that_is_changed_meanwhile_runs_as_its_new_self_or_not_at_all() {
         fixture.job(&format!("{number:02}"), hourly()).await;
     }
     fixture.come("1 second").await;
-    let keeper = keeper_of(&fixture.database);
-    let (ran, changed) = tokio::join!(round(&keeper, &fixture.publisher, &fixture.shutdown), async {
+    let (keeper, kinds) = (keeper_of(&fixture.database), KindsConfig::default());
+    let (ran, changed) = tokio::join!(round(&keeper, &fixture.publisher, &kinds, &fixture.shutdown), async {
         let mut changed = BTreeMap::new();
         // Against the order in which the round goes.
         for number in (0..60).rev() {
@@ -305,7 +315,8 @@ async fn a_job_that_cannot_be_read_keeps_no_other_from_its_run() {
     }
     fixture.come("1 second").await;
     fixture.sql("UPDATE resources SET content = '{}', next_run_time = now() - interval '1 day' WHERE name = 'transferJobs/a'").await;
-    let unreadable = round(&fixture.keeper, &fixture.publisher, &fixture.shutdown).await.expect("a round");
+    let unreadable =
+        round(&fixture.keeper, &fixture.publisher, &KindsConfig::default(), &fixture.shutdown).await.expect("a round");
     assert_eq!(unreadable, ["p transferJobs/a".to_owned()].into());
     assert_eq!(fixture.runs().await, [("b".to_owned(), 1)].into());
 }
@@ -322,7 +333,8 @@ async fn a_resource_of_an_unknown_collection_is_left_alone() {
         )
         .await;
     fixture.come("1 second").await;
-    let unreadable = round(&fixture.keeper, &fixture.publisher, &fixture.shutdown).await.expect("a round");
+    let unreadable =
+        round(&fixture.keeper, &fixture.publisher, &KindsConfig::default(), &fixture.shutdown).await.expect("a round");
     assert_eq!(unreadable, ["p newer/a".to_owned()].into());
     assert_eq!(fixture.runs().await, [("a".to_owned(), 1)].into());
     let untouched = "SELECT revision = 1 AND latest_operation IS NULL FROM resources WHERE collection = 'newer'";

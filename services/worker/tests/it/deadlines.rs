@@ -11,12 +11,15 @@ use uuid::Uuid;
 async fn with_all_lanes(fixture: &Fixture) -> OperationId {
     let id = fixture.create(endless()).await;
     let running = fixture.until_state(id, State::Running).await;
-    // A hint of another attempt: the lane of cancels looks at the row.
-    fixture.hint(&running, Nonce::from_uuid(Uuid::new_v4()));
     let client = fixture.database.client().await;
     let sessions = "SELECT FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'safepoint cancel'";
-    eventually("a look at the row", LIMIT, async || client.query_opt(sessions, &[]).await.ok().flatten()).await;
+    let looked = async || {
+        // A hint of another attempt: the lane of cancels looks at the row. One that comes before the worker listens is lost.
+        fixture.hint(&running, Nonce::from_uuid(Uuid::new_v4()));
+        client.query_opt(sessions, &[]).await.ok().flatten()
+    };
+    eventually("a look at the row", LIMIT, looked).await;
     let first = fixture.create(steps(1, 1)).await;
     fixture.until_state(first, State::Succeeded).await;
     id

@@ -19,7 +19,7 @@ use crate::wire::fields::Fields;
 use crate::wire::page_token::List;
 use crate::wire::query::Query;
 use actix_web::HttpResponse;
-use kinds::storage_transfer::{COLLECTION, JOBS, JobName, JobStatus, run_name};
+use kinds::storage_transfer::{COLLECTION, INFO, JOBS, JobName, JobStatus, run_name};
 use operation::{Code, Resource};
 
 const JOB_TYPE: &str = "storagetransfer.googleapis.com/TransferJob";
@@ -43,6 +43,7 @@ pub async fn create_job(call: Identified) -> HandlerResult {
     let created = requests::create(fields, &mut judge(&call, &mut violations));
     violations.into_result()?;
     let requests::Created { name, status, job } = created.ok_or_else(ApiError::internal)?;
+    call.api().operations.may_create(&call.project, &INFO)?;
     call.creates()?;
     let creation = ResourceCreation {
         collection: &COLLECTION,
@@ -145,6 +146,7 @@ pub async fn run_job(call: Identified) -> HandlerResult {
     }
     fields.finish(&mut violations);
     violations.into_result()?;
+    call.api().operations.may_create(&call.project, &INFO)?;
     call.enqueues().await?;
     let ran = call.api().operations.run_resource(named(&call, &name), call.actor()).await;
     Ok(HttpResponse::Ok().json(translate::operation(ran.map_err(|error| of_job(error, name.as_str()))?)))
