@@ -9,6 +9,7 @@ use runtime::callers::{Issuer, Token};
 use runtime::clock;
 use runtime::config::{Bucket, Cluster, ClusterTls, Config, Folder, Secret};
 use runtime::heartbeat::Heartbeats;
+use runtime::kind_settings::KindSettings;
 use runtime::scope::Scope;
 use safepoint_api::admission::Gate;
 use safepoint_api::admission::auth::StoredTokens;
@@ -146,6 +147,13 @@ impl Fixture {
     /// With a database, and no more calls than these.
     pub async fn with_limits(limits: runtime::limits::Limits) -> Self {
         Self::with_config(Config { limits, ..config() }).await
+    }
+
+    /// With a database, and what the operator says of a kind.
+    pub async fn with_kind(kind: Kind, settings: KindSettings) -> Self {
+        let mut config = config();
+        config.kinds.set(kind, settings);
+        Self::with_config(config).await
     }
 
     async fn with_config(config: Config) -> Self {

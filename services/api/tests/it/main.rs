@@ -17,6 +17,7 @@ mod hostile;
 mod hostile_requests;
 mod identities;
 mod issuer;
+mod kinds;
 mod native;
 mod pages;
 mod project;

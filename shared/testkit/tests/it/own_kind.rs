@@ -65,5 +65,9 @@ async fn what_the_schema_refuses_is_named_by_its_path() {
         r#""spec" "spec.below" "spec.more""#
     );
     assert_eq!(refused(json!({ "kind": kind, "spec": {} })).await, r#""spec""#);
+    // A value may be a secret: no error repeats it.
+    let body = json!({ "kind": kind, "spec": { "below": "canary-value", "password": "canary-value" } });
+    let (status, answer) = system.call("POST", OPERATIONS, Some(&body)).await;
+    assert!(status == 400 && !answer.to_string().contains("canary-value"), "{answer}");
     assert_eq!(refused(json!({ "kind": "acme.unknown", "spec": {} })).await, r#""kind""#);
 }
