@@ -58,15 +58,15 @@ pub fn step(collection: &Collection, due: &DueResource) -> serde_json::Result<St
 
 /// Looks about once a second until `shutdown`.
 pub async fn run(store: Store, publisher: Publisher, kinds: KindsConfig, shutdown: CancellationToken) {
-    let mut told = BTreeSet::new();
+    let mut logged = BTreeSet::new();
     loop {
         match round(&store, &publisher, &kinds, &shutdown).await {
             Ok(unreadable) => {
-                // Once, and not each second until somebody has mended it.
-                for resource in unreadable.difference(&told) {
-                    tracing::error!(resource, "its time has come, and this version cannot read it: it is left alone");
+                // Once, not each second until it is repaired.
+                for resource in unreadable.difference(&logged) {
+                    tracing::error!(resource, "its time has come, and this version cannot read it: it is skipped");
                 }
-                told = unreadable;
+                logged = unreadable;
             }
             Err(error) => tracing::warn!(%error, "could not run resources whose time has come; trying again"),
         }

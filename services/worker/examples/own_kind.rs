@@ -1,6 +1,6 @@
 //! A worker with a kind of its own: `acme.primes` counts the prime numbers below a limit, a range at a time.
 //!
-//! Run it beside the other processes, with a worker's settings: `cargo run -p safepoint-worker --example own_kind -- --help`. Then create
+//! Run it with the other processes, with a worker's settings: `cargo run -p safepoint-worker --example own_kind -- --help`. Then create
 //! an operation as of any other kind: `{"kind": "acme.primes", "spec": {"below": 1000000}}`.
 
 use operation::{Kind, KindInfo, Progress};

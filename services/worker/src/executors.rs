@@ -22,7 +22,7 @@ pub trait Executor: Send + Sync + 'static {
     /// What holds for all operations of the kind.
     fn info(&self) -> KindInfo;
 
-    /// JSON Schema (draft 2020-12) of the parameters: the api then creates operations of this kind for whoever asks, and
+    /// JSON Schema (draft 2020-12) of the parameters: the api then creates operations of this kind on request, and
     /// checks their parameters against it. `None` for kinds that the api has requests of its own for.
     fn spec_schema(&self) -> Option<Value> {
         None

@@ -1,4 +1,4 @@
-//! Tells the api and the keepers which kinds this worker runs.
+//! Registers the kinds that this worker runs, for the api and the keepers.
 
 use crate::executors::Executors;
 use runtime::clock;

@@ -26,7 +26,7 @@ pub static ALL: [&KindInfo; 4] =
 /// Every collection of resources of vendors.
 pub static COLLECTIONS: [&Collection; 1] = [&storage_transfer::COLLECTION];
 
-/// What is told of the ends of operations, by kind.
+/// The notifications of ended operations, by kind.
 pub static NOTICES: [&Notices; 1] = [&storage_transfer::NOTICES];
 
 /// The parameters of one kind, as they are stored: fields are added with a default, never renamed.

@@ -1,4 +1,4 @@
-//! Those who are told of the ends of operations.
+//! Notifications of ended operations.
 
 use crate::{Operation, Store, StoreError};
 use operation::{Kind, OperationId};

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-/// As many mistakes of a request as are told at once.
+/// How many mistakes of a request are reported at once.
 const MOST_MISTAKES: usize = 100;
 
 /// What a create request asks for.

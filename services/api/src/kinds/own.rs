@@ -12,7 +12,7 @@ use runtime::clock;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ type Known = BTreeMap<Kind, Arc<RegisteredKind>>;
 pub struct OwnKinds {
     operations: Operations,
     known: Arc<watch::Sender<Arc<Known>>>,
+    /// When the last read began.
+    read_at: Arc<tokio::sync::Mutex<Option<Instant>>>,
     validators: Arc<Mutex<BTreeMap<Kind, Checked>>>,
 }
 
@@ -35,11 +37,12 @@ pub struct Units(watch::Receiver<Arc<Known>>);
 
 impl Units {
     /// Of the kinds that come with the product.
+    #[cfg(test)]
     pub fn of_native_kinds() -> Self {
         Self(watch::channel(Arc::default()).1)
     }
 
-    /// The items of a kind; of one that nobody has registered, `items`.
+    /// The items of a kind; of a kind that is not registered, `items`.
     pub fn of(&self, kind: &Kind) -> String {
         let unit = native(kind).map(|native| native.info.unit.clone());
         let unit = unit.or_else(|| self.0.borrow().get(kind).map(|known| known.info.unit.clone()));
@@ -47,7 +50,7 @@ impl Units {
     }
 }
 
-/// A validator is dear to make: it is kept for as long as its schema stands.
+/// A validator is expensive to make, so it is kept until its schema changes.
 #[derive(Debug, Clone)]
 struct Checked {
     kind: Arc<RegisteredKind>,
@@ -57,7 +60,12 @@ struct Checked {
 impl OwnKinds {
     /// Follows what workers register until `ended`.
     pub fn follow(operations: Operations, ended: CancellationToken) -> Self {
-        let own = Self { operations, known: Arc::new(watch::Sender::new(Arc::default())), validators: Arc::default() };
+        let own = Self {
+            operations,
+            known: Arc::new(watch::Sender::new(Arc::default())),
+            read_at: Arc::default(),
+            validators: Arc::default(),
+        };
         tokio::spawn(ended.run_until_cancelled_owned(own.clone().read_on()));
         own
     }
@@ -70,10 +78,18 @@ impl OwnKinds {
         }
     }
 
+    /// Reads the kinds, one read at a time: requests that come during a read share the next one.
     async fn refresh(&self) -> Result<Arc<Known>, OperationsError> {
+        let asked_at = Instant::now();
+        let mut read_at = self.read_at.lock().await;
+        if read_at.is_some_and(|begun| begun > asked_at) {
+            return Ok(self.known.borrow().clone());
+        }
+        let begun = Instant::now();
         let kinds = self.operations.kinds().await?.into_iter();
         let known = Arc::new(kinds.map(|kind| (kind.info.kind.clone(), Arc::new(kind))).collect::<Known>());
         self.known.send_replace(known.clone());
+        *read_at = Some(begun);
         Ok(known)
     }
 
@@ -107,7 +123,7 @@ impl OwnKinds {
             // What is wrong, without the value: it may be a secret.
             violations.add(dotted(&path, error.instance_path()), error.masked().to_string());
         }
-        // The key of an idempotent create stands for what is asked for, in whatever order it was written.
+        // The key of an idempotent create identifies the request, whatever the order of its members.
         value.sort_all_objects();
         let serde_json::Value::Object(members) = value else { return None };
         Some(RequestedWork { spec: Spec::new(name.clone(), members), target: name.to_string(), secret: None })

@@ -62,7 +62,10 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
         None
     } else {
         let requested_by = call.actor().principal;
-        let filter = without_exclusions(filter, &call.api().operations.known_kinds().await?);
+        let filter = match filter.excluded_kinds.as_slice() {
+            [] => filter,
+            _ => without_exclusions(filter, &call.api().operations.known_kinds().await?),
+        };
         let spec = CancelOperations { filter, requested_by, reason, mode: mode.unwrap_or_default() };
         let creation = creation(&call, &spec, request_id);
         // Whatever waits: a full queue is a reason to cancel.
@@ -75,10 +78,8 @@ pub async fn cancel(mut call: Call) -> HandlerResult {
 
 /// The same filter, as workers of the version before read it: they know no exclusions. Goes a release later.
 fn without_exclusions(mut filter: ListFilter, known: &BTreeSet<Kind>) -> ListFilter {
-    if !filter.excluded_kinds.is_empty() {
-        let excluded: BTreeSet<_> = filter.excluded_kinds.drain(..).collect();
-        filter.kinds = (known - &excluded).into_iter().collect();
-    }
+    let excluded: BTreeSet<_> = filter.excluded_kinds.drain(..).collect();
+    filter.kinds = (known - &excluded).into_iter().collect();
     filter
 }
 

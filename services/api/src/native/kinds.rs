@@ -53,7 +53,7 @@ pub(super) struct ShownKind {
     tag = "native",
     summary = "Lists the kinds of operations",
     params(InProject),
-    responses((status = 200, body = Kinds, description = "All that there are, whoever may create them"), Usual, BadRequest, Unavailable),
+    responses((status = 200, body = Kinds, description = "All kinds, also those that this project may not create"), Usual, BadRequest, Unavailable),
 )]
 pub async fn list(mut call: Call) -> HandlerResult {
     call.query().await?.refuse_unknown(&[])?;

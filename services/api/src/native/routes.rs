@@ -223,10 +223,10 @@ pub async fn retry(mut call: Call) -> HandlerResult {
         );
         return Err(ApiError::new(Code::FailedPrecondition, "OPERATION_NOT_RETRYABLE", message));
     }
-    let registered = call.api().own_kinds.find(&known.kind).await?;
-    let native = kinds::native(&known.kind).map(|native| native.info);
-    if let Some(info) = native.or(registered.as_ref().map(|own| &own.info)) {
-        call.api().operations.may_create(&call.project, info)?;
+    if let Some(native) = kinds::native(&known.kind) {
+        call.api().operations.may_create(&call.project, native.info)?;
+    } else if let Some(own) = call.api().own_kinds.find(&known.kind).await? {
+        call.api().operations.may_create(&call.project, &own.info)?;
     }
     if let Err(refused) = call.enqueues().await {
         let before = call.api().operations.retried_before(&address, request_id).await?.ok_or(refused)?;

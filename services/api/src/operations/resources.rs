@@ -1,5 +1,5 @@
-//! The use cases of vendors' resources: made, changed, run, deleted. Whoever changes one names the revision that it has seen;
-//! where somebody was quicker, it looks again and decides again.
+//! The use cases of vendors' resources: create, change, run, delete. A change names the revision that it has read; if another
+//! change came first, it reads and decides again.
 
 use super::{Operation, Operations, OperationsError, QUICK, apart};
 use kinds::Collection;

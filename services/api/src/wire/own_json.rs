@@ -1,4 +1,4 @@
-//! JSON whose names somebody else has given: what holds for every text and list holds for it too.
+//! JSON whose member names are not ours: the limits of texts and lists apply to it too.
 
 use super::bounds::MOST_ITEMS;
 use super::error::Violations;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// How deep objects and lists may lie in one another: what a schema makes of them may cost more with each level.
 const DEEPEST: usize = 32;
 
-/// Refuses lists that are too long or lie too deep, and NUL, which can stand in no text of Postgres.
+/// Refuses lists that are too long or lie too deep, and NUL, which Postgres cannot store.
 pub fn check(path: &str, members: &Map<String, Value>, violations: &mut Violations) {
     check_object(path, members, DEEPEST, violations);
 }
@@ -59,6 +59,10 @@ mod tests {
             complaints(json!({ "a": [{ "b": "\0" }] })),
             "INVALID_ARGUMENT: spec.a[0].b: must not contain the character \\u0000"
         );
+        let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        assert_eq!(complaints(json!({ "a": nested(DEEPEST) })), "");
+        let complaint = complaints(json!({ "a": nested(DEEPEST + 1) }));
+        assert!(complaint.ends_with(": lies deeper than 32 levels"), "{complaint}");
         assert_eq!(
             complaints(json!({ "a": [vec![0; MOST_ITEMS + 1]] })),
             "INVALID_ARGUMENT: spec.a[0]: holds more than 1,000 items"

@@ -6,7 +6,7 @@ use kinds::storage_transfer::Schedule;
 use operation::{OperationId, Resource};
 use runtime::broker::Publisher;
 use runtime::clock;
-use runtime::kind_settings::KindsConfig;
+use runtime::kind_settings::{KindSettings, KindsConfig};
 use safepoint_keeper::schedules::{round, run};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -270,6 +270,24 @@ async fn disabled_and_deleted_jobs_never_run() {
         let wrong = format!("UPDATE resources SET next_run_time = now() WHERE name = 'transferJobs/{id}'");
         assert!(fixture.client.batch_execute(&wrong).await.is_err());
     }
+}
+
+/// Nor those whose kind is switched off, or is for other projects.
+#[tokio::test]
+async fn jobs_of_a_kind_that_is_not_for_their_project_do_not_run() {
+    let fixture = Fixture::new().await;
+    fixture.job("one", hourly()).await;
+    fixture.come("1 second").await;
+    let off = KindSettings { enabled: Some(false), projects: None };
+    let others = KindSettings { enabled: None, projects: Some(vec!["q".parse().expect("a project")]) };
+    for settings in [off, others] {
+        let mut kinds = KindsConfig::default();
+        kinds.set(::kinds::storage_transfer::KIND, settings);
+        round(&fixture.keeper, &fixture.publisher, &kinds, &fixture.shutdown).await.expect("a round");
+        assert_eq!(fixture.runs().await, BTreeMap::new());
+    }
+    fixture.round().await;
+    assert_eq!(fixture.runs().await, [("one".to_owned(), 1)].into());
 }
 
 /// It runs as it is now, or not at all: what a look has seen of it before is worth nothing.

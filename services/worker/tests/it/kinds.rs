@@ -62,15 +62,22 @@ fn echo<S>() -> Echo<S> {
 #[tokio::test]
 async fn a_newer_spec_waits_for_a_worker_that_can_read_it() {
     let fixture = Fixture::new().await;
-    let old = fixture.worker_of(Worker::builder().executor(echo::<Old>()), LeaseTerms::default()).await;
     let newer = json!({ "louder": true }).as_object().expect("an object").clone();
     let id = fixture.create_as(Spec::new(KIND, newer), None).await;
+    let client = fixture.database.client().await;
+    // What an earlier attempt has left.
+    let before = r#"UPDATE operations SET checkpoint = '{}', items_done = 5000, items_total = 9000, bytes_done = 7,
+                    cancel_cleanup = '{"status": "kept", "outputs": ["half"]}'"#;
+    client.batch_execute(before).await.expect("an earlier attempt");
+    let old = fixture.worker_of(Worker::builder().executor(echo::<Old>()), LeaseTerms::default()).await;
     let waits = fixture.until(id, "it is given back", |operation| operation.release_reason.is_some()).await;
     assert_eq!((waits.state, waits.failures, waits.attempt.0), (State::Pending, 0, 1));
     assert_eq!(waits.release_reason.as_deref(), Some("UNREADABLE_SPEC"));
     assert!(waits.not_before.is_some(), "it does not come back at once");
+    assert_eq!((waits.items_done, waits.items_total, waits.bytes_done), (5000, Some(9000), 7));
+    let left = client.query_one("SELECT cancel_cleanup ->> 'status' FROM operations", &[]).await.expect("a row");
+    assert_eq!(left.get::<_, &str>(0), "kept");
     old.end().await;
-    let client = fixture.database.client().await;
     client.batch_execute("UPDATE operations SET not_before = NULL").await.expect("its time has come");
     let new = fixture.worker_of(Worker::builder().executor(echo::<New>()), LeaseTerms::default()).await;
     let done = fixture.until_state(id, State::Succeeded).await;
